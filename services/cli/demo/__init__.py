@@ -1,0 +1,13 @@
+"""The demo: a real city's requests, and the oracle that knows how each must end."""
+
+from pathlib import Path
+
+from services.cli.demo.site import Site, load
+
+BOSTON = Path(__file__).parent / "boston"
+"""The city that comes with the project: `requests.csv.gz` and the folder `site`."""
+
+
+def boston_site() -> Site:
+    """The site of the committed city."""
+    return load(BOSTON / "site")
