@@ -194,7 +194,7 @@ def build(
     data: str | None = None,
     overlay: Path | None = None,
 ) -> Calendar:
-    """The calendar of a site as its settings name it.
+    """A calendar from its sources.
 
     `data` is a folder of yearly files beside this module, or any path; `country` (and `subdivision`) the
     library's rules, which only guess where `data` doesn't know; `overlay` a YAML file with lists `days_off`,
@@ -206,6 +206,23 @@ def build(
         msg = "calendar: neither country nor data is given"
         raise ValueError(msg)
     return OverlayCalendar(calendar, **_read_overlay(overlay)) if overlay else calendar
+
+
+def calendar_from(settings: Mapping[str, str], folder: Path) -> Calendar:
+    """The calendar that a site's settings name by the fields of `build`; an overlay lies in the site's folder.
+
+    Raises ValueError naming what is wrong, OSError for a missing file.
+    """
+    if unknown := settings.keys() - {"country", "subdivision", "data", "overlay"}:
+        msg = f"calendar: no such field: {', '.join(sorted(unknown))}"
+        raise ValueError(msg)
+    overlay = settings.get("overlay")
+    return build(
+        country=settings.get("country"),
+        subdivision=settings.get("subdivision"),
+        data=settings.get("data"),
+        overlay=folder / overlay if overlay else None,
+    )
 
 
 def _read_overlay(path: Path) -> Mapping[str, Any]:

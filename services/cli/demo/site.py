@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
-from services.chassis.calendar import Calendar, Term, Unit, build, due
+from services.chassis.calendar import Calendar, Term, Unit, calendar_from, due
 
 PRECINCT, WARD, DISTRICT, TOP = 1, 2, 3, 4
 """The tiers of the ladder, lowest first; at the top is the city."""
@@ -123,13 +123,11 @@ def load(folder: Path) -> Site:
     """Read a site folder. Raises OSError, KeyError, TypeError or ValueError if it is not one of ours."""
     site, territory, capability = (_yaml(folder / f"{n}.yaml") for n in ("site", "territory", "capability"))
     tiers = {unit["id"]: int(unit["tier"]) for unit in territory["units"]}
-    profile, calendar = site["default_profile"], dict(site["calendar"])
-    if overlay := calendar.pop("overlay", None):
-        calendar["overlay"] = folder / overlay
+    profile = site["default_profile"]
     return Site(
         id=site["id"],
         zone=ZoneInfo(site["zone"]),
-        calendar=build(**calendar),
+        calendar=calendar_from(site["calendar"], folder),
         default_term=Term(profile["length"], Unit(profile["unit"]), profile["keeps_time"]),
         tiers=tiers,
         places=Places.of(tiers),
@@ -140,5 +138,5 @@ def load(folder: Path) -> Site:
     )
 
 
-def _yaml(path: Path) -> Any:  # noqa: ANN401 - whatever the file says
+def _yaml(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -20,6 +20,7 @@ from services.chassis.calendar import (
     Term,
     Unit,
     build,
+    calendar_from,
     due,
 )
 
@@ -32,7 +33,7 @@ FAR = date(2027, 1, 1)
 days = st.dates(date(2019, 1, 1), date(2026, 10, 31))
 lengths = st.integers(1, 90)
 units = st.sampled_from([Unit.CALENDAR_DAYS, Unit.WORKING_DAYS])
-instants = st.datetimes(datetime(2019, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds of aware times
+instants = st.datetimes(datetime(2019, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC))
 
 
 def in_china(length: int, unit: Unit, start: str) -> DueDate:
@@ -264,6 +265,14 @@ def test_a_file_of_another_shape_is_named(tmp_path: Path) -> None:
 def test_a_place_that_nobody_knows_is_named(country: str | None, subdivision: str | None) -> None:
     with pytest.raises(ValueError, match="calendar"):
         build(country=country, subdivision=subdivision)
+
+
+def test_a_sites_settings_name_its_calendar_and_an_overlay_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("days_off: [2011-07-05]", encoding="utf-8")
+    settings = {"country": "US", "subdivision": "MA", "overlay": "mine.yaml"}
+    assert calendar_from(settings, tmp_path).day(date(2011, 7, 5)) is Day.HOLIDAY
+    with pytest.raises(ValueError, match="state"):
+        calendar_from({"country": "US", "state": "MA"}, tmp_path)
 
 
 def test_files_of_one_content_have_one_version() -> None:
