@@ -209,7 +209,7 @@ def build(
 
 
 def calendar_from(settings: Mapping[str, str], folder: Path) -> Calendar:
-    """The calendar that a site's settings name by the fields of `build`; an overlay lies in the site's folder.
+    """The calendar that a site's settings name by the fields of `build`; an overlay lies in the folder.
 
     Raises ValueError naming what is wrong, OSError for a missing file.
     """
