@@ -1,0 +1,1 @@
+"""The services of Fengqiao and the chassis that they share."""

@@ -1,0 +1,52 @@
+"""Signs the audit heads from time to time, so that nobody can rewrite a whole chain unseen (rule 21)."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from services.chassis import audit
+from services.chassis.store import EPOCH, JOURNALED, MAJORITY, Repository, database, infrastructure
+
+
+class Anchors:
+    """Insert-only signatures over the heads that changed since the last one."""
+
+    def __init__(self, alias: str, repository: Repository[Any], key: Ed25519PrivateKey) -> None:
+        """`alias` names the service's database connection."""
+        self._alias = alias
+        self._repository = repository
+        self._key = key
+
+    def anchor(self, now: datetime) -> int:
+        """Sign what changed since the last anchor; returns how many aggregates. Blocks."""
+        anchors = database(self._alias).get_collection("anchors", write_concern=JOURNALED, read_concern=MAJORITY)
+        with infrastructure():
+            last = anchors.find_one(sort=[("at", -1)])
+            since = last["at"] if last else EPOCH
+            changed = list(self._repository.collection.find({"updated_at": {"$gt": since, "$lte": now}}, {"own": 1}))
+            if not changed:
+                return 0
+            heads = [(raw["_id"], own["topic"], bytes(own["head"])) for raw in changed for own in raw["own"]]
+            digest = audit.anchor(heads)
+            anchors.insert_one({
+                "at": now,
+                "heads": [{"aggregate": a, "topic": t, "head": h} for a, t, h in heads],
+                "digest": digest,
+                "signature": audit.sign(self._key, digest, now),
+            })
+        return len(changed)
+
+
+def read_key(path: Path) -> Ed25519PrivateKey:
+    """The signing key, Ed25519 PEM.
+
+    Raises:
+        TypeError: it is a key of another kind.
+    """
+    key = load_pem_private_key(path.read_bytes(), None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise TypeError(f"{path.name} is no Ed25519 key")
+    return key

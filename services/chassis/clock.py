@@ -1,0 +1,122 @@
+"""The one place that reads time (rule 15). Everything else is told what time it is."""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from pymongo.errors import DuplicateKeyError
+
+from services.chassis.engine import Moment
+from services.chassis.errors import Invalid, NotFound, Violation
+from services.chassis.record import to_ms
+from services.chassis.site import Site
+from services.chassis.store import EPOCH, JOURNALED, MAJORITY, database, infrastructure
+
+MAX_SKEW = timedelta(seconds=2)
+
+
+def process_time() -> datetime:
+    """This process's wall clock, UTC, in milliseconds."""
+    return to_ms(datetime.now(UTC))
+
+
+def monotonic() -> float:
+    """Seconds that only go forward, for intervals within one process."""
+    return time.monotonic()
+
+
+class WallClock:
+    """The earlier of the process's and the store's clock."""
+
+    def __init__(self, read: Callable[[], datetime] = process_time) -> None:
+        """`read` is the process's clock; tests pass one that they move."""
+        self._read = read
+        self._offset = timedelta(0)
+
+    def now(self) -> datetime:
+        """The time nothing may run ahead of."""
+        mine = self._read()
+        return to_ms(min(mine, mine + self._offset))
+
+    @property
+    def skew(self) -> timedelta:
+        """How far the store's clock is ahead of this process's (negative: behind)."""
+        return self._offset
+
+    @property
+    def skewed(self) -> bool:
+        """True when the clocks differ too much to fire deadlines."""
+        return abs(self._offset) > MAX_SKEW
+
+    def measure(self, alias: str) -> None:
+        """Compare with the store's clock; blocks for one round trip."""
+        before = self._read()
+        with infrastructure():
+            theirs: datetime = database(alias).client.admin.command("hello")["localTime"]
+        after = self._read()
+        theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
+        # Within the round trip the clocks can't be told apart.
+        if theirs < before:
+            self._offset = theirs - before
+        elif theirs > after:
+            self._offset = theirs - after
+        else:
+            self._offset = timedelta(0)
+
+
+class Clocks:
+    """The business clock of each site: the wall clock, or a replay clock in the service's store."""
+
+    def __init__(self, alias: str, sites: Mapping[str, Site], wall: WallClock) -> None:
+        """`alias` names the service's database connection."""
+        self._alias = alias
+        self._sites = sites
+        self.wall = wall
+
+    def read(self) -> dict[str, Moment]:
+        """The moment of every site, read now; blocks for one query when a site is in replay."""
+        now = self.wall.now()
+        replayed = {}
+        if any(site.replay for site in self._sites.values()):
+            with infrastructure():
+                clocks = database(self._alias).get_collection("replay_clocks", read_concern=MAJORITY)
+                replayed = {raw["_id"]: raw["now"] for raw in clocks.find()}
+        return {
+            site.id: Moment(replayed.get(site.id, EPOCH), now, replay=True) if site.replay else Moment(now, now)
+            for site in self._sites.values()
+        }
+
+    def moment(self, site_id: str) -> Moment:
+        """The moment of one site.
+
+        Raises:
+            Invalid: there is no such site.
+        """
+        found = self.read().get(site_id)
+        if found is None:
+            raise Invalid([Violation("site_id", "unknown_site")])
+        return found
+
+    def move(self, site_id: str, to: datetime) -> datetime:
+        """Set a replay clock forward; returns where it stands (it never goes back).
+
+        Raises:
+            NotFound: no such site.
+            Invalid: the site runs on the wall clock.
+        """
+        site = self._sites.get(site_id)
+        if site is None:
+            raise NotFound(f"no site {site_id}")
+        if not site.replay:
+            raise Invalid([Violation("site_id", "site_runs_on_the_wall_clock")])
+        to = to_ms(to)
+        with infrastructure():
+            clocks = database(self._alias).get_collection(
+                "replay_clocks", write_concern=JOURNALED, read_concern=MAJORITY
+            )
+            try:
+                clocks.insert_one({"_id": site_id, "now": to})
+            except DuplicateKeyError:
+                clocks.update_one({"_id": site_id, "now": {"$lt": to}}, {"$set": {"now": to}})
+            found = clocks.find_one({"_id": site_id})
+        return found["now"] if found else to

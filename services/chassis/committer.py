@@ -1,0 +1,71 @@
+"""Group commit: what many tasks commit at the same moment goes to the store as one bulk."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from services.chassis.clock import WallClock
+from services.chassis.metrics import METRICS
+from services.chassis.record import Record
+from services.chassis.store import Committed, Repository
+from services.chassis.threads import Threads
+
+S = TypeVar("S")
+
+MAX_BULK = 500
+
+
+class Committer(Generic[S]):
+    """Commits records through one repository; every caller learns of its own records alone."""
+
+    def __init__(self, repository: Repository[S], threads: Threads, wall: WallClock) -> None:
+        """One per repository and process."""
+        self.repository = repository
+        self._threads = threads
+        self._wall = wall
+        self._queue: list[tuple[Sequence[Record[S]], asyncio.Future[Committed[S]]]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def get(self, ids: Sequence[str]) -> dict[str, Record[S]]:
+        """Stored records of these ids."""
+        return await self._threads.run(self.repository.get, ids)
+
+    async def commit(self, records: Sequence[Record[S]]) -> Committed[S]:
+        """See `Repository.commit`; waits while a bulk is under way, then shares the next one."""
+        if not records:
+            return Committed([], set())
+        done: asyncio.Future[Committed[S]] = asyncio.get_running_loop().create_future()
+        self._queue.append((records, done))
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._drain())
+        return await done
+
+    async def _drain(self) -> None:
+        while self._queue:
+            taken = [self._queue.pop(0)]
+            size = len(taken[0][0])
+            # An aggregate at most once in a bulk: its second writer must see the first one's outcome.
+            ids = {record.id for record in taken[0][0]}
+            while self._queue and size + len(self._queue[0][0]) <= MAX_BULK:
+                if any(record.id in ids for record in self._queue[0][0]):
+                    break
+                taken.append(self._queue.pop(0))
+                size += len(taken[-1][0])
+                ids.update(record.id for record in taken[-1][0])
+            await self._commit(taken)
+
+    async def _commit(self, taken: list[tuple[Sequence[Record[S]], "asyncio.Future[Committed[S]]"]]) -> None:
+        everything = [record for records, _ in taken for record in records]
+        try:
+            with METRICS.commit_seconds.time():
+                committed = await self._threads.run(self.repository.commit, everything, self._wall.now())
+        except Exception as error:  # noqa: BLE001 - handed to those who wait
+            for _, done in taken:
+                if not done.done():
+                    done.set_exception(error)
+            return
+        METRICS.commit_losers.inc(len(committed.lost))
+        for records, done in taken:
+            if not done.done():
+                mine = [record for record in records if record.id not in committed.lost]
+                done.set_result(Committed(mine, {r.id for r in records} & committed.lost))

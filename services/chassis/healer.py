@@ -1,0 +1,160 @@
+"""Brings an aggregate that is behind up to date from its source topic, which keeps everything (rule 11)."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+import structlog
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from services.chassis.consumer import Arrived, Deciding, Received
+from services.chassis.envelope import from_record, header_map
+from services.chassis.errors import Infrastructure, Poison
+from services.chassis.metrics import METRICS
+from services.chassis.record import Behind, Position, Record
+from services.chassis.threads import Threads
+
+log = structlog.get_logger()
+
+S = TypeVar("S")
+
+POLL_MS = 500
+BATCH = 200
+PERIOD_S = 1.0
+
+
+class TopicReader(Protocol):
+    """Reads a source topic again, outside any group."""
+
+    def read(self, topic: str, partition: int, offset: int, keys: frozenset[str]) -> list[Received]:
+        """Records of these keys from an offset up to the end as it is now. Blocks."""
+        ...
+
+
+class KafkaTopicReader:
+    """Reads with kafka-python."""
+
+    def __init__(self, bootstrap: str) -> None:
+        """One short-lived consumer per reading."""
+        self._bootstrap = bootstrap
+
+    def read(self, topic: str, partition: int, offset: int, keys: frozenset[str]) -> list[Received]:
+        """See `TopicReader.read`.
+
+        Raises:
+            Infrastructure: the broker is away.
+        """
+        wanted = {key.encode() for key in keys}
+        try:
+            return [r for r in read_partition(self._bootstrap, topic, partition, offset) if r.key in wanted]
+        except KafkaError as error:
+            raise Infrastructure(f"broker: {type(error).__name__}") from error
+
+
+def read_partition(bootstrap: str, topic: str, partition: int, offset: int) -> list[Received]:
+    """Every record of a partition from an offset up to the end as it is now."""
+    found: list[Received] = []
+    consumer: Any = KafkaConsumer(
+        bootstrap_servers=bootstrap, enable_auto_commit=False, group_id=None, auto_offset_reset="earliest"
+    )
+    try:
+        there = TopicPartition(topic, partition)
+        consumer.assign([there])
+        end = consumer.end_offsets([there])[there]
+        consumer.seek(there, offset)
+        while consumer.position(there) < end:
+            for records in consumer.poll(timeout_ms=POLL_MS, max_records=1000).values():
+                found += [
+                    Received(topic, partition, r.offset, r.key, r.value, header_map(r.headers))
+                    for r in records
+                    if r.offset < end
+                ]
+    finally:
+        consumer.close()
+    return found
+
+
+class Healer(Generic[S]):
+    """Heals gaps at once, poison when asked or under a new build."""
+
+    def __init__(self, deciding: Deciding[S], reader: TopicReader, threads: Threads) -> None:
+        """`deciding` applies what is read as if it had just arrived."""
+        self._deciding = deciding
+        self._reader = reader
+        self._threads = threads
+
+    async def run_once(self, shards: Sequence[int]) -> int:
+        """Heal what can be healed now; returns how many marks are left."""
+        repository = self._deciding.committer.repository
+        records = await self._threads.run(repository.behind, shards, BATCH)
+        METRICS.behind.set(len(records))
+        left = 0
+        for record in records:
+            for topic, mark in record.behind.items():
+                if self._worth_trying(mark):
+                    left += not await self.heal(record.id, topic)
+                else:
+                    left += 1
+        return left
+
+    async def heal(self, aggregate_id: str, topic: str) -> bool:
+        """Read the aggregate's events again from where it stopped and apply them in order; True when it is healed."""
+        record = (await self._deciding.committer.get([aggregate_id])).get(aggregate_id)
+        if record is None or topic not in record.behind:
+            return True
+        mark = record.behind[topic]
+        seen = record.seen.get(topic)
+        offset = seen.offset + 1 if seen else 0
+        read = await self._threads.run(
+            self._reader.read, topic, mark.partition, offset, frozenset({aggregate_id})
+        )
+        await self._deciding.apply(in_sequence(read, seen.sequence if seen else 0), healing=True)
+        after = (await self._deciding.committer.get([aggregate_id])).get(aggregate_id)
+        healed = after is not None and topic not in after.behind
+        log.info("healed" if healed else "still_behind", aggregate_id=aggregate_id, topic=topic)
+        return healed
+
+    async def drop(self, aggregate_id: str, topic: str, sequence: int) -> bool:
+        """Give up one event on an operator's word, then heal the rest; False when it is not the next one."""
+        while True:
+            record = (await self._deciding.committer.get([aggregate_id])).get(aggregate_id)
+            if record is None or topic not in record.behind:
+                return False
+            seen = record.seen.get(topic)
+            if sequence != (seen.sequence if seen else 0) + 1:
+                return False
+            self._deciding.engine.skip(record, topic, await self._position(record, topic, sequence))
+            committed = await self._deciding.committer.commit([record])
+            if not committed.lost:
+                return await self.heal(aggregate_id, topic)
+            await asyncio.sleep(0.01)
+
+    async def _position(self, record: Record[S], topic: str, sequence: int) -> Position:
+        mark, seen = record.behind[topic], record.seen.get(topic)
+        offset = seen.offset + 1 if seen else 0
+        read = await self._threads.run(
+            self._reader.read, topic, mark.partition, offset, frozenset({record.id})
+        )
+        for event in in_sequence(read, sequence - 1):
+            if event.position.sequence == sequence:
+                return event.position
+        return Position(sequence, mark.partition, seen.offset if seen else -1)
+
+    def _worth_trying(self, mark: Behind) -> bool:
+        return mark.reason == "gap" or mark.build != self._deciding.engine.build
+
+
+def in_sequence(records: Sequence[Received], seen: int) -> list[Arrived]:
+    """The readable records in order of sequence, without repeats, up to the first one that is missing."""
+    by_sequence: dict[int, Arrived] = {}
+    for record in records:
+        try:
+            event = Arrived(record, from_record(record.headers, record.value))
+        except Poison:
+            continue
+        by_sequence.setdefault(event.position.sequence, event)
+    found = []
+    while (seen := seen + 1) in by_sequence:
+        found.append(by_sequence[seen])
+    return found

@@ -1,0 +1,170 @@
+"""Fires what is due, republishes what has waited, trims what is acknowledged (rules 8, 16, 18)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+import structlog
+
+from services.chassis.clock import Clocks, monotonic
+from services.chassis.committer import Committer
+from services.chassis.engine import Engine, Moment
+from services.chassis.errors import Infrastructure
+from services.chassis.metrics import METRICS
+from services.chassis.publisher import Publisher
+from services.chassis.readiness import Readiness
+from services.chassis.store import JOURNALED, database, infrastructure
+from services.chassis.threads import Threads
+
+log = structlog.get_logger()
+
+S = TypeVar("S")
+
+BATCH = 200
+OUTBOX_PERIOD_S = 1.0
+OUTBOX_AGE = timedelta(seconds=2)
+CATCH_UP_LIMIT = timedelta(minutes=5)
+SWEPT_PERIOD_S = 15.0
+
+
+@dataclass(slots=True)
+class Catchup:
+    """Whether the group has consumed all that was there when this worker got its shards (rule 16).
+
+    `behind()` says whether committed offsets are still short of the ends read then; None: nothing to wait for.
+    """
+
+    behind: Callable[[], bool] | None = None
+
+
+class Sweeper(Generic[S]):
+    """One service's sweeps. Correctness is in the guarded commit; shards only save work."""
+
+    def __init__(  # noqa: PLR0913 - the parts it is wired of
+        self, alias: str, engine: Engine[S], committer: Committer[S], publisher: Publisher, clocks: Clocks,
+        threads: Threads, readiness: Readiness, catchup: Catchup,
+    ) -> None:
+        """`alias` names the service's database connection."""
+        self._alias = alias
+        self._engine = engine
+        self._committer = committer
+        self._publisher = publisher
+        self._clocks = clocks
+        self._threads = threads
+        self._readiness = readiness
+        self._catchup = catchup
+        self._outbox_at = self._swept_at = 0.0
+        self._started = clocks.wall.now()
+
+    async def run_once(self, shards: Sequence[int]) -> int:
+        """One round over some shards; returns how many deadlines' commits it made.
+
+        Raises:
+            Infrastructure: the store is away; come back later.
+        """
+        await self._threads.run(self._clocks.wall.measure, self._alias)
+        if monotonic() - self._outbox_at >= OUTBOX_PERIOD_S:
+            self._outbox_at = monotonic()
+            await self.sweep_outboxes(shards)
+        if self._clocks.wall.skewed:
+            skew_ms = int(self._clocks.wall.skew / timedelta(milliseconds=1))
+            self._readiness.wait("clock", f"store and process clocks differ by {skew_ms} ms; nothing fires")
+            return 0
+        self._readiness.clear("clock")
+        if not await self._caught_up(shards):
+            return 0
+        fired = await self.fire(shards)
+        if monotonic() - self._swept_at >= SWEPT_PERIOD_S:
+            self._swept_at = monotonic()
+            await self._threads.run(self._note_swept, shards)
+        return fired
+
+    async def fire(self, shards: Sequence[int]) -> int:
+        """Fire everything due, a batch at a time, until nothing is left or only others' work is."""
+        commits = 0
+        for site, moment in (await self._threads.run(self._clocks.read)).items():
+            while True:
+                made, found = await self._fire_batch(site, moment, shards)
+                commits += made
+                if found < BATCH or not made:
+                    break
+        return commits
+
+    async def _fire_batch(self, site: str, moment: Moment, shards: Sequence[int]) -> tuple[int, int]:
+        repository = self._committer.repository
+        records = await self._threads.run(
+            repository.due, site, shards, moment.now, moment.recorded_at, BATCH
+        )
+        for record in records:
+            due_at = record.next_due_at or moment.now
+            if self._engine.fire_due(record, moment.now, moment):
+                if not moment.replay:
+                    METRICS.lateness_seconds.observe((moment.now - due_at).total_seconds())
+            elif record.failures:
+                log.error("firing_failed", aggregate_id=record.id, reason=record.retry_reason, failures=record.failures)
+        committed = await self._committer.commit([record for record in records if record.dirty])
+        await self._publisher.publish(record for record in committed.stored if record.outbox)
+        return len(committed.stored), len(records)
+
+    async def sweep_outboxes(self, shards: Sequence[int]) -> int:
+        """Republish what has waited, trim what is acknowledged; returns how many outboxes were sent again."""
+        await self._threads.run(self._committer.repository.trim, self._publisher.take_trimmable())
+        before = self._clocks.wall.now() - OUTBOX_AGE
+        waiting = await self._threads.run(self._committer.repository.waiting, shards, before, BATCH)
+        METRICS.outbox_waiting.set(len(waiting))
+        oldest = min((r.outbox[0].recorded_at for r in waiting if r.outbox), default=None)
+        METRICS.outbox_age_seconds.set((self._clocks.wall.now() - oldest).total_seconds() if oldest else 0)
+        again = []
+        for record in waiting:
+            if self._publisher.idle(record):
+                self._publisher.note_idle(record)
+            else:
+                again.append(record)
+        await self._publisher.publish(again)
+        return len(again)
+
+    async def _caught_up(self, shards: Sequence[int]) -> bool:
+        behind = self._catchup.behind
+        if behind is None:
+            return True
+        if await self._threads.run(behind):
+            last = await self._threads.run(self._last_swept, shards)
+            if self._clocks.wall.now() - last < CATCH_UP_LIMIT:
+                self._readiness.wait("catch_up", "deadlines wait until what had been published is consumed")
+                return False
+            log.error("catch_up_abandoned", shards=len(shards))
+            METRICS.catch_up_abandoned.inc()
+        self._catchup.behind = None
+        self._readiness.clear("catch_up")
+        return True
+
+    def _note_swept(self, shards: Sequence[int]) -> None:
+        now = self._clocks.wall.now()
+        with infrastructure():
+            swept = database(self._alias).get_collection("swept", write_concern=JOURNALED)
+            swept.update_many({"_id": {"$in": list(shards)}}, {"$set": {"at": now}})
+            there = {raw["_id"] for raw in swept.find({"_id": {"$in": list(shards)}})}
+            for shard in set(shards) - there:
+                swept.replace_one({"_id": shard}, {"_id": shard, "at": now}, upsert=True)
+
+    def _last_swept(self, shards: Sequence[int]) -> datetime:
+        with infrastructure():
+            found = [raw["at"] for raw in database(self._alias)["swept"].find({"_id": {"$in": list(shards)}})]
+        # A shard that was never swept counts from this sweeper's start.
+        return min([*found, self._started]) if len(found) == len(shards) else self._started
+
+
+async def forever(readiness: Readiness, what: str, pause_s: float, once: Callable[[], Awaitable[object]]) -> None:
+    """Repeat a round until cancelled; the store's absence is declared and waited for, a bug is logged and survived."""
+    while True:
+        try:
+            await once()
+            readiness.clear(what)
+        except Infrastructure as error:
+            readiness.wait(what, str(error))
+        except Exception as error:
+            log.exception("round_failed", what=what)
+            readiness.wait(what, f"failed: {type(error).__name__}")
+        await asyncio.sleep(pause_s)

@@ -1,0 +1,31 @@
+"""A bounded thread pool for blocking clients: inline they would stall the event loop."""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Threads:
+    """Runs blocking calls; at most `size` at once, the rest wait in line."""
+
+    def __init__(self, size: int = 8) -> None:
+        """One pool per process."""
+        self._pool = ThreadPoolExecutor(size, thread_name_prefix="blocking")
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Await a blocking call's result; a cancelled caller does not stop the call itself."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, functools.partial(call, *args, **kwargs))
+
+    def submit(self, call: Callable[[], None]) -> None:
+        """Run a blocking call that reports by itself; with one thread, calls run in the order given."""
+        self._pool.submit(call)
+
+    def close(self) -> None:
+        """Wait for what runs, take nothing new."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

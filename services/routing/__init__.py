@@ -1,0 +1,1 @@
+"""Routing: the tier ladder's process manager. README.md says what it owns."""
