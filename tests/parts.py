@@ -1,0 +1,1 @@
+"""Fixtures: a broker and a store for the whole session, a fresh database name per test."""
