@@ -68,13 +68,13 @@ class Commands(Generic[S]):
         order: Order,
         decide: Callable[[S, Context], Decision],
         *,
-        authorize: Callable[[S], None],
+        authorize: Callable[[S, datetime], None],
         answer: Callable[[Record[S]], bytes] = lambda _record: b"",
         absent: Callable[[], CommandError] = lambda: NotFound("no such case"),
     ) -> bytes:
         """Execute a command on an existing aggregate; returns the answer's bytes, the same on every retry.
 
-        `authorize(state)` raises when the caller has no right to the thing; `absent()` is what they are told
+        `authorize(state, at)` raises when the caller has no right to the thing as it was then; `absent()` is what they are told
         when there is none.
 
         Raises:

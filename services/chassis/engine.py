@@ -163,7 +163,7 @@ class Engine(Generic[S]):
         body_hash: bytes,
         occurred_at: datetime | None = None,
         expected_revision: int | None = None,
-        authorize: Callable[[S], None] = lambda _state: None,
+        authorize: Callable[[S, datetime], None] = lambda _state, _at: None,
         answer: Callable[[Record[S]], bytes] = lambda _record: b"",
     ) -> bytes:
         """Apply a command to a draft, in the order of rule 19; returns the answer's bytes.
@@ -181,7 +181,7 @@ class Engine(Generic[S]):
         self.fire_due(record, _before(at, moment), moment)
         if record.state is None:
             raise NotYetRouted("the case is known but not yet open here; try again shortly", retry_after_ms="200")
-        authorize(record.state)
+        authorize(record.state, at)
         if expected_revision is not None and expected_revision != record.revision:
             raise StaleRevision(
                 f"revision is {record.revision}, not {expected_revision}", revision=str(record.revision)

@@ -48,6 +48,7 @@ class Foundation(Generic[S]):
     letters: DeadLetters
     flood: Flood
     deciding: Deciding[S]
+    reader: TopicReader
     healer: Healer[S]
 
     @property
@@ -110,6 +111,7 @@ def lay(  # noqa: PLR0913 - tests replace single parts
     committer = Committer(Repository(document, model, acknowledged.of), threads, wall)
     producer = producer or KafkaPythonProducer(settings.kafka_bootstrap, f"fengqiao-{settings.service}")
     publisher = Publisher(settings.service, producer, acknowledged)
+    reader = reader or KafkaTopicReader(settings.kafka_bootstrap)
     letters = DeadLetters(f"fengqiao.{settings.service}.dead", publisher, wall)
     flood = Flood(settings.service, threads, readiness, wall)
     deciding = Deciding(
@@ -131,5 +133,6 @@ def lay(  # noqa: PLR0913 - tests replace single parts
         letters=letters,
         flood=flood,
         deciding=deciding,
-        healer=Healer(deciding, reader or KafkaTopicReader(settings.kafka_bootstrap), threads),
+        reader=reader,
+        healer=Healer(deciding, reader, threads),
     )

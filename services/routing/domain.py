@@ -205,7 +205,7 @@ class Ladder:
                 submitted_recorded_at=timestamp(context.recorded_at),
                 due_at=timestamp(due_at),
                 due_promised=promised,
-                plan=[_clock_message(clock) for clock in plan],
+                plan=[clock_message(clock) for clock in plan],
                 urgent=event.urgent,
             )
         )
@@ -279,7 +279,7 @@ class Ladder:
         due_at, plan = make_plan(rules, tiers, context.at, None, epoch=epoch)
         event = ev.CaseReopened(
             case=_reference(case), assignment=_assignment(placement), due_at=timestamp(due_at),
-            plan=[_clock_message(clock) for clock in plan],
+            plan=[clock_message(clock) for clock in plan],
         )
         return decided(event, also=(OUTCOMES,))
 
@@ -537,7 +537,7 @@ def _tier(number: int) -> Tier:
     return Tier.ValueType(number)
 
 
-def _clock_message(clock: Clock) -> ClockMessage:
+def clock_message(clock: Clock) -> ClockMessage:
     return ClockMessage(
         name=clock.name,
         epoch=clock.epoch,

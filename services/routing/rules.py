@@ -63,9 +63,8 @@ class Rules:
 
     def place(self, kind: str, unit_id: str, *, urgent: bool) -> Placement:
         """The lowest capable tier of the place, one up for each vacant post (小事不出片组 …)."""
-        row = self.capability.get(kind)
-        reasons = [f"capability:{self.capability_version}" if row else "capability:default"]
-        row = row or self.default_capability
+        row = self.capable(kind)
+        reasons = [f"capability:{self.capability_version}"]
         unit = self._known(unit_id)
         if unit.id != unit_id:
             reasons.append(f"place_known_to:{unit.id}")
@@ -79,6 +78,11 @@ class Rules:
                 break
         reasons.append("lowest_capable_tier")
         return self._staffed(unit, reasons)
+
+    def capable(self, kind: str) -> Capability:
+        """The row for a kind `group.detail`: its own, its group's (`group.*`), or the default that every table has."""
+        group = f"{kind.partition('.')[0]}.*"
+        return self.capability.get(kind) or self.capability.get(group) or self.default_capability
 
     def above(self, unit_id: str) -> Placement | None:
         """The next staffed unit up; None at the top."""

@@ -1,0 +1,33 @@
+"""Wiring of routing. `python -m services.routing [migrate|rpc|worker]`, by default rpc and worker in one process."""
+
+from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
+from services.chassis.foundation import lay
+from services.chassis.service import Service, main
+from services.chassis.site import load_sites
+from services.routing.agents import register
+from services.routing.domain import REQUESTS, Ladder, table
+from services.routing.handlers import Cases
+from services.routing.rpc import RULES, RoutingServicer
+from services.routing.settings import RoutingSettings
+from services.routing.sitefiles import read_rules
+from services.routing.store import CaseDocument, model
+
+
+def wire(settings: RoutingSettings) -> Service:
+    """Put the rooms together."""
+    sites = load_sites(settings.sites, production=settings.production)
+    ladder = Ladder({site.id: read_rules(site) for site in sites.values()})
+    base = lay(settings, model(ladder), CaseDocument, sites=sites)
+    servicer = RoutingServicer(Cases(base, table(ladder)))
+    return Service(
+        base=base,
+        servicers=[(add_RoutingServiceServicer_to_server, servicer)],
+        rules=RULES,
+        register=lambda worker: register(worker, base),
+        lead_topic=REQUESTS,
+        decides_on=(REQUESTS,),
+    )
+
+
+if __name__ == "__main__":
+    main(RoutingSettings, wire)

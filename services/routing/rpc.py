@@ -1,0 +1,148 @@
+"""gRPC: translate, call one handler. Errors are mapped in the chassis, in one place."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import grpc
+
+from fengqiao.common.v1.common_pb2 import CommandMeta
+from fengqiao.routing.v1 import routing_service_pb2 as rpc
+from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceServicer
+from google.protobuf.message import Message
+from services.chassis.auth import Role, Rule
+from services.chassis.errors import Forbidden, Invalid, Violation
+from services.chassis.rpc import principal
+from services.routing.domain import Case, clock_message
+from services.routing.handlers import Cases
+
+SERVICE = "/fengqiao.routing.v1.RoutingService"
+READERS = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK, Role.CLERK, Role.OPERATOR, Role.REPLAY})
+ACTORS = frozenset({Role.HANDLER, Role.DESK, Role.REPLAY})
+
+# Default deny: a method that is not here is refused.
+RULES = {
+    f"{SERVICE}/GetCase": Rule(READERS | {Role.RESIDENT, Role.SERVICE}),
+    f"{SERVICE}/BatchGetCases": Rule(READERS | {Role.SERVICE}),
+    f"{SERVICE}/GetQueue": Rule(READERS),
+    f"{SERVICE}/AcceptCase": Rule(ACTORS),
+    f"{SERVICE}/ReportProgress": Rule(ACTORS),
+    f"{SERVICE}/ResolveCase": Rule(ACTORS),
+    f"{SERVICE}/EscalateCase": Rule(ACTORS),
+    f"{SERVICE}/ReturnCase": Rule(ACTORS),
+    f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
+    f"{SERVICE}/WatchBoard": Rule(READERS),
+}
+
+DEFAULT_PAGE = 50
+BOARD_PERIOD_S = 1.0
+
+Context = grpc.aio.ServicerContext
+
+
+class RoutingServicer(RoutingServiceServicer):
+    """The ladder's RPCs."""
+
+    def __init__(self, cases: Cases) -> None:
+        """`cases` does the work."""
+        self._cases = cases
+
+    async def GetCase(self, request: rpc.GetCaseRequest, context: Context) -> rpc.GetCaseResponse:
+        """One case."""
+        del context
+        record = await self._cases.one(principal(), request.case_id)
+        [case] = await self._cases.get(principal(), [record.id])
+        return rpc.GetCaseResponse(case=case)
+
+    async def BatchGetCases(
+        self, request: rpc.BatchGetCasesRequest, context: Context
+    ) -> rpc.BatchGetCasesResponse:
+        """Many cases; those out of reach are left out."""
+        del context
+        return rpc.BatchGetCasesResponse(cases=await self._cases.get(principal(), request.case_ids))
+
+    async def GetQueue(self, request: rpc.GetQueueRequest, context: Context) -> rpc.GetQueueResponse:
+        """Open cases of a unit, soonest due first."""
+        del context
+        limit = request.page_size or DEFAULT_PAGE
+        after = _read_token(request.page_token) if request.page_token else None
+        cases = await self._cases.queue(principal(), request.unit_id, after, limit, below=request.include_below)
+        token = _token(cases[-1]) if len(cases) == limit else ""
+        return rpc.GetQueueResponse(cases=cases, next_page_token=token)
+
+    async def AcceptCase(self, request: rpc.AcceptCaseRequest, context: Context) -> rpc.AcceptCaseResponse:
+        """The owner takes it on."""
+        del context
+        return rpc.AcceptCaseResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def ReportProgress(
+        self, request: rpc.ReportProgressRequest, context: Context
+    ) -> rpc.ReportProgressResponse:
+        """The owner did something."""
+        del context
+        return rpc.ReportProgressResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def ResolveCase(self, request: rpc.ResolveCaseRequest, context: Context) -> rpc.ResolveCaseResponse:
+        """The owner settled it."""
+        del context
+        return rpc.ResolveCaseResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def EscalateCase(self, request: rpc.EscalateCaseRequest, context: Context) -> rpc.EscalateCaseResponse:
+        """The handler lifts it one tier."""
+        del context
+        return rpc.EscalateCaseResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def ReturnCase(self, request: rpc.ReturnCaseRequest, context: Context) -> rpc.ReturnCaseResponse:
+        """The handler gives it back."""
+        del context
+        return rpc.ReturnCaseResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def ExplainDeadline(
+        self, request: rpc.ExplainDeadlineRequest, context: Context
+    ) -> rpc.ExplainDeadlineResponse:
+        """How each due time was found."""
+        del context
+        case = (await self._cases.one(principal(), request.case_id)).state
+        return to_explanation(case) if case else rpc.ExplainDeadlineResponse()
+
+    async def WatchBoard(
+        self, request: rpc.WatchBoardRequest, context: Context
+    ) -> AsyncIterator[rpc.WatchBoardResponse]:
+        """The board now, and again whenever a count has changed."""
+        del context
+        if principal().site not in {request.site_id, "*"}:
+            raise Forbidden("not your site")
+        shown: rpc.WatchBoardResponse | None = None
+        while True:
+            board = await self._cases.board(request.site_id)
+            if shown is None or board.SerializeToString() != shown.SerializeToString():
+                shown = board
+                yield board
+            if not request.follow:
+                return
+            await asyncio.sleep(BOARD_PERIOD_S)
+
+    async def _command(self, case_id: str, meta: CommandMeta, request: Message) -> rpc.Case:
+        return await self._cases.command(principal(), case_id, meta, request)
+
+
+def to_explanation(case: Case) -> rpc.ExplainDeadlineResponse:
+    """Every tier's clock with its steps."""
+    return rpc.ExplainDeadlineResponse(
+        clocks=[clock_message(clock) for clock in case.plan], running=case.clock.name if case.clock else ""
+    )
+
+
+def _token(case: rpc.Case) -> str:
+    pair = [case.due_at.ToJsonString(), case.case_id]
+    return base64.urlsafe_b64encode(json.dumps(pair).encode()).decode()
+
+
+def _read_token(token: str) -> tuple[datetime, str]:
+    try:
+        at, case_id = json.loads(base64.urlsafe_b64decode(token))
+        return datetime.fromisoformat(at), str(case_id)
+    except (ValueError, TypeError):
+        raise Invalid([Violation("page_token", "not_a_token_of_ours")]) from None

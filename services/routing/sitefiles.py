@@ -1,0 +1,78 @@
+"""Reads a site's territory, posts, capability table and default clock from its folder."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from services.chassis.calendar import Term, Unit as TermUnit
+from services.chassis.site import Site, SiteError
+from services.routing.rules import TOP_TIER, Capability, Post, Rules, Unit
+
+GRACE = timedelta(hours=1)
+DEFAULT_ROW = "*"
+
+
+def read_rules(site: Site) -> Rules:
+    """The rules of a site; what would silence the ladder is an error here, not a surprise later.
+
+    Raises:
+        SiteError: a file lacks something, a unit hangs in the air, the top is unstaffed, a kind has nowhere to go.
+    """
+    territory = _yaml(site.folder / "territory.yaml")
+    capability = _yaml(site.folder / "capability.yaml")
+    try:
+        units = {raw["id"]: Unit(raw["id"], int(raw["tier"]), raw.get("parent")) for raw in territory["units"]}
+        posts = {raw["id"]: Post(raw["post"], raw.get("holder")) for raw in territory["units"]}
+        urgent_tier = int(capability["urgent_tier"])
+        rows = {
+            raw["kind"]: Capability(int(raw["tier"]), urgent_tier, bool(raw.get("urgent", False)))
+            for raw in capability["rows"]
+        }
+        profile = site.profile["default_profile"]
+        term = Term(int(profile["length"]), TermUnit(profile["unit"]), keeps_time=bool(profile["keeps_time"]))
+        rule = f"{profile['id']}@{profile['version']}"
+    except (KeyError, TypeError, ValueError) as error:
+        raise SiteError(f"{site.folder}: {type(error).__name__}: {error}") from error
+    top = _check_territory(site, units, posts)
+    if DEFAULT_ROW not in rows:
+        raise SiteError(f"{site.folder}/capability.yaml: no row {DEFAULT_ROW!r}: an unknown kind had nowhere to go")
+    return Rules(
+        units=units,
+        posts=posts,
+        capability={kind: row for kind, row in rows.items() if kind != DEFAULT_ROW},
+        default_capability=rows[DEFAULT_ROW],
+        capability_version=str(capability.get("version", 1)),
+        default_term=term,
+        term_rule=rule,
+        zone=site.zone,
+        calendar=site.calendar,
+        grace=GRACE,
+        top=top,
+    )
+
+
+def _check_territory(site: Site, units: dict[str, Unit], posts: dict[str, Post]) -> str:
+    """The id of the one top unit."""
+    tops = [unit.id for unit in units.values() if unit.parent is None]
+    if len(tops) != 1 or units[tops[0]].tier != TOP_TIER:
+        raise SiteError(f"{site.folder}/territory.yaml: there must be one unit without parent, of tier {TOP_TIER}")
+    for unit in units.values():
+        if unit.parent is not None and (unit.parent not in units or units[unit.parent].tier <= unit.tier):
+            raise SiteError(f"{site.folder}/territory.yaml: {unit.id}: its parent is missing or not of a higher tier")
+    if posts[tops[0]].holder_ref is None:
+        raise SiteError(f"{site.folder}/territory.yaml: {tops[0]}: the top is unstaffed")
+    return tops[0]
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SiteError(f"{path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise SiteError(f"{path}: no YAML") from error
+    if not isinstance(raw, dict):
+        raise SiteError(f"{path}: no mapping")
+    return raw
