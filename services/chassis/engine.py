@@ -264,11 +264,12 @@ class Engine(Generic[S]):
         """Fold a decision into the draft: state, sequences, audit heads, outbox, next deadline."""
         context = self._context(draft, at, moment, recorded_at=moment.recorded_at)
         for emit in decision.events:
-            draft.state = self.model.evolve(draft.state, emit.message, context)
+            if not emit.only:
+                draft.state = self.model.evolve(draft.state, emit.message, context)
             data = emit.message.SerializeToString(deterministic=True)
             if len(data) > MAX_EVENT_BYTES:
                 raise TooLarge(f"event of {len(data)} bytes; at most {MAX_EVENT_BYTES}")
-            for topic in (self.model.topic, *emit.also):
+            for topic in (emit.only,) if emit.only else (self.model.topic, *emit.also):
                 self._append(draft, topic, emit.message.DESCRIPTOR.full_name, data, at, moment, cause)
         draft.private.update(decision.private)
         if decision.events:

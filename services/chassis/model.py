@@ -37,10 +37,15 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """An event to publish; `also` names further own topics that carry it."""
+    """An event to publish; `also` names further own topics that carry it.
+
+    With `only` it goes to that one own topic instead of the public one, and the state does not fold it: a reply to
+    somebody that shares the commit of what it answers (rule 5).
+    """
 
     message: Message
     also: tuple[str, ...] = ()
+    only: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,58 @@
+"""Why a service is not ready, by name: nothing waits silently (rule 13)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that is waited for: a code, and what an operator needs to know."""
+
+    code: str
+    detail: str
+
+
+class Readiness:
+    """The reasons that stand now; none means ready. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        """Ready until somebody says otherwise."""
+        self._reasons: dict[str, Reason] = {}
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def ready(self) -> bool:
+        """True when nothing is waited for."""
+        return not self._reasons
+
+    @property
+    def reasons(self) -> list[Reason]:
+        """What is waited for, sorted by code."""
+        return sorted(list(self._reasons.values()), key=lambda reason: reason.code)
+
+    def wait(self, code: str, detail: str) -> None:
+        """Something is waited for; a later call with the same code replaces the detail."""
+        reason = Reason(code, detail)
+        if self._reasons.get(code) != reason:
+            log.warning("not_ready", code=code, detail=detail)
+            self._reasons[code] = reason
+            self._tell()
+
+    def clear(self, code: str) -> None:
+        """It is there; nothing happens when it was not waited for."""
+        if self._reasons.pop(code, None) is not None:
+            log.info("wait_over", code=code)
+            self._tell()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call back at once and after every change."""
+        self._listeners.append(listener)
+        listener()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()

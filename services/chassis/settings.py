@@ -1,0 +1,64 @@
+"""Settings of a service, from the environment alone; nothing else reads it.
+
+`KAFKA_BOOTSTRAP` and `MONGO_URL` are honoured as they are; everything else has the prefix `FENGQIAO_`.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What every service is told from outside. Units are in the names."""
+
+    model_config = SettingsConfigDict(env_prefix="FENGQIAO_", extra="ignore", populate_by_name=True)
+
+    service: str
+    environment: Literal["development", "production"] = "production"
+    build: str = "dev"
+
+    kafka_bootstrap: str = Field("127.0.0.1:9092", validation_alias="KAFKA_BOOTSTRAP")
+    replication_factor: int = 1
+    partitions: int = 8
+    group_suffix: str = ""
+    session_timeout_s: float = 45.0
+    heartbeat_interval_s: float = 3.0
+    commit_interval_ms: int = 500
+
+    mongo_url: str = Field("mongodb://127.0.0.1:27017", validation_alias="MONGO_URL")
+    database_prefix: str = "fengqiao"
+    threads: int = 8
+
+    sites: Path = Path("sites")
+    rpc_host: str = "127.0.0.1"
+    rpc_port: int = 0
+    rpc_grace_s: float = 5.0
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 0
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_ca: Path | None = None
+    jwt_public_keys: Path | None = None
+    service_token_file: Path | None = None
+    audit_key_file: Path | None = None
+
+    batch_max: int = 500
+    linger_ms: int = 10
+    sweep_interval_ms: int = 200
+
+    @property
+    def production(self) -> bool:
+        """True unless the environment says development: the safe side is the default."""
+        return self.environment == "production"
+
+    @property
+    def database(self) -> str:
+        """Name of the service's own database."""
+        return f"{self.database_prefix}_{self.service}"
+
+    @property
+    def group(self) -> str:
+        """The service's consumer group."""
+        return f"fengqiao-{self.service}{self.group_suffix}"
