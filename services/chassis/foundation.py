@@ -1,8 +1,8 @@
 """What every service stands on, wired once: store, clock, engine, publisher, consumers, sweeps."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from mongoengine import Document, connect
 from mongoengine.connection import disconnect
@@ -20,6 +20,7 @@ from services.chassis.model import Model
 from services.chassis.publisher import Acknowledged, KafkaPythonProducer, Producer, Publisher
 from services.chassis.readiness import Readiness
 from services.chassis.settings import Settings
+from services.chassis.side import Side
 from services.chassis.site import Site, load_sites
 from services.chassis.store import AggregateDocument, Repository
 from services.chassis.sweeper import Catchup, Sweeper
@@ -27,6 +28,7 @@ from services.chassis.threads import Threads
 from services.chassis.topics import declared_types
 
 S = TypeVar("S")
+T = TypeVar("T")
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Foundation(Generic[S]):
     wall: WallClock
     clocks: Clocks
     engine: Engine[S]
+    acknowledged: Acknowledged
     committer: Committer[S]
     publisher: Publisher
     commands: Commands[S]
@@ -50,6 +53,7 @@ class Foundation(Generic[S]):
     deciding: Deciding[S]
     reader: TopicReader
     healer: Healer[S]
+    sides: list[Side[Any]] = field(default_factory=list)
 
     @property
     def alias(self) -> str:
@@ -60,10 +64,20 @@ class Foundation(Generic[S]):
         """A consumer that only inserts."""
         return Collecting(collect, self.letters, self.flood, self.readiness, declared_types)
 
+    def side(self, model: Model[T], document: type[AggregateDocument]) -> Side[T]:
+        """Further aggregates in a collection of their own; their outboxes are swept with the first. See `lay`."""
+        committer = Committer(Repository(document, model, self.acknowledged.of), self.threads, self.wall)
+        publisher = self.publisher.sibling()
+        engine = Engine(model, self.settings.build)
+        made = Side(committer, publisher, Commands(engine, committer, publisher, self.clocks, self.threads))
+        self.sides.append(made)
+        return made
+
     def sweeper(self, catchup: Catchup) -> Sweeper[S]:
         """The sweeper of a worker process."""
         return Sweeper(
-            self.alias, self.engine, self.committer, self.publisher, self.clocks, self.threads, self.readiness, catchup
+            self.alias, self.engine, self.committer, self.publisher, self.clocks, self.threads, self.readiness, catchup,
+            self.sides,
         )
 
     def anchors(self) -> Anchors | None:
@@ -127,6 +141,7 @@ def lay(  # noqa: PLR0913 - tests replace single parts
         wall=wall,
         clocks=clocks,
         engine=engine,
+        acknowledged=acknowledged,
         committer=committer,
         publisher=publisher,
         commands=Commands(engine, committer, publisher, clocks, threads),

@@ -123,6 +123,10 @@ class Publisher:
         self._trimmable: dict[str, int] = {}
         self._running: set[asyncio.Task[None]] = set()
 
+    def sibling(self) -> "Publisher":
+        """A publisher over the same client for another collection, which trims for itself."""
+        return Publisher(self._service, self._producer, self._acknowledged)
+
     async def publish(self, records: Iterable[Record[Any]]) -> bool:
         """Send each record's whole outbox in order; True when the broker acknowledged all of it.
 

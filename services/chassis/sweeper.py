@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -15,6 +15,7 @@ from services.chassis.errors import Infrastructure
 from services.chassis.metrics import METRICS
 from services.chassis.publisher import Publisher
 from services.chassis.readiness import Readiness
+from services.chassis.side import Side
 from services.chassis.store import JOURNALED, database, infrastructure
 from services.chassis.threads import Threads
 
@@ -44,9 +45,9 @@ class Sweeper(Generic[S]):
 
     def __init__(  # noqa: PLR0913 - the parts it is wired of
         self, alias: str, engine: Engine[S], committer: Committer[S], publisher: Publisher, clocks: Clocks,
-        threads: Threads, readiness: Readiness, catchup: Catchup,
+        threads: Threads, readiness: Readiness, catchup: Catchup, sides: Sequence[Side[Any]] = (),
     ) -> None:
-        """`alias` names the service's database connection."""
+        """`alias` names the service's database connection; the outboxes of `sides` are swept with the first."""
         self._alias = alias
         self._engine = engine
         self._committer = committer
@@ -55,6 +56,7 @@ class Sweeper(Generic[S]):
         self._threads = threads
         self._readiness = readiness
         self._catchup = catchup
+        self._outboxes = [(committer, publisher), *((side.committer, side.publisher) for side in sides)]
         self._outbox_at = self._swept_at = 0.0
         self._started = clocks.wall.now()
 
@@ -110,20 +112,24 @@ class Sweeper(Generic[S]):
 
     async def sweep_outboxes(self, shards: Sequence[int]) -> int:
         """Republish what has waited, trim what is acknowledged; returns how many outboxes were sent again."""
-        await self._threads.run(self._committer.repository.trim, self._publisher.take_trimmable())
         before = self._clocks.wall.now() - OUTBOX_AGE
-        waiting = await self._threads.run(self._committer.repository.waiting, shards, before, BATCH)
-        METRICS.outbox_waiting.set(len(waiting))
-        oldest = min((r.outbox[0].recorded_at for r in waiting if r.outbox), default=None)
-        METRICS.outbox_age_seconds.set((self._clocks.wall.now() - oldest).total_seconds() if oldest else 0)
-        again = []
-        for record in waiting:
-            if self._publisher.idle(record):
-                self._publisher.note_idle(record)
-            else:
-                again.append(record)
-        await self._publisher.publish(again)
-        return len(again)
+        since: list[datetime] = []
+        sent = 0
+        for committer, publisher in self._outboxes:
+            await self._threads.run(committer.repository.trim, publisher.take_trimmable())
+            waiting = await self._threads.run(committer.repository.waiting, shards, before, BATCH)
+            since += [record.outbox[0].recorded_at for record in waiting if record.outbox]
+            again = []
+            for record in waiting:
+                if publisher.idle(record):
+                    publisher.note_idle(record)
+                else:
+                    again.append(record)
+            await publisher.publish(again)
+            sent += len(again)
+        METRICS.outbox_waiting.set(len(since))
+        METRICS.outbox_age_seconds.set((self._clocks.wall.now() - min(since)).total_seconds() if since else 0)
+        return sent
 
     async def _caught_up(self, shards: Sequence[int]) -> bool:
         behind = self._catchup.behind
