@@ -24,5 +24,5 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Says how to repeat this run's random choices."""
-    seed = config.option.hypothesis_seed
-    return f"seeds: repeat with -p randomly --randomly-seed={config.option.randomly_seed} --hypothesis-seed={seed}"
+    order, examples = config.option.randomly_seed, config.option.hypothesis_seed
+    return f"seeds: repeat with --randomly-seed={order} --hypothesis-seed={examples}"

@@ -11,11 +11,11 @@ T = TypeVar("T")
 _PAUSE = 0.02
 
 
-def until(condition: Callable[[], T], timeout: float = 10.0, what: str = "") -> T:
+def until(condition: Callable[[], T | None], timeout: float = 10.0, what: str = "") -> T:
     """The first true value of `condition`, asked every 20 ms.
 
-    An exception of the condition counts as not yet. Raises AssertionError that says `what` was awaited, and the last
-    value or exception, after `timeout` seconds.
+    An exception of the condition counts as not yet. Raises AssertionError that says `what` was awaited, and
+    the last value or exception, after `timeout` seconds.
     """
     end = time.monotonic() + timeout
     while True:
@@ -28,7 +28,7 @@ def until(condition: Callable[[], T], timeout: float = 10.0, what: str = "") -> 
 
 
 async def until_async(
-    condition: Callable[[], T | Awaitable[T]],
+    condition: Callable[[], T | None | Awaitable[T | None]],
     timeout: float = 10.0,  # noqa: ASYNC109 - a limit of the polling, not of an inner await
     what: str = "",
 ) -> T:
@@ -37,7 +37,7 @@ async def until_async(
     while True:
         try:
             answer = condition()
-            value: T = await answer if inspect.isawaitable(answer) else answer
+            value = await answer if inspect.isawaitable(answer) else answer
             told = repr(value)
             if value:
                 return value
@@ -48,7 +48,7 @@ async def until_async(
         await asyncio.sleep(_PAUSE)
 
 
-def _try(condition: Callable[[], T]) -> tuple[T | None, str]:
+def _try(condition: Callable[[], T | None]) -> tuple[T | None, str]:
     try:
         value = condition()
     except Exception as error:  # noqa: BLE001 - whatever it raises, the condition doesn't hold yet

@@ -1,7 +1,8 @@
 """Writes the Python code of the contracts: messages, gRPC stubs and their types, from protos/**/*.proto.
 
-`python tools/generate.py` replaces what is generated; with `--check` it writes nothing and exits 1 when the committed
-code isn't what the protos give. The same protos and the locked tools give the same bytes on every machine.
+`python tools/generate.py` replaces what is generated; with `--check` it writes nothing and exits 1 when the
+committed code isn't what the protos give. The same protos and the locked tools give the same bytes on every
+machine.
 """
 
 import filecmp

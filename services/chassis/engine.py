@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Generic, TypeVar
 
+import protovalidate
 from google.protobuf import message_factory
 from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import DecodeError, Message
@@ -58,7 +59,7 @@ def parse(type_name: str, data: bytes) -> Message:
     """Decode an event's protobuf.
 
     Raises:
-        Poison: `unknown_type` or `bad_protobuf`.
+        Poison: `unknown_type`, `bad_protobuf`, or `invalid:<field>` by the proto's own rules.
     """
     try:
         descriptor = Default().FindMessageTypeByName(type_name)
@@ -69,6 +70,11 @@ def parse(type_name: str, data: bytes) -> Message:
         message.ParseFromString(data)
     except (DecodeError, RecursionError):
         raise Poison("bad_protobuf") from None
+    try:
+        protovalidate.validate(message)
+    except protovalidate.ValidationError as error:
+        field = ".".join(str(e.field_name) for e in error.violations[0].proto.field.elements)
+        raise Poison(f"invalid:{field}") from None
     return message
 
 

@@ -103,8 +103,12 @@ Table = Mapping[tuple[str, type[Any]], Transition[Any, Any]]
 
 
 def allowed(table: Table, status: str) -> list[str]:
-    """Names of the commands that a status allows, sorted."""
-    return sorted({command.__name__ for state, command in table if state == status})
+    """Names of the commands that a caller may send in a status, sorted; consumed events and firings are no commands."""
+    return sorted(
+        command.__name__
+        for state, command in table
+        if state == status and not issubclass(command, Message) and not getattr(command, "happens_by_itself", False)
+    )
 
 
 def transition(table: Table, status: str, state: S, command: object, context: Context) -> Decision:

@@ -130,9 +130,8 @@ def validate(message: Message) -> None:
 def _path(violation: Any) -> str:
     parts = []
     for element in violation.proto.field.elements:
-        index = f"[{element.index}]" if element.HasField("index") else ""
-        key = f"[{element.string_key}]" if element.HasField("string_key") else ""
-        parts.append(f"{element.field_name}{index}{key}")
+        at = element.subscript
+        parts.append(f"{element.field_name}[{at.value}]" if at else str(element.field_name))
     return ".".join(parts)
 
 

@@ -7,7 +7,7 @@ Decisions are functions `(case, message, context) -> Decision`; `evolve` folds t
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from google.protobuf.message import Message
 
@@ -172,6 +172,8 @@ class ReturnCase:
 @dataclass(frozen=True, slots=True)
 class ClockRanOut:
     """A tier's time has passed."""
+
+    happens_by_itself: ClassVar[bool] = True
 
     clock: str
     epoch: int
