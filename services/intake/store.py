@@ -1,0 +1,131 @@
+"""Intake's documents: requests, rejected submissions, timeline, contacts with their access log, sources."""
+
+from typing import Any
+
+from mongoengine import BinaryField, DateTimeField, Document, IntField, StringField
+
+from services.chassis.model import Context, Model
+from services.chassis.store import AggregateDocument, converter
+from services.intake import domain
+from services.intake.domain import Request
+
+ALIAS = "intake"
+
+
+class RequestDocument(AggregateDocument):
+    """A request, whole; its id is the case's."""
+
+    meta = {  # noqa: RUF012 - mongoengine reads a plain class attribute
+        "db_alias": ALIAS,
+        "collection": "requests",
+        "indexes": [
+            # Sparse: what came before its request (a stub) has no code.
+            {"fields": ["private.tracking_code"], "unique": True, "sparse": True},
+            {"fields": ["state.person_ref"]},
+        ],
+    }
+
+
+class SubmissionDocument(AggregateDocument):
+    """What an agency sent and was not accepted; its one event is the reply."""
+
+    meta = {"db_alias": ALIAS, "collection": "submissions", "indexes": []}  # noqa: RUF012 - as above
+
+
+class TimelineDocument(Document):
+    """One event of any service that belongs to a case; insert-only, `_id` is the event's id."""
+
+    id = StringField(primary_key=True)
+    case_id = StringField(required=True)
+    service = StringField(required=True)
+    type = StringField(required=True)
+    occurred_at = DateTimeField(required=True)
+    sequence = IntField(required=True)
+    data = BinaryField(required=True)
+    arrived_at = DateTimeField(required=True)
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": ALIAS,
+        "collection": "timeline",
+        "auto_create_index": False,
+        "indexes": [{"fields": ["case_id", "arrived_at"]}, {"fields": ["case_id", "occurred_at"]}],
+    }
+
+
+class ContactDocument(Document):
+    """One person's contact, sealed with the person's own key, which is wrapped by the site's.
+
+    `put_key` is the idempotency key of the last putting. Without `wrapped_key` nothing can be read any more.
+    """
+
+    id = StringField(primary_key=True)
+    site = StringField(required=True)
+    put_key = StringField(required=True)
+    sealed = BinaryField(required=True)
+    wrapped_key = BinaryField()
+    erased_at = DateTimeField()
+
+    meta = {"db_alias": ALIAS, "collection": "contacts", "auto_create_index": False}  # noqa: RUF012 - as above
+
+
+class AccessDocument(Document):
+    """One reading of a contact: who, as what, why, when; insert-only, without personal data."""
+
+    person_ref = StringField(required=True)
+    by = StringField(required=True)
+    role = StringField(required=True)
+    purpose = StringField(required=True)
+    at = DateTimeField(required=True)
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": ALIAS,
+        "collection": "accesses",
+        "auto_create_index": False,
+        "indexes": [{"fields": ["person_ref", "at"]}],
+    }
+
+
+class SourceDocument(Document):
+    """An agency's registered source; `_id` is its name."""
+
+    id = StringField(primary_key=True)
+    site = StringField(required=True)
+    registered_at = DateTimeField(required=True)
+
+    meta = {"db_alias": ALIAS, "collection": "sources", "auto_create_index": False}  # noqa: RUF012 - as above
+
+
+COLLECTIONS = (SubmissionDocument, TimelineDocument, ContactDocument, AccessDocument, SourceDocument)
+"""What intake keeps beside the requests."""
+
+
+def dump(request: Request) -> dict[str, Any]:
+    """The public projection as the document keeps it."""
+    plain: dict[str, Any] = converter.unstructure(request)
+    return plain
+
+
+def load(raw: Any) -> Request:
+    """The public projection from its document."""
+    return converter.structure(raw, Request)
+
+
+def model() -> Model[Request]:
+    """Intake's aggregate for the chassis."""
+    return Model(
+        service="intake",
+        topic=domain.EVENTS,
+        evolve=domain.evolve,
+        dump=dump,
+        load=load,
+        consumed=domain.consumed(),
+    )
+
+
+def submissions() -> Model[None]:
+    """Rejected submissions: no state beyond the reply in the outbox."""
+
+    def evolve(_state: None, _event: object, _context: Context) -> None:
+        return None
+
+    return Model(service="intake", topic="", evolve=evolve, dump=lambda _state: {}, load=lambda _raw: None)

@@ -1,0 +1,159 @@
+"""The timeline of a case: every service's events, only ever inserted; reading sorts them (chassis rule 4)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
+from pymongo.collection import Collection
+
+from fengqiao.intake.v1.intake_service_pb2 import TimelineEntry
+from fengqiao.notify.v1.events_pb2 import NoticeDelivered, NoticeFailed
+from services.chassis.clock import MAX_SKEW, WallClock
+from services.chassis.consumer import Arrived
+from services.chassis.engine import parse
+from services.chassis.envelope import iso
+from services.chassis.errors import Invalid, Violation
+from services.chassis.protobuf import timestamp
+from services.chassis.record import to_ms
+from services.chassis.store import JOURNALED, MAJORITY, Raw, database, infrastructure, insert_only
+from services.chassis.threads import Threads
+from services.intake.domain import EVENTS
+
+TOPICS = (EVENTS, "fengqiao.routing.events", "fengqiao.notify.events")
+# A notice has a key of its own; the case is a field of it.
+NOTICES = frozenset(m.DESCRIPTOR.full_name for m in (NoticeDelivered, NoticeFailed))
+# A write that hangs ends after 30 s (socket timeout); until then something of an older arrival may appear.
+OVERLAP = MAX_SKEW + timedelta(seconds=33)
+PERSONS = frozenset({"person_ref", "holder_ref", "recipient_ref"})
+"""Fields that name somebody, if only by reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An entry and the time it arrived here, which cursors run on."""
+
+    entry: TimelineEntry
+    arrived_at: datetime
+
+
+class Timeline:
+    """Entries of all cases."""
+
+    def __init__(self, alias: str, threads: Threads, wall: WallClock) -> None:
+        """`alias` names the service's database connection."""
+        self._alias = alias
+        self._threads = threads
+        self._wall = wall
+
+    async def collect(self, arrived: Sequence[Arrived]) -> None:
+        """Insert events; those that are there already stay as they are.
+
+        Raises:
+            Poison: one of them can't be read.
+            Infrastructure: the store is away; repeat.
+        """
+        now = self._wall.now()
+        await self._threads.run(insert_only, self._entries, [_document(event, now) for event in arrived])
+
+    async def read(self, case_id: str, cursor: datetime | None = None) -> list[Seen]:
+        """A case's entries by business time, service and sequence.
+
+        With a cursor: those that arrived after it, and again those of the overlap before it.
+        """
+        query: Raw = {"case_id": case_id}
+        if cursor is not None:
+            query["arrived_at"] = {"$gt": cursor - OVERLAP}
+        raws = await self._threads.run(self._find, query)
+        return [Seen(to_entry(raw), raw["arrived_at"]) for raw in raws]
+
+    @property
+    def _entries(self) -> Collection[Raw]:
+        return database(self._alias).get_collection(
+            "timeline", write_concern=JOURNALED, read_concern=MAJORITY
+        )
+
+    def _find(self, query: Raw) -> list[Raw]:
+        with infrastructure():
+            return list(self._entries.find(query).sort([("occurred_at", 1), ("service", 1), ("sequence", 1)]))
+
+
+def with_cursors(
+    seen: Sequence[Seen], cursor: datetime | None
+) -> Iterable[tuple[TimelineEntry, datetime | None]]:
+    """Each entry with the cursor to go on from.
+
+    Within a batch, sorted by business time, only the last entry moves the cursor: whoever stops before it
+    gets the batch again.
+    """
+    after = max((s.arrived_at for s in seen), default=cursor)
+    if after is not None and cursor is not None:
+        after = max(after, cursor)
+    for number, each in enumerate(seen, 1):
+        yield each.entry, after if number == len(seen) else cursor
+
+
+def read_cursor(text: str) -> datetime | None:
+    """The arrival time of a cursor; None for the beginning.
+
+    Raises:
+        Invalid: it is none of ours.
+    """
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return to_ms(at) if at.tzinfo else _refuse()
+    except (ValueError, OverflowError):
+        return _refuse()
+
+
+def write_cursor(at: datetime | None) -> str:
+    """A cursor as clients carry it."""
+    return iso(at) if at else ""
+
+
+def to_entry(raw: Raw) -> TimelineEntry:
+    """An entry as clients see it: codes and times, nobody's reference."""
+    return TimelineEntry(
+        event_id=raw["_id"],
+        service=raw["service"],
+        type=raw["type"],
+        occurred_at=timestamp(raw["occurred_at"]),
+        sequence=raw["sequence"],
+        data_json=MessageToJson(without_persons(parse(raw["type"], bytes(raw["data"]))), indent=None),
+    )
+
+
+def without_persons(message: Message) -> Message:
+    """The message with every field cleared that refers to somebody; changes it in place."""
+    for field, value in message.ListFields():
+        if field.name in PERSONS:
+            message.ClearField(field.name)
+        elif field.type == FieldDescriptor.TYPE_MESSAGE:
+            parts: Iterable[Any] = value if field.is_repeated else (value,)
+            for part in parts:
+                without_persons(part)
+    return message
+
+
+def _document(event: Arrived, now: datetime) -> Raw:
+    envelope = event.envelope
+    message: Any = parse(envelope.type, envelope.data)
+    return {
+        "_id": envelope.id,
+        "case_id": message.case_id if envelope.type in NOTICES else envelope.subject,
+        "service": envelope.source.rsplit("/", 1)[-1],
+        "type": envelope.type,
+        "occurred_at": envelope.time,
+        "sequence": envelope.sequence,
+        "data": envelope.data,
+        "arrived_at": now,
+    }
+
+
+def _refuse() -> datetime:
+    raise Invalid([Violation("cursor", "not_a_cursor_of_ours")])
