@@ -70,6 +70,7 @@ class Operations(OperationsServiceServicer):
                 for site, moment in moments.items()
             ],
             lag=self._service.worker.lag() if self._service.worker else {},
+            figures=await base.threads.run(self._service.figures),
             **figures,
         )
 
@@ -139,7 +140,7 @@ class Operations(OperationsServiceServicer):
             "behind": repository.count({"behind_since": {"$gt": EPOCH}}),
             "outbox_waiting": repository.count({"waiting_since": {"$gt": EPOCH}}),
             "due_unfired": sum(due),
-            "aggregates": repository.count({}),
+            "aggregates": repository.size(),
         }
 
     def _read_letters(self, start: int) -> list[Received]:

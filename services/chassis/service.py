@@ -45,6 +45,7 @@ class Service:
     loops: Sequence[tuple[str, float, Callable[[], Awaitable[object]]]] = ()
     migrations: Sequence[Callable[[], Awaitable[None]]] = ()
     started: Sequence[Callable[[Worker], Awaitable[None]]] = ()
+    figures: Callable[[], dict[str, int]] = dict
     worker: Worker | None = field(default=None)
 
 

@@ -218,6 +218,11 @@ class Repository(Generic[S]):
         with infrastructure():
             return self.collection.count_documents(query)
 
+    def size(self) -> int:
+        """How many documents there are, by the collection's own books."""
+        with infrastructure():
+            return self.collection.estimated_document_count()
+
     def due(
         self, site: str, shards: Sequence[int], before: datetime, wall: datetime, limit: int
     ) -> list[Record[S]]:

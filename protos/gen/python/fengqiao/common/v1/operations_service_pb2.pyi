@@ -58,6 +58,26 @@ class GetStatusResponse(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class FiguresEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SERVICE_FIELD_NUMBER: _builtins.int
     BUILD_FIELD_NUMBER: _builtins.int
     READY_FIELD_NUMBER: _builtins.int
@@ -68,6 +88,7 @@ class GetStatusResponse(_message.Message):
     DUE_UNFIRED_FIELD_NUMBER: _builtins.int
     LAG_FIELD_NUMBER: _builtins.int
     AGGREGATES_FIELD_NUMBER: _builtins.int
+    FIGURES_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     build: _builtins.str
     ready: _builtins.bool
@@ -91,6 +112,10 @@ class GetStatusResponse(_message.Message):
     def lag(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Records not yet consumed, by topic."""
 
+    @_builtins.property
+    def figures(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Figures of the service's own, by name."""
+
     def __init__(
         self,
         *,
@@ -104,10 +129,11 @@ class GetStatusResponse(_message.Message):
         due_unfired: _builtins.int = ...,
         lag: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         aggregates: _builtins.int = ...,
+        figures: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregates", b"aggregates", "behind", b"behind", "build", b"build", "due_unfired", b"due_unfired", "lag", b"lag", "outbox_waiting", b"outbox_waiting", "ready", b"ready", "reasons", b"reasons", "service", b"service", "sites", b"sites"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregates", b"aggregates", "behind", b"behind", "build", b"build", "due_unfired", b"due_unfired", "figures", b"figures", "lag", b"lag", "outbox_waiting", b"outbox_waiting", "ready", b"ready", "reasons", b"reasons", "service", b"service", "sites", b"sites"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
