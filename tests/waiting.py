@@ -28,7 +28,7 @@ def until(condition: Callable[[], T | None], timeout: float = 10.0, what: str = 
 
 
 async def until_async(
-    condition: Callable[[], T | None | Awaitable[T | None]],
+    condition: Callable[[], T | Awaitable[T | None] | None],
     timeout: float = 10.0,  # noqa: ASYNC109 - a limit of the polling, not of an inner await
     what: str = "",
 ) -> T:

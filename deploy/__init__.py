@@ -1,0 +1,1 @@
+"""How Fengqiao runs: the embedded runtime for one machine; Compose and Helm beside it."""

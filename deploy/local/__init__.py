@@ -1,0 +1,1 @@
+"""The embedded runtime: broker, store, services and mailbox as processes of this machine."""

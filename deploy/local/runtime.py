@@ -1,0 +1,302 @@
+"""The embedded runtime: parts, topics, migrations, services, in this order, until it is left.
+
+A context manager. Everything it starts is a process of its own and ends with it, also when it is killed
+itself. `runtime.json` in the data folder tells others (doctor, the client commands) where everything listens.
+"""
+
+import base64
+import json
+import os
+import secrets
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from deploy.local.errors import RuntimeFailed
+from deploy.local.folders import RUNTIME_FILE, Folder, held, home
+from deploy.local.health import Serving
+from deploy.local.issuer import Issuer, ServiceTokens, private_key, write_secret
+from deploy.local.parts import Choice, Kind, Part, brokers, stores, take, wanted
+from deploy.local.ports import LOOPBACK, answers, free_port
+from deploy.local.process import Spec
+from deploy.local.supervisor import Status, Supervisor
+from services.chassis.clock import process_time
+
+SERVICES = ("intake", "routing", "notify")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a runtime is asked for."""
+
+    sites: Path
+    """Folder with one folder per site."""
+    name: str = "up"
+    """Names the default data folder."""
+    data_dir: Path | None = None
+    """None: the first default folder that no other runtime holds."""
+    parts: Choice = Choice.WHEELS
+    fresh: bool = False
+    """Start empty, even where the parts kept the data of the last run."""
+    sync_on_commit: bool = True
+    """SecantusDB's journaled writes reach the disk before they are acknowledged."""
+    ports: Mapping[str, int] = field(default_factory=dict)
+    """RPC ports by service; the others are free ones."""
+    services: Sequence[str] = SERVICES
+    ready_within: float = 90.0
+    """Seconds that services have to become ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where a runtime's things are: what `runtime.json` holds."""
+
+    name: str
+    pid: int
+    started_at: str
+    data_dir: str
+    broker: str
+    store: str
+    kafka_bootstrap: str
+    mongo_url: str
+    smtp: str
+    rpc: dict[str, str]
+    """Address (host:port) of each service's gRPC server."""
+    metrics: dict[str, str]
+    """Address (host:port) of each service's metrics."""
+    processes: dict[str, dict[str, Any]]
+    """Per process its state, pid, restarts and reason."""
+
+    @property
+    def issuer(self) -> Issuer:
+        """The runtime's token issuer."""
+        return Issuer(Path(self.data_dir) / "keys")
+
+    @property
+    def mails(self) -> Path:
+        """The folder of the mailbox; see `deploy.local.mailbox`."""
+        return Path(self.data_dir) / "mails"
+
+
+def find_running(data_dir: Path | None = None) -> list[Running]:
+    """The runtimes of this user that are up, latest first; only the one in `data_dir` where that is given."""
+    folders = [data_dir.resolve()] if data_dir else [path.parent for path in home().glob(f"*/{RUNTIME_FILE}")]
+    found = []
+    for folder in folders:
+        try:
+            if held(folder):
+                found.append(Running(**json.loads((folder / RUNTIME_FILE).read_text(encoding="utf-8"))))
+        except (OSError, ValueError, TypeError):
+            continue  # being written or removed just now
+    return sorted(found, key=lambda running: running.started_at, reverse=True)
+
+
+class Runtime:
+    """A started set of parts and services; see the module."""
+
+    def __init__(self, options: Options, say: Callable[[str], None] = lambda _line: None) -> None:
+        """`say` gets one line per step."""
+        self.options = options
+        self.supervisor = Supervisor(on_change=self._write)
+        self._say = say
+        self._stack = ExitStack()
+        self._running: Running | None = None
+        self._writing = threading.Lock()
+
+    def __enter__(self) -> Self:
+        """Starts everything and waits until every service is ready.
+
+        Raises RuntimeFailed (PartMissing); what was started is stopped then.
+        """
+        with ExitStack() as stack:
+            self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops everything it started, services first."""
+        self._stack.close()
+
+    @property
+    def running(self) -> Running:
+        """Where everything is. Raises RuntimeError before the runtime was entered."""
+        if self._running is None:
+            raise RuntimeError("enter the runtime first")
+        return self._running
+
+    def statuses(self) -> list[Status]:
+        """Every process with its state."""
+        return self.supervisor.statuses()
+
+    def _start(self, stack: ExitStack) -> None:
+        options = self.options
+        folder = Folder.claim(options.data_dir) if options.data_dir else Folder.claim_free(options.name)
+        stack.callback(folder.release)
+        broker = take(Kind.BROKER, wanted(options.parts, brokers()), self._say)
+        store = take(
+            Kind.STORE, wanted(options.parts, stores(sync_on_commit=options.sync_on_commit)), self._say
+        )
+        for passed_over in (*broker.passed_over, *store.passed_over):
+            self._say(f"passed over {passed_over}")
+        self._prepare_folder(folder, broker.part, store.part)
+
+        supervisor = stack.enter_context(self.supervisor)
+        self._say(f"broker: {broker.part.name}")
+        bootstrap = broker.part.start(supervisor, folder.path)
+        self._say(f"store: {store.part.name}")
+        mongo_url = store.part.start(supervisor, folder.path)
+        self._running = Running(
+            name=options.name,
+            pid=os.getpid(),
+            started_at=process_time().isoformat(),
+            data_dir=str(folder.path),
+            broker=broker.part.name,
+            store=store.part.name,
+            kafka_bootstrap=bootstrap,
+            mongo_url=mongo_url,
+            smtp=f"{LOOPBACK}:{free_port()}",
+            rpc={name: f"{LOOPBACK}:{options.ports.get(name) or free_port()}" for name in options.services},
+            metrics={name: f"{LOOPBACK}:{free_port()}" for name in options.services},
+            processes={},
+        )
+        self._start_mailbox()
+        tokens = ServiceTokens(self._running.issuer, folder.path / "tokens", options.services)
+        tokens.start()
+        stack.callback(tokens.stop)
+        self._start_services(folder.path, tokens)
+        self._write()
+
+    def _prepare_folder(self, folder: Folder, broker: Part, store: Part) -> None:
+        """Broker and store begin empty together or go on together."""
+        if broker.durable and store.durable:
+            last = folder.path / "parts.json"
+            names = [broker.name, store.name]
+            same = last.exists() and json.loads(last.read_text(encoding="utf-8")) == names
+            if folder.used() and same and not self.options.fresh:
+                self._say(f"going on with the data in {folder.path}")
+                return
+            folder.wipe()
+            last.write_text(json.dumps(names), encoding="utf-8")
+            if self.options.fresh and not (broker.ours and store.ours):
+                self._say("KAFKA_BOOTSTRAP and MONGO_URL keep what earlier runs left there")
+            return
+        for lasting, forgetful in ((broker, store), (store, broker)):
+            if not lasting.ours and not forgetful.durable:
+                raise RuntimeFailed(
+                    f"{lasting.name} would remember what {forgetful.name} forgets when it stops: "
+                    "give both KAFKA_BOOTSTRAP and MONGO_URL, or neither, or --parts best"
+                )
+        folder.wipe()
+        self._say(
+            f"broker and store start empty together in {folder.path}: {broker.name} keeps nothing"
+            if not broker.durable
+            else f"broker and store start empty together in {folder.path}"
+        )
+
+    def _start_mailbox(self) -> None:
+        port = self.running.smtp.rpartition(":")[2]
+        self.supervisor.start(
+            Spec(
+                name="mailbox",
+                command=(
+                    *(sys.executable, "-m", "deploy.local.mailbox"),
+                    *("--port", port, "--dir", str(self.running.mails)),
+                ),
+                log=self._log("mailbox"),
+                ready=lambda: None if answers(int(port)) else f"nothing listens on port {port}",
+            )
+        )
+
+    def _start_services(self, folder: Path, tokens: ServiceTokens) -> None:
+        names = self.options.services
+        environments = {name: self._environment(name, folder, tokens) for name in names}
+        self._say("topics and indexes")
+        preparations = [("topics", "services.chassis.topics", "create", environments[names[0]])]
+        preparations += [
+            (f"{name}-migrate", f"services.{name}", "migrate", environments[name]) for name in names
+        ]
+        with ThreadPoolExecutor(len(preparations)) as pool:
+            for done in [pool.submit(self._prepare, *preparation) for preparation in preparations]:
+                done.result()
+        self._say(f"services: {', '.join(names)}")
+        for name in names:
+            ready = Serving(int(self.running.rpc[name].rpartition(":")[2]))
+            self.supervisor.start(
+                Spec(
+                    name=name,
+                    command=(sys.executable, "-m", f"services.{name}"),
+                    environment=environments[name],
+                    log=self._log(name),
+                    ready=ready,
+                    ready_within=self.options.ready_within,
+                    together=True,
+                )
+            )
+        self.supervisor.wait_ready("mailbox", *names)
+
+    def _prepare(self, name: str, module: str, command: str, environment: Mapping[str, str]) -> None:
+        self.supervisor.run(
+            Spec(
+                name=name,
+                command=(sys.executable, "-m", module, command),
+                environment=environment,
+                log=self._log(name),
+                ready=lambda: None,
+            )
+        )
+
+    def _environment(self, name: str, folder: Path, tokens: ServiceTokens) -> dict[str, str]:
+        running = self.running
+        keys = folder / "keys"
+        vault, audit = keys / "vault.key", keys / f"audit-{name}.pem"
+        if not vault.exists():
+            write_secret(vault, base64.b64encode(secrets.token_bytes(32)))
+        private_key(audit)
+        smtp_host, _, smtp_port = running.smtp.rpartition(":")
+        return {
+            "PYTHONUNBUFFERED": "1",
+            "KAFKA_BOOTSTRAP": running.kafka_bootstrap,
+            "MONGO_URL": running.mongo_url,
+            "FENGQIAO_ENVIRONMENT": "development",
+            "FENGQIAO_RPC_PORT": running.rpc[name].rpartition(":")[2],
+            "FENGQIAO_METRICS_PORT": running.metrics[name].rpartition(":")[2],
+            "FENGQIAO_SITES": str(self.options.sites.resolve()),
+            "FENGQIAO_JWT_PUBLIC_KEYS": str(running.issuer.public_keys),
+            "FENGQIAO_SERVICE_TOKEN_FILE": str(tokens[name]),
+            "FENGQIAO_VAULT_KEY_FILE": str(vault),
+            "FENGQIAO_AUDIT_KEY_FILE": str(audit),
+            "FENGQIAO_INTAKE_ADDRESS": running.rpc.get("intake", ""),
+            "FENGQIAO_SMTP_HOST": smtp_host,
+            "FENGQIAO_SMTP_PORT": smtp_port,
+        }
+
+    def _log(self, name: str) -> Path:
+        return Path(self.running.data_dir) / "log" / f"{name}.log"
+
+    def _write(self) -> None:
+        """Tell others where everything is now; written whole, since others read it at any time."""
+        with self._writing:
+            if self._running is None:
+                return
+            processes = {
+                status.name: {
+                    "state": str(status.state),
+                    "pid": status.pid,
+                    "restarts": status.restarts,
+                    "reason": status.reason,
+                }
+                for status in self.supervisor.statuses()
+            }
+            path = Path(self._running.data_dir) / RUNTIME_FILE
+            unfinished = path.with_suffix(".part")
+            content = {**asdict(self._running), "processes": processes}
+            unfinished.write_text(json.dumps(content, indent=2), encoding="utf-8")
+            unfinished.replace(path)
