@@ -149,7 +149,7 @@ def test_processes_end_when_the_supervisor_itself_is_killed(tmp_path: Path) -> N
     """)
     runtime = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL)
     try:
-        pid = int(until(lambda: told.exists() and told.read_text(), what="the process"))
+        pid = int(until(lambda: told.read_text() if told.exists() else "", what="the process"))
         assert alive(pid)
     finally:
         runtime.send_signal(signal.SIGKILL)
