@@ -223,8 +223,7 @@ def _only_noted(_request: Request, _event: Any, _context: Context) -> Decision:
 def _table() -> Table:
     cells: dict[tuple[str, type[Any]], Transition[Request, Any]] = {}
     for status in STATUSES:
-        noted = Transition[Request, Any](_only_noted, (status,))
-        cells |= {(status, outcome): noted for outcome in OBEYED}
+        cells |= {(status, outcome): Transition(_only_noted, (status,)) for outcome in OBEYED}
     for status in (SUBMITTED, SETTLED):
         cells |= {
             (status, WithdrawRequest): Transition(_withdraw, (status,)),

@@ -1,0 +1,53 @@
+"""Cursors and the public form of timeline entries."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fengqiao.intake.v1.intake_service_pb2 import TimelineEntry
+from fengqiao.routing.v1.events_pb2 import Assignment, CaseEscalated, CaseReference
+from services.chassis.errors import Invalid
+from services.intake.timeline import Seen, read_cursor, to_entry, with_cursors, write_cursor
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def test_an_entry_shows_codes_and_units_and_nobody() -> None:
+    event = CaseEscalated(
+        case=CaseReference(request_no="JILI-000001", site_id="jili", person_ref="p-secret"),
+        assignment=Assignment(unit_id="jili/c1", holder_ref="leader-secret"),
+    )
+    entry = to_entry({
+        "_id": "routing/c/t/1",
+        "service": "routing",
+        "type": event.DESCRIPTOR.full_name,
+        "occurred_at": NOW,
+        "sequence": 1,
+        "data": event.SerializeToString(),
+    })
+    assert "secret" not in entry.data_json
+    assert json.loads(entry.data_json)["assignment"] == {"unitId": "jili/c1"}
+
+
+def test_only_the_last_of_a_batch_moves_the_cursor() -> None:
+    seen = [Seen(TimelineEntry(event_id=str(n)), NOW + timedelta(seconds=n)) for n in (3, 1, 2)]
+    cursors = [after for _, after in with_cursors(seen, NOW)]
+    assert cursors == [NOW, NOW, NOW + timedelta(seconds=3)]
+
+
+def test_a_cursor_never_goes_back() -> None:
+    late = [Seen(TimelineEntry(event_id="1"), NOW - timedelta(seconds=5))]
+    assert [after for _, after in with_cursors(late, NOW)] == [NOW]
+
+
+def test_a_cursor_is_read_as_it_was_written() -> None:
+    assert read_cursor(write_cursor(NOW)) == NOW
+    assert read_cursor(write_cursor(None)) is None
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-03-02", "2026-03-02T09:00:00", "9" * 64])
+def test_a_cursor_of_somebody_elses_is_refused_by_name(text: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        read_cursor(text)
+    assert [v.field for v in refusal.value.violations] == ["cursor"]
