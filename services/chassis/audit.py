@@ -25,20 +25,21 @@ def link(head: bytes, event_id: str, event_type: str, occurred_at: datetime, dat
 
 
 def first_break(events: Iterable[Envelope], head: bytes | None = None) -> str | None:
-    """Walk one aggregate's events of one topic in order; repeats of an event are allowed.
+    """Walk one aggregate's events of one topic in order; repeats of an event are allowed when they repeat it.
 
     Returns None when the chain holds, and ends in `head` where one is given; else the id where it breaks, or
     `truncated`.
     """
-    at, sequence = GENESIS, 0
+    heads = [GENESIS]
     for event in events:
-        if event.sequence <= sequence:
-            continue
-        at = link(at, event.id, event.type, event.time, event.data)
-        if event.sequence != sequence + 1 or at != event.head:
+        if not 1 <= event.sequence <= len(heads):
             return event.id
-        sequence = event.sequence
-    return None if head is None or head == at else "truncated"
+        after = link(heads[event.sequence - 1], event.id, event.type, event.time, event.data)
+        if event.sequence == len(heads):
+            heads.append(after)
+        if not after == event.head == heads[event.sequence]:
+            return event.id
+    return None if head is None or head == heads[-1] else "truncated"
 
 
 def anchor(heads: Iterable[tuple[str, str, bytes]]) -> bytes:

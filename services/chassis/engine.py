@@ -140,6 +140,7 @@ class Engine(Generic[S]):
             return
         fact = Fact(topic, envelope.type, envelope.time, envelope.recorded_at, envelope.data, cause)
         if record.state is None and not handler.opens:
+            parse(fact.type, fact.data)  # a broken fact is poison by itself; it must not wait to spoil the opening event
             record.facts.append(fact)
             return
         draft = record.copy()
@@ -183,7 +184,8 @@ class Engine(Generic[S]):
                 if given.body_hash != body_hash:
                     raise KeyReused("the idempotency key was used with another body")
                 return given.answer
-        at = to_ms(occurred_at) if occurred_at else moment.now
+        # What has no business time happens after all that is known, though a producer's clock may be ahead of ours.
+        at = to_ms(occurred_at) if occurred_at else max(moment.now, record.last_at or moment.now)
         self.fire_due(record, _before(at, moment), moment)
         if record.state is None:
             raise NotYetRouted("the case is known but not yet open here; try again shortly", retry_after_ms="200")
@@ -224,7 +226,7 @@ class Engine(Generic[S]):
         """
         fired = 0
         while record.state is not None and self.model.fire is not None and fired < MAX_FIRINGS_PER_COMMIT:
-            due = min(self.model.deadlines(record.state), key=_by_due, default=None)
+            due = self._next_due(record)
             if due is None or due.due_at >= before:
                 break
             draft = record.copy()
@@ -235,14 +237,18 @@ class Engine(Generic[S]):
                 if draft.state is not None and due in self.model.deadlines(draft.state):
                     raise IllegalTransition("a fired deadline is still open")  # noqa: TRY301 - one way to back off
             except Exception as error:  # noqa: BLE001 - one case's bug must not starve the rest (rule 18)
-                self._back_off(record, error, moment)
+                self.back_off(record, error, moment)
                 break
-            draft.failures, draft.retry_at, draft.retry_reason = 0, None, ""
             _overwrite(record, draft)
             fired += 1
+        due_at = self._due_at(record)
+        if due_at != record.next_due_at:
+            # A former build reckoned it otherwise: put it right, or the sweep finds the record again and again.
+            record.next_due_at, record.dirty = due_at, True
         return fired
 
-    def _back_off(self, record: Record[S], error: Exception, moment: Moment) -> None:
+    def back_off(self, record: Record[S], error: Exception, moment: Moment) -> None:
+        """Hold the next firing back: a second, then twice as long each time, up to an hour (rule 18)."""
         if record.retry_at is not None and record.retry_at > moment.recorded_at:
             return
         record.failures += 1
@@ -269,9 +275,11 @@ class Engine(Generic[S]):
     ) -> None:
         """Fold a decision into the draft: state, sequences, audit heads, outbox, next deadline."""
         context = self._context(draft, at, moment, recorded_at=moment.recorded_at)
+        was_due = self._next_due(draft)
         for emit in decision.events:
             if not emit.only:
                 draft.state = self.model.evolve(draft.state, emit.message, context)
+                draft.revision += 1
             data = emit.message.SerializeToString(deterministic=True)
             if len(data) > MAX_EVENT_BYTES:
                 raise TooLarge(f"event of {len(data)} bytes; at most {MAX_EVENT_BYTES}")
@@ -279,12 +287,19 @@ class Engine(Generic[S]):
                 self._append(draft, topic, emit.message.DESCRIPTOR.full_name, data, at, moment, cause)
         draft.private.update(decision.private)
         if decision.events:
-            draft.revision += 1
             draft.last_at = max(draft.last_at or at, at)
-        if draft.state is not None:
-            due = min(self.model.deadlines(draft.state), key=_by_due, default=None)
-            draft.next_due_at = due.due_at if due else None
+        if self._next_due(draft) != was_due:
+            _forgive(draft)
+        draft.next_due_at = self._due_at(draft)
         draft.dirty = True
+
+    def _next_due(self, record: Record[S]) -> Deadline | None:
+        deadlines = () if record.state is None else self.model.deadlines(record.state)
+        return min(deadlines, key=_by_due, default=None)
+
+    def _due_at(self, record: Record[S]) -> datetime | None:
+        due = self._next_due(record)
+        return due.due_at if due else None
 
     def _append(  # noqa: PLR0913 - the parts of one outbox entry
         self, draft: Record[S], topic: str, type_name: str, data: bytes, at: datetime, moment: Moment, cause: str
@@ -309,6 +324,11 @@ def _before(at: datetime, moment: Moment) -> datetime:
 
 def _by_due(deadline: Deadline) -> tuple[datetime, str, int]:
     return deadline.due_at, deadline.name, deadline.epoch
+
+
+def _forgive(record: Record[S]) -> None:
+    """Another deadline is next: the back-off was the failing one's, and must not hold this one back."""
+    record.failures, record.retry_at, record.retry_reason = 0, None, ""
 
 
 def _overwrite(record: Record[S], draft: Record[S]) -> None:

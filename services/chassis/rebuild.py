@@ -30,6 +30,7 @@ def fold(model: Model[S], events: Iterable[Arrived]) -> dict[str, Record[S]]:
         if topic != model.topic:
             continue
         record.state = model.evolve(record.state, parse(envelope.type, envelope.data), _context(envelope))
+        record.revision = envelope.sequence
         record.last_at = max(record.last_at or envelope.time, envelope.time)
         due = min((d.due_at for d in model.deadlines(record.state)), default=None)
         record.next_due_at = due
@@ -56,6 +57,7 @@ def differences(rebuilt: Record[S], stored: Record[S]) -> Sequence[str]:
     """Names of what differs between a rebuilt record and the stored one."""
     pairs = {
         "state": (rebuilt.state, stored.state),
+        "revision": (rebuilt.revision, stored.revision),
         "sequences": (rebuilt.sequences, stored.sequences),
         "heads": (rebuilt.heads, stored.heads),
         "next_due_at": (rebuilt.next_due_at, stored.next_due_at),

@@ -98,7 +98,7 @@ class Fact:
 class Record(Generic[S]):
     """An aggregate in memory. `state` is its public projection (None: a stub), `private` what no event holds.
 
-    `version` counts commits, `revision` transitions; `seen` is keyed by source topic, `sequences` and `heads`
+    `version` counts commits, `revision` public events; `seen` is keyed by source topic, `sequences` and `heads`
     by own topic. `last_at` is the business time of the latest thing applied. `retry_at` (wall clock) holds a
     failing firing back. `dirty` says that memory differs from the store.
     """
