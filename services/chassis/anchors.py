@@ -1,6 +1,6 @@
 """Signs the audit heads from time to time, so that nobody can rewrite a whole chain unseen (rule 21)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from services.chassis import audit
 from services.chassis.store import EPOCH, JOURNALED, MAJORITY, Repository, database, infrastructure
+
+OVERLAP = timedelta(minutes=1)
+HEADS_PER_ANCHOR = 20_000
 
 
 class Anchors:
@@ -25,19 +28,24 @@ class Anchors:
         anchors = database(self._alias).get_collection("anchors", write_concern=JOURNALED, read_concern=MAJORITY)
         with infrastructure():
             last = anchors.find_one(sort=[("at", -1)])
-            since = last["at"] if last else EPOCH
+            # Commits carry the time before their write: one may have landed after the last anchor with an earlier time.
+            since = last["at"] - OVERLAP if last else EPOCH
             changed = list(self._repository.collection.find({"updated_at": {"$gt": since, "$lte": now}}, {"own": 1}))
             if not changed:
                 return 0
             heads = [(raw["_id"], own["topic"], bytes(own["head"])) for raw in changed for own in raw["own"]]
-            digest = audit.anchor(heads)
-            anchors.insert_one({
-                "at": now,
-                "heads": [{"aggregate": a, "topic": t, "head": h} for a, t, h in heads],
-                "digest": digest,
-                "signature": audit.sign(self._key, digest, now),
-            })
+            for start in range(0, len(heads), HEADS_PER_ANCHOR):
+                anchors.insert_one(self._signed(heads[start : start + HEADS_PER_ANCHOR], now))
         return len(changed)
+
+    def _signed(self, heads: list[tuple[str, str, bytes]], now: datetime) -> dict[str, Any]:
+        digest = audit.anchor(heads)
+        return {
+            "at": now,
+            "heads": [{"aggregate": a, "topic": t, "head": h} for a, t, h in heads],
+            "digest": digest,
+            "signature": audit.sign(self._key, digest, now),
+        }
 
 
 def read_key(path: Path) -> Ed25519PrivateKey:

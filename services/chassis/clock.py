@@ -32,6 +32,7 @@ class WallClock:
         """`read` is the process's clock; tests pass one that they move."""
         self._read = read
         self._offset = timedelta(0)
+        self._measured_at = float("-inf")
 
     def now(self) -> datetime:
         """The time nothing may run ahead of."""
@@ -48,8 +49,14 @@ class WallClock:
         """True when the clocks differ too much to fire deadlines."""
         return abs(self._offset) > MAX_SKEW
 
+    def measure_now_and_then(self, alias: str) -> None:
+        """As `measure`, when the last one is a second old: not every process sweeps, and all of them decide."""
+        if monotonic() - self._measured_at > 1:
+            self.measure(alias)
+
     def measure(self, alias: str) -> None:
         """Compare with the store's clock; blocks for one round trip."""
+        self._measured_at = monotonic()
         before = self._read()
         with infrastructure():
             theirs: datetime = database(alias).client.admin.command("hello")["localTime"]
@@ -74,7 +81,8 @@ class Clocks:
         self.wall = wall
 
     def read(self) -> dict[str, Moment]:
-        """The moment of every site, read now; blocks for one query when a site is in replay."""
+        """The moment of every site, read now; may block for a query of the store."""
+        self.wall.measure_now_and_then(self._alias)
         now = self.wall.now()
         replayed = {}
         if any(site.replay for site in self._sites.values()):

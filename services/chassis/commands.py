@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from services.chassis.clock import Clocks
 from services.chassis.committer import Committer
 from services.chassis.engine import Engine, Moment
-from services.chassis.errors import CommandError, Contended, Invalid, KeyReused, NotFound, Violation
+from services.chassis.errors import CommandError, Contended, Invalid, KeyReused, NotFound, TooLarge, Violation
 from services.chassis.model import Context, Decision
 from services.chassis.publisher import Publisher
 from services.chassis.record import Record, to_ms
@@ -134,6 +134,8 @@ class Commands(Generic[S]):
             record = stored.get(creation.id)
             if index in refused:
                 results.append(refused[index])
+            elif creation.id in committed.too_large:
+                results.append(TooLarge("it would exceed the limit of one case"))
             elif record is None:
                 results.append(Contended("the store did not keep it; try again", retry_after_ms="100"))
             elif record.answered and record.answered[0].body_hash != creation.order.body_hash:
@@ -158,6 +160,8 @@ class Commands(Generic[S]):
         if not record.dirty:
             return True
         committed = await self._committer.commit([record])
+        if committed.too_large:
+            raise TooLarge("the case would exceed its limit")
         self._publisher.publish_soon(committed.stored)
         return not committed.lost
 

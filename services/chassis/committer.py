@@ -67,5 +67,6 @@ class Committer(Generic[S]):
         METRICS.commit_losers.inc(len(committed.lost))
         for records, done in taken:
             if not done.done():
-                mine = [record for record in records if record.id not in committed.lost]
-                done.set_result(Committed(mine, {r.id for r in records} & committed.lost))
+                ids = {record.id for record in records}
+                mine = [record for record in committed.stored if record.id in ids]
+                done.set_result(Committed(mine, ids & committed.lost, ids & committed.too_large))

@@ -19,6 +19,7 @@ from services.chassis.metrics import METRICS
 from services.chassis.publisher import Publisher
 from services.chassis.readiness import Readiness
 from services.chassis.record import Position, Record
+from services.chassis.store import Committed
 from services.chassis.threads import Threads
 
 log = structlog.get_logger()
@@ -71,13 +72,18 @@ async def patiently(readiness: Readiness, what: str, call: Callable[[], Awaitabl
             return result
 
 
+def keyed(record: Received, envelope: Envelope) -> bool:
+    """Whether a record stands under the key that it speaks of."""
+    return bool(record.key) and record.key == envelope.subject.encode()
+
+
 async def readable(batch: Sequence[Received], letters: DeadLetters) -> list[Arrived]:
     """The records that have an envelope and a key; each other one is reported alone (rule 11)."""
     found = []
     for record in batch:
         try:
             envelope = from_record(record.headers, record.value)
-            if not record.key or record.key.decode("utf-8", "replace") != envelope.subject:
+            if not keyed(record, envelope):
                 raise Poison("key_is_not_the_subject")  # noqa: TRY301 - one place reports
         except Poison as poison:
             await letters.report(record, poison.reason)
@@ -103,10 +109,12 @@ class Deciding(Generic[S]):
         self._readiness = readiness
         self._threads = threads
         self._declared = declared
+        # Aggregates behind for which something arrived, perhaps what they lack: the healer looks at once.
+        self.stirred: set[str] = set()
 
     async def take(self, batch: Sequence[Received]) -> None:
         """Make a batch's effects durable: decide in memory, one bulk of guarded writes, publish."""
-        await self._flood.wait_until_open()
+        await patiently(self._readiness, "consumer", self._flood.wait_until_open)
         METRICS.batch_size.observe(len(batch))
         with METRICS.batch_seconds.time():
             arrived = await patiently(self._readiness, "consumer", lambda: readable(batch, self.letters))
@@ -117,13 +125,23 @@ class Deciding(Generic[S]):
         pending: dict[str, list[Arrived]] = {}
         for event in arrived:
             pending.setdefault(event.envelope.subject, []).append(event)
+        oversize: set[str] = set()
         while pending:
-            lost = await patiently(self._readiness, "consumer", lambda: self._round(pending, healing=healing))
-            pending = {aggregate_id: pending[aggregate_id] for aggregate_id in lost}
+            done = await patiently(self._readiness, "consumer", lambda: self._round(pending, oversize, healing=healing))
+            for aggregate_id in done.too_large:
+                if len(pending[aggregate_id]) > 1:
+                    # One of them is too much; alone, each of the others may still fit.
+                    for event in pending[aggregate_id]:
+                        await self.apply([event], healing=healing)
+                else:
+                    oversize.add(aggregate_id)
+            pending = {i: e for i, e in pending.items() if i in done.lost or (i in done.too_large and i in oversize)}
             if pending:
                 await asyncio.sleep(random.random() * 0.05)  # noqa: S311 - jitter
 
-    async def _round(self, pending: dict[str, list[Arrived]], *, healing: bool) -> set[str]:
+    async def _round(
+        self, pending: dict[str, list[Arrived]], oversize: set[str], *, healing: bool
+    ) -> Committed[S]:
         records = await self.committer.get(list(pending))
         moments = await self._threads.run(self._clocks.read)
         drafts: list[Record[S]] = []
@@ -132,18 +150,22 @@ class Deciding(Generic[S]):
             draft = records.get(aggregate_id) or Record(id=aggregate_id, site=site)
             moment = moments.get(draft.site)
             for event in events:
-                await self._one(draft, event, moment, healing=healing)
+                await self._one(draft, event, moment, oversize=aggregate_id in oversize, healing=healing)
             if draft.dirty:
                 drafts.append(draft)
         committed = await self.committer.commit(drafts)
         await self.publisher.publish(record for record in committed.stored if record.outbox)
-        return committed.lost
+        return committed
 
-    async def _one(self, draft: Record[S], event: Arrived, moment: Moment | None, *, healing: bool) -> None:
+    async def _one(
+        self, draft: Record[S], event: Arrived, moment: Moment | None, *, oversize: bool, healing: bool
+    ) -> None:
         topic = event.record.topic
         try:
             if moment is None:
                 raise Poison("unknown_site")  # noqa: TRY301 - one place marks
+            if oversize and _is_next(draft, topic, event.position):
+                raise Poison("too_large")  # noqa: TRY301 - one place marks
             verdict = self._attempt(draft, event, moment, healing=healing)
         except Exception as error:  # noqa: BLE001 - whatever a decision raises is poison for its case alone
             reason = error.reason if isinstance(error, Poison) else f"raised:{type(error).__name__}"
@@ -158,6 +180,8 @@ class Deciding(Generic[S]):
             if newly:
                 await self._flood.count(draft.id)
             return
+        if verdict is Verdict.SKIPPED:
+            self.stirred.add(draft.id)
         if verdict is Verdict.GAP:
             METRICS.gaps.labels(topic).inc()
             log.warning("gap", topic=topic, event_id=event.envelope.id)
@@ -193,7 +217,7 @@ class Collecting:
 
     async def take(self, batch: Sequence[Received]) -> None:
         """Insert what the batch says; an event that can't be collected is reported and its neighbours go on."""
-        await self._flood.wait_until_open()
+        await patiently(self._readiness, "consumer", self._flood.wait_until_open)
         METRICS.batch_size.observe(len(batch))
         with METRICS.batch_seconds.time():
             await patiently(self._readiness, "consumer", lambda: self._take(batch))

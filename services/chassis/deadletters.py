@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # the consumer imports this module
     from services.chassis.consumer import Received
 
 MAX_COPIED_BYTES = 900_000
+REMEMBERED = 10_000
 
 
 class DeadLetters:
@@ -21,6 +22,8 @@ class DeadLetters:
         self.topic = topic
         self._publisher = publisher
         self._wall = wall
+        # A round that is repeated, because another was quicker or the store away, does not report again.
+        self._reported: dict[tuple[str, int, int, str], None] = {}
 
     async def report(self, record: "Received", reason: str, *, aggregate_id: str = "", topic: str = "") -> None:
         """Report a record with reason and origin; its value is copied as it is.
@@ -28,6 +31,9 @@ class DeadLetters:
         Raises:
             Infrastructure: the broker did not acknowledge; acknowledge nothing and repeat.
         """
+        origin = (record.topic, record.partition, record.offset, reason)
+        if origin in self._reported:
+            return
         value = record.value or b""
         headers: Headers = [
             ("dead-reason", reason.encode()),
@@ -41,4 +47,7 @@ class DeadLetters:
         ]
         kept = value if len(value) <= MAX_COPIED_BYTES else b""
         await self._publisher.report(topic or self.topic, record.key or b"", kept, headers)
+        self._reported[origin] = None
+        if len(self._reported) > REMEMBERED:
+            del self._reported[next(iter(self._reported))]
         METRICS.dead_letters.labels(record.topic, reason).inc()

@@ -149,5 +149,5 @@ def lay(  # noqa: PLR0913 - tests replace single parts
         flood=flood,
         deciding=deciding,
         reader=reader,
-        healer=Healer(deciding, reader, threads),
+        healer=Healer(deciding, reader, threads, readiness),
     )

@@ -8,11 +8,13 @@ import structlog
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from services.chassis.consumer import Arrived, Deciding, Received
+from services.chassis.consumer import Arrived, Deciding, Received, keyed
 from services.chassis.envelope import from_record, header_map
 from services.chassis.errors import Infrastructure, Poison
 from services.chassis.metrics import METRICS
+from services.chassis.readiness import Readiness
 from services.chassis.record import Behind, Position, Record
+from services.chassis.store import EPOCH
 from services.chassis.threads import Threads
 
 log = structlog.get_logger()
@@ -21,7 +23,7 @@ S = TypeVar("S")
 
 POLL_MS = 500
 BATCH = 200
-PERIOD_S = 1.0
+LONGEST_REST = 60
 
 
 class TopicReader(Protocol):
@@ -78,24 +80,43 @@ def read_partition(bootstrap: str, topic: str, partition: int, offset: int) -> l
 class Healer(Generic[S]):
     """Heals gaps at once, poison when asked or under a new build."""
 
-    def __init__(self, deciding: Deciding[S], reader: TopicReader, threads: Threads) -> None:
+    def __init__(
+        self, deciding: Deciding[S], reader: TopicReader, threads: Threads, readiness: Readiness
+    ) -> None:
         """`deciding` applies what is read as if it had just arrived."""
+        self._readiness = readiness
         self._deciding = deciding
         self._reader = reader
         self._threads = threads
+        self._round = 0
+        # (aggregate, topic) → the round in which it is looked at again, and how many rounds it rested.
+        self._resting: dict[tuple[str, str], tuple[int, int]] = {}
 
     async def run_once(self, shards: Sequence[int]) -> int:
-        """Heal what can be healed now; returns how many marks are left."""
-        repository = self._deciding.committer.repository
-        records = await self._threads.run(repository.behind, shards, BATCH)
-        METRICS.behind.set(len(records))
+        """Heal what can be healed now; returns how many gaps and marks of other builds are left.
+
+        What can't be healed is looked at less and less often, unless something arrives for it: a gap that nothing
+        will ever close must not have its topic read every second, nor starve the others.
+        """
+        self._round += 1
+        repository, build = self._deciding.committer.repository, self._deciding.engine.build
+        count, named = await self._threads.run(repository.sample, {"behind_since": {"$gt": EPOCH}})
+        METRICS.behind.set(count)
+        self._readiness.name_cases("behind", count, named)
+        stirred, self._deciding.stirred = self._deciding.stirred, set()
         left = 0
-        for record in records:
+        for record in await self._threads.run(repository.behind, shards, build, BATCH):
             for topic, mark in record.behind.items():
-                if self._worth_trying(mark):
-                    left += not await self.heal(record.id, topic)
-                else:
+                at, rested = self._resting.get((record.id, topic), (0, 0))
+                if not self._worth_trying(mark):
+                    continue
+                if (self._round < at and record.id not in stirred) or not await self.heal(record.id, topic):
                     left += 1
+                    if self._round >= at:
+                        rested = min(max(rested * 2, 1), LONGEST_REST)
+                        self._resting[record.id, topic] = self._round + rested, rested
+                else:
+                    self._resting.pop((record.id, topic), None)
         return left
 
     async def heal(self, aggregate_id: str, topic: str) -> bool:
@@ -152,6 +173,8 @@ def in_sequence(records: Sequence[Received], seen: int) -> list[Arrived]:
         try:
             event = Arrived(record, from_record(record.headers, record.value))
         except Poison:
+            continue
+        if not keyed(record, event.envelope):
             continue
         by_sequence.setdefault(event.position.sequence, event)
     found = []

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import structlog
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
 
 from services.chassis.envelope import Envelope, Headers, event_id, to_headers
 from services.chassis.errors import Infrastructure
@@ -60,7 +59,7 @@ class KafkaPythonProducer:
         def enqueue() -> None:
             try:
                 sent = self._client().send(topic, key=key, value=value, headers=headers)
-            except KafkaError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, who waits must learn of it
                 log.warning("publish_failed", topic=topic, reason=type(error).__name__)
                 loop.call_soon_threadsafe(settle, False)  # noqa: FBT003 - as above
                 return
@@ -140,6 +139,8 @@ class Publisher:
                 self._acknowledged.note(record.id, topic, sequence)
             if all(results):
                 self._trimmable[record.id] = max(record.version, self._trimmable.get(record.id, 0))
+                if len(self._trimmable) > REMEMBERED_AGGREGATES:  # nobody trims here; another's sweep will
+                    del self._trimmable[next(iter(self._trimmable))]
             else:
                 complete = False
         return complete

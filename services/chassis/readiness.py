@@ -1,6 +1,6 @@
 """Why a service is not ready, by name: nothing waits silently (rule 13)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -10,10 +10,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One thing that is waited for: a code, and what an operator needs to know."""
+    """One thing that is waited for: a code, and what an operator needs to know.
+
+    What does not `block` concerns single cases: it is named, and everything else goes on.
+    """
 
     code: str
     detail: str
+    blocks: bool = True
 
 
 class Readiness:
@@ -26,21 +30,28 @@ class Readiness:
 
     @property
     def ready(self) -> bool:
-        """True when nothing is waited for."""
-        return not self._reasons
+        """True when nothing is waited for that everything hangs on."""
+        return not any(reason.blocks for reason in self.reasons)
 
     @property
     def reasons(self) -> list[Reason]:
         """What is waited for, sorted by code."""
         return sorted(list(self._reasons.values()), key=lambda reason: reason.code)
 
-    def wait(self, code: str, detail: str) -> None:
+    def wait(self, code: str, detail: str, *, blocks: bool = True) -> None:
         """Something is waited for; a later call with the same code replaces the detail."""
-        reason = Reason(code, detail)
+        reason = Reason(code, detail, blocks)
         if self._reasons.get(code) != reason:
             log.warning("not_ready", code=code, detail=detail)
             self._reasons[code] = reason
             self._tell()
+
+    def name_cases(self, code: str, count: int, ids: Sequence[str]) -> None:
+        """Single cases are stuck, `ids` among them; 0: none is any more. The service stays ready."""
+        if count:
+            self.wait(code, f"{count}: {', '.join(ids)}", blocks=False)
+        else:
+            self.clear(code)
 
     def clear(self, code: str) -> None:
         """It is there; nothing happens when it was not waited for."""

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
@@ -26,6 +26,7 @@ S = TypeVar("S")
 
 Raw = dict[str, Any]
 MAX_DOCUMENT_BYTES = 12 * 1024 * 1024
+MARK_BYTES = 1024 * 1024
 JOURNALED = WriteConcern(w="majority", j=True)
 MAJORITY = ReadConcern("majority")
 AWAY = (ConnectionFailure, ExecutionTimeout)
@@ -141,8 +142,10 @@ def dump(record: Record[S], dump_state: Callable[[S], Raw], now: datetime) -> Ra
     if record.retry_at is not None:
         plain |= {"retry_at": record.retry_at, "retry_reason": record.retry_reason, "failures": record.failures}
     encoded = bson.encode(plain)
-    if len(encoded) > MAX_DOCUMENT_BYTES:
-        raise TooLarge(f"document of {len(encoded)} bytes; at most {MAX_DOCUMENT_BYTES}")
+    # A mark that says why nothing goes on must fit where nothing else does.
+    limit = MAX_DOCUMENT_BYTES + (MARK_BYTES if record.behind or record.retry_at else 0)
+    if len(encoded) > limit:
+        raise TooLarge(f"document of {len(encoded)} bytes; at most {limit}")
     return RawBSONDocument(encoded)
 
 
@@ -173,10 +176,14 @@ def load(raw: Mapping[str, Any], load_state: Callable[[Mapping[str, Any]], S]) -
 
 @dataclass(frozen=True, slots=True)
 class Committed(Generic[S]):
-    """What a commit came to: the records that are stored now, and the ids of those that lost the race."""
+    """What a commit came to: the records that are stored now, and the ids of those that lost the race.
+
+    `too_large` are the ids of those that would have exceeded the limit: they were left out, their neighbours were not.
+    """
 
     stored: list[Record[S]]
     lost: set[str]
+    too_large: set[str] = field(default_factory=set)
 
 
 class Repository(Generic[S]):
@@ -218,6 +225,13 @@ class Repository(Generic[S]):
         with infrastructure():
             return self.collection.count_documents(query)
 
+    def sample(self, query: Mapping[str, Any], size: int = 3) -> tuple[int, list[str]]:
+        """How many documents match, and the ids of a few of them."""
+        with infrastructure():
+            return self.collection.count_documents(query), [
+                raw["_id"] for raw in self.collection.find(query, {"_id": 1}).limit(size)
+            ]
+
     def size(self) -> int:
         """How many documents there are, by the collection's own books."""
         with infrastructure():
@@ -234,9 +248,13 @@ class Repository(Generic[S]):
         query = {"waiting_since": {"$lt": before}, "shard": {"$in": list(shards)}}
         return self.find(query, sort="waiting_since", limit=limit)
 
-    def behind(self, shards: Sequence[int], limit: int) -> list[Record[S]]:
-        """Records that are behind a source topic."""
-        query = {"behind_since": {"$gt": EPOCH}, "shard": {"$in": list(shards)}}
+    def behind(self, shards: Sequence[int], build: str, limit: int) -> list[Record[S]]:
+        """Records that are behind a source topic by a gap, or by what another build could not apply."""
+        query = {
+            "behind_since": {"$gt": EPOCH},
+            "shard": {"$in": list(shards)},
+            "$or": [{"behind.reason": "gap"}, {"behind": {"$elemMatch": {"build": {"$ne": build}}}}],
+        }
         return self.find(query, sort="behind_since", limit=limit)
 
     def commit(self, records: Sequence[Record[S]], now: datetime) -> Committed[S]:
@@ -246,24 +264,29 @@ class Repository(Generic[S]):
 
         Raises:
             Infrastructure: the store is away; nothing is known of the outcome, so reload and decide again.
-            TooLarge: a document would exceed the limit; nothing was written.
         """
-        if not records:
-            return Committed([], set())
         operations: list[InsertOne[Any] | ReplaceOne[Any]] = []
+        too_large: set[str] = set()
         for record in records:
             record.drop_acknowledged(self._acknowledged(record.id))
             record.version += 1
             record.commit_id = secrets.token_hex(12)
-            document = dump(record, self.model.dump, now)
+            try:
+                document = dump(record, self.model.dump, now)
+            except TooLarge:
+                too_large.add(record.id)
+                continue
             if record.version == 1:
                 operations.append(InsertOne(document))
             else:
                 operations.append(ReplaceOne({"_id": record.id, "version": record.version - 1}, document))
+        if not operations:
+            return Committed([], set(), too_large)
+        records = [record for record in records if record.id not in too_large]
         try:
             result = self.collection.bulk_write(operations, ordered=False)
             if result.inserted_count + result.matched_count == len(records):
-                return self._settled(records, set())
+                return self._settled(records, set(), too_large)
         except BulkWriteError as error:
             codes = {e.get("code") for e in error.details.get("writeErrors", ())}
             if codes - {DUPLICATE_KEY} and not error.details.get("writeConcernErrors"):
@@ -271,7 +294,7 @@ class Repository(Generic[S]):
         except PyMongoError as error:
             if not isinstance(error, AWAY):
                 raise
-        return self._settled(records, self._lost(records))
+        return self._settled(records, self._lost(records), too_large)
 
     def trim(self, published: Mapping[str, int]) -> int:
         """Empty the outbox of idle documents, id → version whose whole outbox is acknowledged; `version` stays."""
@@ -300,11 +323,11 @@ class Repository(Generic[S]):
             there = {raw["_id"]: raw["commit_id"] for raw in found}
         return {record.id for record in records if there.get(record.id) != record.commit_id}
 
-    def _settled(self, records: Sequence[Record[S]], lost: set[str]) -> Committed[S]:
+    def _settled(self, records: Sequence[Record[S]], lost: set[str], too_large: set[str]) -> Committed[S]:
         stored = [record for record in records if record.id not in lost]
         for record in stored:
             record.dirty = False
-        return Committed(stored, lost)
+        return Committed(stored, lost, too_large)
 
 
 def due_query(site: str, shards: Sequence[int], before: datetime, wall: datetime) -> Raw:
@@ -330,6 +353,8 @@ def insert_only(collection: Collection[Raw], documents: Sequence[Raw]) -> int:
             result = collection.with_options(write_concern=JOURNALED).insert_many(documents, ordered=False)
         except BulkWriteError as error:
             errors = error.details.get("writeErrors", ())
+            if error.details.get("writeConcernErrors"):
+                raise Infrastructure("store: not known to be durable") from error
             if {e.get("code") for e in errors} - {DUPLICATE_KEY}:
                 raise
             return len(documents) - len(errors)

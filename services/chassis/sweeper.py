@@ -1,22 +1,23 @@
 """Fires what is due, republishes what has waited, trims what is acknowledged (rules 8, 16, 18)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import structlog
+from pymongo.collection import Collection
 
 from services.chassis.clock import Clocks, monotonic
 from services.chassis.committer import Committer
 from services.chassis.engine import Engine, Moment
-from services.chassis.errors import Infrastructure
+from services.chassis.errors import Infrastructure, TooLarge
 from services.chassis.metrics import METRICS
 from services.chassis.publisher import Publisher
 from services.chassis.readiness import Readiness
 from services.chassis.side import Side
-from services.chassis.store import JOURNALED, database, infrastructure
+from services.chassis.store import EPOCH, JOURNALED, MAJORITY, Raw, database, infrastructure, insert_only
 from services.chassis.threads import Threads
 
 log = structlog.get_logger()
@@ -27,7 +28,6 @@ BATCH = 200
 OUTBOX_PERIOD_S = 1.0
 OUTBOX_AGE = timedelta(seconds=2)
 CATCH_UP_LIMIT = timedelta(minutes=5)
-SWEPT_PERIOD_S = 15.0
 
 
 @dataclass(slots=True)
@@ -57,8 +57,7 @@ class Sweeper(Generic[S]):
         self._readiness = readiness
         self._catchup = catchup
         self._outboxes = [(committer, publisher), *((side.committer, side.publisher) for side in sides)]
-        self._outbox_at = self._swept_at = 0.0
-        self._started = clocks.wall.now()
+        self._outbox_at = 0.0
 
     async def run_once(self, shards: Sequence[int]) -> int:
         """One round over some shards; returns how many deadlines' commits it made.
@@ -70,6 +69,7 @@ class Sweeper(Generic[S]):
         if monotonic() - self._outbox_at >= OUTBOX_PERIOD_S:
             self._outbox_at = monotonic()
             await self.sweep_outboxes(shards)
+            await self.name_failing()
         if self._clocks.wall.skewed:
             skew_ms = int(self._clocks.wall.skew / timedelta(milliseconds=1))
             self._readiness.wait("clock", f"store and process clocks differ by {skew_ms} ms; nothing fires")
@@ -77,11 +77,7 @@ class Sweeper(Generic[S]):
         self._readiness.clear("clock")
         if not await self._caught_up(shards):
             return 0
-        fired = await self.fire(shards)
-        if monotonic() - self._swept_at >= SWEPT_PERIOD_S:
-            self._swept_at = monotonic()
-            await self._threads.run(self._note_swept, shards)
-        return fired
+        return await self.fire(shards)
 
     async def fire(self, shards: Sequence[int]) -> int:
         """Fire everything due, a batch at a time, until nothing is left or only others' work is."""
@@ -108,7 +104,22 @@ class Sweeper(Generic[S]):
                 log.error("firing_failed", aggregate_id=record.id, reason=record.retry_reason, failures=record.failures)
         committed = await self._committer.commit([record for record in records if record.dirty])
         await self._publisher.publish(record for record in committed.stored if record.outbox)
+        if committed.too_large:
+            await self._hold_back(committed.too_large, moment)
         return len(committed.stored), len(records)
+
+    async def _hold_back(self, too_large: Iterable[str], moment: Moment) -> None:
+        """A firing that does not fit fails like one that raises."""
+        records = list((await self._committer.get(list(too_large))).values())
+        for record in records:
+            self._engine.back_off(record, TooLarge("too_large"), moment)
+        await self._committer.commit([record for record in records if record.dirty])
+
+    async def name_failing(self) -> None:
+        """Say which cases' firings fail (rule 18)."""
+        query = {"retry_at": {"$gt": EPOCH}}
+        count, named = await self._threads.run(self._committer.repository.sample, query)
+        self._readiness.name_cases("firing_failed", count, named)
 
     async def sweep_outboxes(self, shards: Sequence[int]) -> int:
         """Republish what has waited, trim what is acknowledged; returns how many outboxes were sent again."""
@@ -116,17 +127,20 @@ class Sweeper(Generic[S]):
         since: list[datetime] = []
         sent = 0
         for committer, publisher in self._outboxes:
-            await self._threads.run(committer.repository.trim, publisher.take_trimmable())
-            waiting = await self._threads.run(committer.repository.waiting, shards, before, BATCH)
-            since += [record.outbox[0].recorded_at for record in waiting if record.outbox]
-            again = []
-            for record in waiting:
-                if publisher.idle(record):
-                    publisher.note_idle(record)
-                else:
-                    again.append(record)
-            await publisher.publish(again)
-            sent += len(again)
+            full = True
+            while full:
+                await self._threads.run(committer.repository.trim, publisher.take_trimmable())
+                waiting = await self._threads.run(committer.repository.waiting, shards, before, BATCH)
+                since += [record.outbox[0].recorded_at for record in waiting if record.outbox]
+                again = []
+                for record in waiting:
+                    if publisher.idle(record):
+                        publisher.note_idle(record)
+                    else:
+                        again.append(record)
+                # After an outage there are many: go on while the broker takes them.
+                full = await publisher.publish(again) and len(waiting) == BATCH
+                sent += len(again)
         METRICS.outbox_waiting.set(len(since))
         METRICS.outbox_age_seconds.set((self._clocks.wall.now() - min(since)).total_seconds() if since else 0)
         return sent
@@ -136,30 +150,33 @@ class Sweeper(Generic[S]):
         if behind is None:
             return True
         if await self._threads.run(behind):
-            last = await self._threads.run(self._last_swept, shards)
-            if self._clocks.wall.now() - last < CATCH_UP_LIMIT:
+            since = await self._threads.run(self._waiting_since, shards)
+            if self._clocks.wall.now() - since < CATCH_UP_LIMIT:
                 self._readiness.wait("catch_up", "deadlines wait until what had been published is consumed")
                 return False
             log.error("catch_up_abandoned", shards=len(shards))
             METRICS.catch_up_abandoned.inc()
+        if self._catchup.behind is not behind:
+            return False  # a rebalance meanwhile: other shards, other ends
         self._catchup.behind = None
+        await self._threads.run(self._wait_over, shards)
         self._readiness.clear("catch_up")
         return True
 
-    def _note_swept(self, shards: Sequence[int]) -> None:
+    def _waiting_since(self, shards: Sequence[int]) -> datetime:
+        """When the first of these shards began to wait: kept in the store, or rebalances would prolong it for ever."""
         now = self._clocks.wall.now()
         with infrastructure():
-            swept = database(self._alias).get_collection("swept", write_concern=JOURNALED)
-            swept.update_many({"_id": {"$in": list(shards)}}, {"$set": {"at": now}})
-            there = {raw["_id"] for raw in swept.find({"_id": {"$in": list(shards)}})}
-            for shard in set(shards) - there:
-                swept.replace_one({"_id": shard}, {"_id": shard, "at": now}, upsert=True)
+            there: dict[int, datetime] = {raw["_id"]: raw["since"] for raw in self._waits().find({"_id": {"$in": list(shards)}})}
+        insert_only(self._waits(), [{"_id": shard, "since": now} for shard in shards if shard not in there])
+        return min([*there.values(), now])
 
-    def _last_swept(self, shards: Sequence[int]) -> datetime:
+    def _wait_over(self, shards: Sequence[int]) -> None:
         with infrastructure():
-            found = [raw["at"] for raw in database(self._alias)["swept"].find({"_id": {"$in": list(shards)}})]
-        # A shard that was never swept counts from this sweeper's start.
-        return min([*found, self._started]) if len(found) == len(shards) else self._started
+            self._waits().delete_many({"_id": {"$in": list(shards)}})
+
+    def _waits(self) -> Collection[Raw]:
+        return database(self._alias).get_collection("catch_up", write_concern=JOURNALED, read_concern=MAJORITY)
 
 
 async def forever(readiness: Readiness, what: str, pause_s: float, once: Callable[[], Awaitable[object]]) -> None:
