@@ -1,0 +1,121 @@
+"""A small sub-district, and a case on its ladder without broker or store."""
+
+import itertools
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from google.protobuf.message import Message
+
+from fengqiao.intake.v1.events_pb2 import RequestSubmitted
+from services.chassis.calendar import LibraryCalendar, Term
+from services.chassis.calendar import Unit as TermUnit
+from services.chassis.engine import Engine, Moment
+from services.chassis.envelope import Envelope, event_id
+from services.chassis.model import Context, transition
+from services.chassis.protobuf import timestamp
+from services.chassis.record import Position, Record
+from services.routing.domain import REQUESTS, Case, Ladder, table
+from services.routing.rules import Capability, Post, Rules, Unit
+from services.routing.store import model
+
+OPENED = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+CASE = "5d2b7c1e-0000-4000-8000-000000000001"
+STREET, VILLAGE, SECTION, NEIGHBOURS = "jili", "jili/c01", "jili/c01/s01", "jili/c01/s01/n01"
+
+
+def rules(*, vacant: frozenset[str] = frozenset()) -> Rules:
+    """One unit per tier; posts in `vacant` have no holder."""
+    units = [
+        Unit(STREET, 4, None), Unit(VILLAGE, 3, STREET), Unit(SECTION, 2, VILLAGE), Unit(NEIGHBOURS, 1, SECTION),
+    ]
+    return Rules(
+        units={unit.id: unit for unit in units},
+        posts={u.id: Post(f"post:{u.id}", None if u.id in vacant else f"h-{u.tier}") for u in units},
+        capability={
+            "drain.blocked": Capability(1, 3),
+            "drain.*": Capability(2, 3),
+            "gas.leak": Capability(1, 3, urgent=True),
+        },
+        default_capability=Capability(1, 3),
+        capability_version="7",
+        default_term=Term(5, TermUnit.WORKING_DAYS, keeps_time=True),
+        term_rule="service.default@1",
+        zone=ZoneInfo("Asia/Shanghai"),
+        calendar=LibraryCalendar("CN"),
+        grace=timedelta(hours=1),
+        top=STREET,
+    )
+
+
+@dataclass
+class Walk:
+    """A case that messages are sent to, by a clock that the test moves."""
+
+    rules: Rules = field(default_factory=rules)
+    now: datetime = OPENED
+    replay: bool = False
+
+    def __post_init__(self) -> None:
+        self.cells = table(Ladder({"jili": self.rules}))
+        self.engine = Engine(model(Ladder({"jili": self.rules})))
+        self.record: Record[Case] = Record(id=CASE, site="jili")
+        self.sequence = 0
+        self.keys = itertools.count()
+
+    @property
+    def case(self) -> Case:
+        assert self.record.state is not None
+        return self.record.state
+
+    @property
+    def moment(self) -> Moment:
+        return Moment(self.now, self.now, self.replay)
+
+    @property
+    def events(self) -> list[str]:
+        return [entry.type.rpartition(".")[2] for entry in self.record.outbox if entry.topic.endswith(".events")]
+
+    def submit(self, *, kind: str = "drain.blocked", unit_id: str = NEIGHBOURS, due_in: timedelta | None = None, urgent: bool = False) -> "Walk":
+        event = RequestSubmitted(
+            request_no="JILI-000001", site_id="jili", kind=kind, unit_id=unit_id, channel="counter", person_ref="p-1",
+            urgent=urgent,
+        )
+        if due_in:
+            event.due_at.CopyFrom(timestamp(OPENED + due_in))
+        return self.hear(event, OPENED)
+
+    def hear(self, event: Message, at: datetime | None = None) -> "Walk":
+        """An event of intake arrives."""
+        self.sequence += 1
+        at = at or self.now
+        envelope = Envelope(
+            id=event_id("intake", CASE, REQUESTS, self.sequence), type=event.DESCRIPTOR.full_name, source="/fengqiao/intake",
+            subject=CASE, site="jili", time=at, recorded_at=at, sequence=self.sequence, head=b"", cause="",
+            data=event.SerializeToString(),
+        )
+        self.engine.consume(self.record, envelope, REQUESTS, Position(self.sequence, 0, self.sequence), self.moment)
+        return self
+
+    def order(self, command: object, at: datetime | None = None, key: str | None = None) -> "Walk":
+        """A handler's command arrives."""
+
+        def decide(case: Case, context: Context):  # type: ignore[no-untyped-def]
+            return transition(self.cells, case.status, case, command, context)
+
+        self.engine.command(
+            self.record, decide, self.moment, key=key or f"key-{next(self.keys)}",
+            body_hash=repr(command).encode(), occurred_at=at,
+        )
+        return self
+
+    def wait(self, duration: timedelta) -> "Walk":
+        """Time passes, and a sweep comes by."""
+        self.now += duration
+        self.engine.fire_due(self.record, self.now, self.moment)
+        return self
+
+
+def without(walk: Walk, holder_of: str) -> Rules:
+    """The same rules with one post vacant."""
+    return replace(walk.rules, posts={**walk.rules.posts, holder_of: Post(f"post:{holder_of}", None)})

@@ -1,0 +1,139 @@
+"""Hypothesis walks the whole table: whatever is asked in whatever order, the ladder's promises hold."""
+
+from datetime import timedelta
+
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from fengqiao.intake.v1.events_pb2 import EscalationRequested, ReopeningRequested, WithdrawalRequested
+from google.protobuf.message import Message
+from services.chassis import audit
+from services.chassis.consumer import Arrived, Received
+from services.chassis.envelope import Envelope, event_id
+from services.chassis.errors import IllegalTransition
+from services.chassis.rebuild import differences, fold
+from services.routing import domain
+from services.routing.domain import Ladder
+from services.routing.store import dump, load, model
+from tests.unit.routing.ladder import CASE, NEIGHBOURS, SECTION, VILLAGE, Walk, rules
+
+UNITS = (NEIGHBOURS, SECTION, VILLAGE)
+COMMANDS = (
+    domain.AcceptCase(), domain.ReportProgress("visited"), domain.ResolveCase("done"), domain.EscalateCase(), domain.ReturnCase(),
+)
+WISHES: tuple[Message, ...] = (
+    EscalationRequested(reason="too_slow"), WithdrawalRequested(reason="mistake"), ReopeningRequested(reason="not_solved"),
+)
+
+
+class Ladders(RuleBasedStateMachine):
+    """One case, any order of commands, wishes and hours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.walk: Walk | None = None
+
+    @precondition(lambda self: self.walk is None)
+    @rule(
+        vacant=st.frozensets(st.sampled_from(UNITS)), kind=st.sampled_from(["drain.blocked", "drain.x", "gas.leak"]),
+        hours=st.one_of(st.none(), st.integers(1, 400)),
+    )
+    def submit(self, vacant: frozenset[str], kind: str, hours: int | None) -> None:
+        self.walk = Walk(rules(vacant=vacant)).submit(kind=kind, due_in=timedelta(hours=hours) if hours else None)
+
+    @precondition(lambda self: self.walk is not None)
+    @rule(command=st.sampled_from(COMMANDS), back=st.integers(0, 100))
+    def order(self, command: object, back: int) -> None:
+        walk = self._walk()
+        at = max(walk.now - timedelta(hours=back), walk.case.submitted_at)
+        before = walk.case.status
+        try:
+            walk.order(command, at=at)
+        except IllegalTransition:
+            return
+        assert walk.case.status in walk.cells[before, type(command)].to or walk.case.steps
+
+    @precondition(lambda self: self.walk is not None)
+    @rule(wish=st.sampled_from(WISHES))
+    def hear(self, wish: Message) -> None:
+        walk = self._walk()
+        before = walk.case
+        walk.hear(wish)
+        if isinstance(wish, EscalationRequested) and before.status in domain.OPEN:
+            assert walk.case.tier > before.tier or walk.case.supervised_at is not None
+        if isinstance(wish, WithdrawalRequested) and before.status in domain.OPEN:
+            assert walk.case.status == domain.WITHDRAWN
+
+    @precondition(lambda self: self.walk is not None)
+    @rule(minutes=st.integers(1, 20_000))
+    def wait(self, minutes: int) -> None:
+        walk = self._walk()
+        ended = walk.case.status in domain.ENDED
+        steps = walk.case.steps
+        walk.wait(timedelta(minutes=minutes))
+        if ended:
+            assert walk.case.steps == steps
+
+    def _walk(self) -> Walk:
+        assert self.walk is not None
+        return self.walk
+
+    @invariant()
+    def there_is_always_one_staffed_owner(self) -> None:
+        if self.walk:
+            case = self.walk.case
+            assert self.walk.rules.posts[case.unit_id].holder_ref == case.holder_ref
+            assert case.holder_ref
+
+    @invariant()
+    def an_open_case_has_a_clock_or_a_supervision_order(self) -> None:
+        if self.walk and self.walk.case.status in domain.OPEN:
+            assert self.walk.record.next_due_at is not None or self.walk.case.supervised_at is not None
+
+    @invariant()
+    def an_ended_case_has_no_clock(self) -> None:
+        if self.walk and self.walk.case.status in domain.ENDED:
+            assert self.walk.record.next_due_at is None
+
+    @invariant()
+    def no_step_goes_down_and_steps_are_in_order(self) -> None:
+        if self.walk:
+            steps = self.walk.case.steps
+            assert all(step.to_tier >= step.from_tier for step in steps)
+
+    @invariant()
+    def the_state_is_what_the_events_say(self) -> None:
+        if self.walk:
+            record = self.walk.record
+            events = [
+                Arrived(
+                    Received(e.topic, 0, n, CASE.encode(), e.data, {}),
+                    Envelope(
+                        event_id("routing", CASE, e.topic, e.sequence), e.type, "/fengqiao/routing", CASE, "jili", e.occurred_at,
+                        e.recorded_at, e.sequence, e.head, e.cause, e.data,
+                    ),
+                )
+                for n, e in enumerate(record.outbox)
+            ]
+            rebuilt = fold(model(Ladder({"jili": self.walk.rules})), events)[CASE]
+            assert differences(rebuilt, record) == []
+            own = [a.envelope for a in events if a.record.topic == domain.EVENTS]
+            assert audit.first_break(own, record.heads[domain.EVENTS]) is None
+
+    @invariant()
+    def the_document_keeps_the_whole_state(self) -> None:
+        if self.walk:
+            assert load(dump(self.walk.case)) == self.walk.case
+
+
+TestLadders = Ladders.TestCase
+TestLadders.settings = settings(max_examples=80, stateful_step_count=20, deadline=None)
+
+
+def test_the_table_is_total_over_the_consumed_events() -> None:
+    cells = domain.table(Ladder({}))
+    statuses = {status for status, _ in cells}
+    assert statuses == {domain.ASSIGNED, domain.IN_PROGRESS, domain.RESOLVED, domain.WITHDRAWN}
+    for status in statuses:
+        for wish in WISHES:
+            assert (status, type(wish)) in cells
