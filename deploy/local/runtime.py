@@ -10,7 +10,7 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -28,7 +28,8 @@ from deploy.local.process import Spec
 from deploy.local.supervisor import Status, Supervisor
 from services.chassis.clock import process_time
 
-SERVICES = ("intake", "routing", "notify")
+SERVICES = {name: f"services.{name}" for name in ("intake", "routing", "notify")}
+"""The services by name, and the module that runs each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Options:
     """SecantusDB's journaled writes reach the disk before they are acknowledged."""
     ports: Mapping[str, int] = field(default_factory=dict)
     """RPC ports by service; the others are free ones."""
-    services: Sequence[str] = SERVICES
+    services: Mapping[str, str] = field(default_factory=lambda: SERVICES)
     ready_within: float = 90.0
     """Seconds that services have to become ready."""
 
@@ -168,7 +169,7 @@ class Runtime:
             processes={},
         )
         self._start_mailbox()
-        tokens = ServiceTokens(self._running.issuer, folder.path / "tokens", options.services)
+        tokens = ServiceTokens(self._running.issuer, folder.path / "tokens", list(options.services))
         tokens.start()
         stack.callback(tokens.stop)
         self._start_services(folder.path, tokens)
@@ -216,12 +217,13 @@ class Runtime:
         )
 
     def _start_services(self, folder: Path, tokens: ServiceTokens) -> None:
-        names = self.options.services
+        names = list(self.options.services)
         environments = {name: self._environment(name, folder, tokens) for name in names}
         self._say("topics and indexes")
         preparations = [("topics", "services.chassis.topics", "create", environments[names[0]])]
         preparations += [
-            (f"{name}-migrate", f"services.{name}", "migrate", environments[name]) for name in names
+            (f"{name}-migrate", module, "migrate", environments[name])
+            for name, module in self.options.services.items()
         ]
         with ThreadPoolExecutor(len(preparations)) as pool:
             for done in [pool.submit(self._prepare, *preparation) for preparation in preparations]:
@@ -232,7 +234,7 @@ class Runtime:
             self.supervisor.start(
                 Spec(
                     name=name,
-                    command=(sys.executable, "-m", f"services.{name}"),
+                    command=(sys.executable, "-m", self.options.services[name]),
                     environment=environments[name],
                     log=self._log(name),
                     ready=ready,
