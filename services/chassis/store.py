@@ -95,7 +95,8 @@ def missing_indexes(documents: Iterable[type[Document]]) -> list[str]:
     with infrastructure():
         for document in documents:
             collection = document._get_collection()  # noqa: SLF001 - mongoengine's way to the raw collection
-            there = {tuple(index["key"]) for index in collection.index_information().values()}
+            # Every collection has its index on _id, one that nobody has written to yet as well.
+            there = {(("_id", 1),), *(tuple(index["key"]) for index in collection.index_information().values())}
             for spec in document.list_indexes():
                 if tuple(tuple(field) for field in spec) not in there:
                     missing.append(f"{collection.name}.{'_'.join(name for name, _ in spec)}")
