@@ -179,13 +179,16 @@ class Engine(Generic[S]):
             CommandError: it is refused; the draft may then hold firings that were due, and is worth committing
                 when `dirty`.
         """
+        # What has no business time happens after all that is known, though a producer's clock may be ahead of ours.
+        at = to_ms(occurred_at) if occurred_at else max(moment.now, record.last_at or moment.now)
         for given in record.answered:
             if given.key == key:
                 if given.body_hash != body_hash:
+                    # Scope before key (rule 19): who has no right must not learn that the key was used here.
+                    if record.state is not None:
+                        authorize(record.state, at)
                     raise KeyReused("the idempotency key was used with another body")
                 return given.answer
-        # What has no business time happens after all that is known, though a producer's clock may be ahead of ours.
-        at = to_ms(occurred_at) if occurred_at else max(moment.now, record.last_at or moment.now)
         self.fire_due(record, _before(at, moment), moment)
         if record.state is None:
             raise NotYetRouted("the case is known but not yet open here; try again shortly", retry_after_ms="200")
