@@ -268,6 +268,9 @@ class Runtime:
             "KAFKA_BOOTSTRAP": running.kafka_bootstrap,
             "MONGO_URL": running.mongo_url,
             "FENGQIAO_ENVIRONMENT": "development",
+            # The wheel broker lets a group begin after half a session timeout; a restarted service waits for that.
+            "FENGQIAO_SESSION_TIMEOUT_S": "6",
+            "FENGQIAO_HEARTBEAT_INTERVAL_S": "1",
             "FENGQIAO_RPC_PORT": running.rpc[name].rpartition(":")[2],
             "FENGQIAO_METRICS_PORT": running.metrics[name].rpartition(":")[2],
             "FENGQIAO_SITES": str(self.options.sites.resolve()),

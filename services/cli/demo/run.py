@@ -13,6 +13,7 @@ from fengqiao.common.v1.operations_service_pb2_grpc import OperationsServiceStub
 from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from fengqiao.notify.v1 import notify_service_pb2 as notify
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
+from fengqiao.routing.v1 import events_pb2 as events
 from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
 from services.chassis import rpc
@@ -39,11 +40,11 @@ STATUSES = {
     routing.CASE_STATUS_WITHDRAWN: "withdrawn",
 }
 REASONS = {
-    routing.events__pb2.MOVE_REASON_TIMEOUT: TIMEOUT,
-    routing.events__pb2.MOVE_REASON_HANDLER: "handler",
-    routing.events__pb2.MOVE_REASON_RESIDENT: "resident",
-    routing.events__pb2.MOVE_REASON_RETURNED: "returned",
-    routing.events__pb2.MOVE_REASON_REOPENED: "reopened",
+    events.MOVE_REASON_TIMEOUT: TIMEOUT,
+    events.MOVE_REASON_HANDLER: "handler",
+    events.MOVE_REASON_RESIDENT: "resident",
+    events.MOVE_REASON_RETURNED: "returned",
+    events.MOVE_REASON_REOPENED: "reopened",
 }
 
 
