@@ -29,13 +29,15 @@ test-best: venv ## Run all tests on the best parts there are (Apache Kafka, mong
 	@$(BIN)/python -m pytest --parts best $(ARGS)
 
 lint: venv ## Check style, types, contracts, generated files and the lock
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/buf lint protos
-	$(BIN)/buf breaking protos --against protos/released.binpb
-	$(BIN)/python tools/generate.py --check
-	tools/lock --check
+	@failed=0; for check in \
+		"$(BIN)/ruff check ." \
+		"$(BIN)/ruff format --check ." \
+		"$(BIN)/mypy" \
+		"$(BIN)/buf lint protos" \
+		"$(BIN)/buf breaking protos --against protos/released.binpb" \
+		"$(BIN)/python tools/generate.py --check" \
+		"tools/lock --check" \
+	; do echo "$$check"; $$check || failed=1; done; exit $$failed
 
 format: venv ## Put the code in shape
 	@$(BIN)/ruff check --fix-only --quiet .
