@@ -10,6 +10,8 @@ from deploy.local.supervisor import Supervisor
 from services.chassis.clock import monotonic
 
 _READY_WITHIN = 60.0
+_ANY_VERSION = "1.44"
+"""A version of the engine's API; a ping is the same in all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ def lacks() -> str | None:
     from docker.errors import DockerException
 
     try:
-        client = docker.from_env(timeout=5)
+        # Without a version the constructor asks the engine for its own, and leaks a socket where there is none.
+        client = docker.from_env(version=_ANY_VERSION, timeout=5)
         try:
             client.ping()
         finally:
