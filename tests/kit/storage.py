@@ -155,7 +155,8 @@ class Faults:
     """What happens to the next bulk writes, one entry each: `executed`, `lost`, `half`, or a call to make just before.
 
     `executed`: it was done, the caller sees a lost connection. `lost`: nothing was done, the caller sees a timeout.
-    `half`: the first half was done, then the connection broke. `blind` makes the next reads fail, too.
+    `half`: the first half was done, then the connection broke. `unknown`: it was done, and the re-read fails, too.
+    `blind` makes that many next reads fail.
     """
 
     writes: deque[str | Callable[[], None]] = field(default_factory=deque)
@@ -193,9 +194,10 @@ class FaultyCollection:
         try:
             result = self._inner.bulk_write(operations, ordered=ordered)
         except BulkWriteError:
-            if fault != "executed":
+            if fault not in {"executed", "unknown"}:
                 raise
-        if fault == "executed":
+        if fault in {"executed", "unknown"}:
+            self._faults.blind += fault == "unknown"
             raise AutoReconnect("it was written, and nobody can say so")
         return result
 
