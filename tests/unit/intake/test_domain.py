@@ -201,7 +201,8 @@ def test_the_reply_to_an_agency_goes_to_its_replies_alone() -> None:
     walk = Walk()
     source = "hotline"
     command = domain.SubmitRequest(
-        **{name: getattr(SUBMISSION, name) for name in SUBMISSION.__slots__} | {"source": source, "reference": "7"}
+        **{name: getattr(SUBMISSION, name) for name in SUBMISSION.__slots__}
+        | {"source": source, "reference": "7"}
     )
     record: Record[Request] = Record(id=CASE, site="jili")
     answers = ev.InboundPosition(topic="t", partition=1, offset=2)
@@ -217,7 +218,9 @@ def test_the_reply_to_an_agency_goes_to_its_replies_alone() -> None:
 
 
 def test_the_table_has_an_answer_to_each_decision_of_routing_in_every_status() -> None:
-    assert {message for _, message in store.model().consumed} == {m.DESCRIPTOR.full_name for m in domain.OBEYED}
+    assert {message for _, message in store.model().consumed} == {
+        m.DESCRIPTOR.full_name for m in domain.OBEYED
+    }
     for status in domain.STATUSES:
         for decision in domain.OBEYED:
             assert (status, decision) in TABLE
@@ -289,4 +292,6 @@ def test_an_agency_can_compute_the_case_of_its_reference() -> None:
 
 def test_the_readme_shows_the_table_as_it_is() -> None:
     drawn = chassis.diagram(TABLE, [(SUBMITTED, "SubmitRequest")])
-    assert f"```mermaid\n{drawn}\n```" in README.read_text(encoding="utf-8"), f"put this into README.md:\n{drawn}"
+    assert f"```mermaid\n{drawn}\n```" in README.read_text(encoding="utf-8"), (
+        f"put this into README.md:\n{drawn}"
+    )

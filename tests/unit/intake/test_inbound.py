@@ -1,4 +1,4 @@
-"""How records of agencies are read and checked; their verdicts in the store are in tests/integration/intake."""
+"""How agencies' records are read and checked; their verdicts in the store are in tests/integration/intake."""
 
 import base64
 import json
@@ -45,10 +45,9 @@ def structured(data: Any, **attributes: str) -> Received:
 
 
 def message(**changes: Any) -> InboundRequest:
-    sent = InboundRequest(
+    return InboundRequest(
         reference="101", kind="noise", site_id="jili", title="Loud", occurred_at=timestamp(NOW), **changes
     )
-    return sent
 
 
 def refusal_of(sent: Received) -> Refused:

@@ -18,14 +18,16 @@ def test_an_entry_shows_codes_and_units_and_nobody() -> None:
         case=CaseReference(request_no="JILI-000001", site_id="jili", person_ref="p-secret"),
         assignment=Assignment(unit_id="jili/c1", holder_ref="leader-secret"),
     )
-    entry = to_entry({
-        "_id": "routing/c/t/1",
-        "service": "routing",
-        "type": event.DESCRIPTOR.full_name,
-        "occurred_at": NOW,
-        "sequence": 1,
-        "data": event.SerializeToString(),
-    })
+    entry = to_entry(
+        {
+            "_id": "routing/c/t/1",
+            "service": "routing",
+            "type": event.DESCRIPTOR.full_name,
+            "occurred_at": NOW,
+            "sequence": 1,
+            "data": event.SerializeToString(),
+        }
+    )
     assert "secret" not in entry.data_json
     assert json.loads(entry.data_json)["assignment"] == {"unitId": "jili/c1"}
 

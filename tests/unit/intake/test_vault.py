@@ -56,7 +56,8 @@ def test_the_key_file_holds_32_bytes_in_base64(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [("not base64!", "no base64"), (base64.b64encode(b"short").decode(), "5 bytes, not 32")]
+    ("content", "said"),
+    [("not base64!", "no base64"), (base64.b64encode(b"short").decode(), "5 bytes, not 32")],
 )
 def test_a_key_file_of_another_kind_is_named_and_not_shown(tmp_path: Path, content: str, said: str) -> None:
     path = tmp_path / "vault.key"
