@@ -1,6 +1,7 @@
 """Containers through testcontainers, for parts that come as public images. The engine may be absent."""
 
 import os
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -10,8 +11,7 @@ from deploy.local.supervisor import Supervisor
 from services.chassis.clock import monotonic
 
 _READY_WITHIN = 60.0
-_ANY_VERSION = "1.44"
-"""A version of the engine's API; a ping is the same in all of them."""
+_UNIX = "unix://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,13 @@ def lacks() -> str | None:
     """What is missing for Docker, or None."""
     if not find_spec("testcontainers"):
         return "the package testcontainers: pip install 'fengqiao[embedded]'"
+    if not _listens(os.environ.get("DOCKER_HOST", f"{_UNIX}/var/run/docker.sock")):
+        return "a Docker engine that answers"
     import docker
     from docker.errors import DockerException
 
     try:
-        # Without a version the constructor asks the engine for its own, and leaks a socket where there is none.
-        client = docker.from_env(version=_ANY_VERSION, timeout=5)
+        client = docker.from_env(timeout=5)
         try:
             client.ping()
         finally:
@@ -45,6 +46,18 @@ def lacks() -> str | None:
     except DockerException:
         return "a Docker engine that answers"
     return None
+
+
+def _listens(address: str) -> bool:
+    """Whether an engine's socket takes connections; the client library leaks its own where none does."""
+    if not address.startswith(_UNIX):
+        return True  # asked by the client itself
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(address.removeprefix(_UNIX))
+        except OSError:
+            return False
+    return True
 
 
 def pull(image: str, say: Callable[[str], None]) -> None:

@@ -268,7 +268,7 @@ class Runtime:
             "KAFKA_BOOTSTRAP": running.kafka_bootstrap,
             "MONGO_URL": running.mongo_url,
             "FENGQIAO_ENVIRONMENT": "development",
-            # The wheel broker lets a group begin after half a session timeout, for which a restarted service waits.
+            # The wheel broker lets a group begin after half a session timeout: a restarted service waits.
             "FENGQIAO_SESSION_TIMEOUT_S": "6",
             "FENGQIAO_HEARTBEAT_INTERVAL_S": "1",
             "FENGQIAO_RPC_PORT": running.rpc[name].rpartition(":")[2],
