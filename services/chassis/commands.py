@@ -11,7 +11,17 @@ from typing import Generic, TypeVar
 from services.chassis.clock import Clocks
 from services.chassis.committer import Committer
 from services.chassis.engine import Engine, Moment
-from services.chassis.errors import CommandError, Contended, Invalid, KeyReused, NotFound, TooLarge, Violation
+from services.chassis.errors import (
+    CommandError,
+    Contended,
+    Forbidden,
+    Invalid,
+    KeyReused,
+    NotFound,
+    NotYetRouted,
+    TooLarge,
+    Violation,
+)
 from services.chassis.model import Context, Decision
 from services.chassis.publisher import Publisher
 from services.chassis.record import Record, to_ms
@@ -93,6 +103,12 @@ class Commands(Generic[S]):
                     occurred_at=order.occurred_at, expected_revision=order.expected_revision,
                     authorize=authorize, answer=answer,
                 )
+            except NotYetRouted:
+                # Who is not told of a missing case is not told of one on its way.
+                hidden = absent()
+                if isinstance(hidden, Forbidden):
+                    raise hidden from None
+                raise
             except CommandError:
                 # What fell due before the refused command has fired all the same.
                 await self._store(record)

@@ -1,15 +1,13 @@
 """Calls that a client repeats until they are through: the same key, so nothing happens twice."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import grpc
 
 from services.chassis import rpc
 from services.chassis.clock import monotonic
-
-T = TypeVar("T")
 
 DEADLINE_S = 20.0
 PATIENCE_S = 180.0
@@ -28,9 +26,7 @@ class Caller:
         self.token = token
         self._patience_s = patience_s
 
-    async def call(
-        self, method: Callable[..., Awaitable[T]], request: Any, *, wait_for_it: bool = False
-    ) -> T:
+    async def call(self, method: Callable[..., Any], request: Any, *, wait_for_it: bool = False) -> Any:
         """Call until answered. A service that is away or busy is asked again.
 
         With `wait_for_it`, so is one that does not know the case yet: it is on its way through Kafka.

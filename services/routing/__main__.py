@@ -1,4 +1,4 @@
-"""Wiring of routing. `python -m services.routing [migrate|rpc|worker]`, by default rpc and worker in one process."""
+"""Wiring of routing. `python -m services.routing [migrate|rpc|worker]`, by default the last two together."""
 
 from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
 from services.chassis.foundation import lay

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from google.protobuf.message import Message
+
 from fengqiao.common.v1.common_pb2 import CommandMeta, Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
-from google.protobuf.message import Message
+from fengqiao.routing.v1.events_pb2 import MoveReason
 from services.chassis.auth import Principal
+from services.chassis.commands import Order
 from services.chassis.engine import body_hash
 from services.chassis.errors import CommandError, Forbidden, NotFound
-from services.chassis.commands import Order
 from services.chassis.foundation import Foundation
 from services.chassis.model import Context, Decision, Table, transition
 from services.chassis.protobuf import instant, timestamp
@@ -21,7 +23,7 @@ from services.routing import domain
 from services.routing.domain import Case
 from services.routing.store import load
 
-STATUSES: Mapping[str, rpc.CaseStatus] = {
+STATUSES: Mapping[str, rpc.CaseStatus.ValueType] = {
     domain.ASSIGNED: rpc.CASE_STATUS_ASSIGNED,
     domain.IN_PROGRESS: rpc.CASE_STATUS_IN_PROGRESS,
     domain.RESOLVED: rpc.CASE_STATUS_RESOLVED,
@@ -50,7 +52,9 @@ class Cases:
     base: Foundation[Case]
     cells: Table
 
-    async def command(self, principal: Principal, case_id: str, meta: CommandMeta, request: Message) -> rpc.Case:
+    async def command(
+        self, principal: Principal, case_id: str, meta: CommandMeta, request: Message
+    ) -> rpc.Case:
         """Execute a handler's command; the answer is the case after it, the same on every retry.
 
         Raises:
@@ -63,12 +67,15 @@ class Cases:
 
         def authorize(case: Case, at: datetime) -> None:
             if not acts_for(principal, case, case.owner_at(at)[0]):
-                raise Forbidden("no such case in your territory")
+                raise out_of_reach(principal)
 
         answer = await self.base.commands.execute(
-            case_id, to_order(principal, meta, request), decide, authorize=authorize,
+            case_id,
+            to_order(principal, meta, request),
+            decide,
+            authorize=authorize,
             answer=lambda record: to_message(record, instant_of(record)).SerializeToString(),
-            absent=lambda: absent(principal),
+            absent=lambda: out_of_reach(principal),
         )
         return rpc.Case.FromString(answer)
 
@@ -91,13 +98,19 @@ class Cases:
         """
         record = (await self.base.committer.get([case_id])).get(case_id)
         if record is None or record.state is None:
-            raise absent(principal)
+            raise out_of_reach(principal)
         if not may_see(principal, record.state):
-            raise Forbidden("no such case in your territory")
+            raise out_of_reach(principal)
         return record
 
     async def queue(
-        self, principal: Principal, unit_id: str, after: tuple[datetime, str] | None, limit: int, *, below: bool
+        self,
+        principal: Principal,
+        unit_id: str,
+        after: tuple[datetime, str] | None,
+        limit: int,
+        *,
+        below: bool,
     ) -> list[rpc.Case]:
         """Open cases of a unit, soonest due first, after a (due time, id) pair.
 
@@ -108,11 +121,16 @@ class Cases:
             raise Forbidden("not your unit")
         owned: Any = {"$regex": f"^{_escape(unit_id)}(/|$)"} if below else unit_id
         query: Raw = {
-            "site": principal.site, "state.unit_id": owned, "state.status": {"$in": list(domain.OPEN)},
+            "site": principal.site,
+            "state.unit_id": owned,
+            "state.status": {"$in": list(domain.OPEN)},
         }
         if after:
             due_at, last_id = after
-            query["$or"] = [{"state.due_at": {"$gt": due_at}}, {"state.due_at": due_at, "_id": {"$gt": last_id}}]
+            query["$or"] = [
+                {"state.due_at": {"$gt": due_at}},
+                {"state.due_at": due_at, "_id": {"$gt": last_id}},
+            ]
 
         def read() -> list[Raw]:
             found = self.base.committer.repository.collection.find(query)
@@ -127,13 +145,19 @@ class Cases:
         collection = self.base.committer.repository.collection
 
         def read() -> list[Raw]:
-            groups = [
+            groups: list[Raw] = [
                 {"$match": {"site": site_id}},
-                {"$group": {
-                    "_id": {"tier": "$state.tier", "status": "$state.status", "supervised": "$state.supervised_at"},
-                    "count": {"$sum": 1},
-                    "climbs": {"$sum": {"$size": {"$ifNull": ["$state.steps", []]}}},
-                }},
+                {
+                    "$group": {
+                        "_id": {
+                            "tier": "$state.tier",
+                            "status": "$state.status",
+                            "supervised": "$state.supervised_at",
+                        },
+                        "count": {"$sum": 1},
+                        "climbs": {"$sum": {"$size": {"$ifNull": ["$state.steps", []]}}},
+                    }
+                },
             ]
             return list(collection.aggregate(groups))
 
@@ -161,7 +185,7 @@ def to_board(rows: Iterable[Raw], now: datetime) -> rpc.WatchBoardResponse:
 
 
 def acts_for(principal: Principal, case: Case, unit_id: str) -> bool:
-    """Whether the caller may act for the unit that owns a case: their own unit, one above it, or in a replay."""
+    """Whether the caller may act for a case's owner: it is their unit, one below it, or a replay."""
     return principal.site == case.site_id and (principal.role == "replay" or principal.covers(unit_id))
 
 
@@ -175,8 +199,8 @@ def may_see(principal: Principal, case: Case) -> bool:
     return any(principal.covers(unit_id) for unit_id in owners)
 
 
-def absent(principal: Principal) -> CommandError:
-    """What is said of a case that is not there: who may not see all is told no more than of one out of reach."""
+def out_of_reach(principal: Principal) -> CommandError:
+    """What is said of a case that is not there or not the caller's: the same, so that neither tells."""
     if principal.covers_all:
         return NotFound("no such case")
     return Forbidden("no such case in your territory")
@@ -235,7 +259,7 @@ def _message(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case
             from_tier=Tier.ValueType(step.from_tier),
             to_tier=Tier.ValueType(step.to_tier),
             at=timestamp(step.at),
-            reason=domain.ev.MoveReason.ValueType(step.reason),
+            reason=MoveReason.ValueType(step.reason),
         )
     for name, at in (("supervised_at", case.supervised_at), ("resolved_at", case.resolved_at)):
         if at:

@@ -5,17 +5,19 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceServicer
-from google.protobuf.message import Message
 from services.chassis.auth import Role, Rule
 from services.chassis.errors import Forbidden, Invalid, Violation
 from services.chassis.rpc import principal
-from services.routing.domain import Case, clock_message
+from services.routing.domain import Case
+from services.routing.domain.clocks import to_message
 from services.routing.handlers import Cases
 
 SERVICE = "/fengqiao.routing.v1.RoutingService"
@@ -39,7 +41,7 @@ RULES = {
 DEFAULT_PAGE = 50
 BOARD_PERIOD_S = 1.0
 
-Context = grpc.aio.ServicerContext
+Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class RoutingServicer(RoutingServiceServicer):
@@ -68,7 +70,9 @@ class RoutingServicer(RoutingServiceServicer):
         del context
         limit = request.page_size or DEFAULT_PAGE
         after = _read_token(request.page_token) if request.page_token else None
-        cases = await self._cases.queue(principal(), request.unit_id, after, limit, below=request.include_below)
+        cases = await self._cases.queue(
+            principal(), request.unit_id, after, limit, below=request.include_below
+        )
         token = _token(cases[-1]) if len(cases) == limit else ""
         return rpc.GetQueueResponse(cases=cases, next_page_token=token)
 
@@ -89,7 +93,9 @@ class RoutingServicer(RoutingServiceServicer):
         del context
         return rpc.ResolveCaseResponse(case=await self._command(request.case_id, request.meta, request))
 
-    async def EscalateCase(self, request: rpc.EscalateCaseRequest, context: Context) -> rpc.EscalateCaseResponse:
+    async def EscalateCase(
+        self, request: rpc.EscalateCaseRequest, context: Context
+    ) -> rpc.EscalateCaseResponse:
         """The handler lifts it one tier."""
         del context
         return rpc.EscalateCaseResponse(case=await self._command(request.case_id, request.meta, request))
@@ -131,7 +137,7 @@ class RoutingServicer(RoutingServiceServicer):
 def to_explanation(case: Case) -> rpc.ExplainDeadlineResponse:
     """Every tier's clock with its steps."""
     return rpc.ExplainDeadlineResponse(
-        clocks=[clock_message(clock) for clock in case.plan], running=case.clock.name if case.clock else ""
+        clocks=[to_message(clock) for clock in case.plan], running=case.clock.name if case.clock else ""
     )
 
 

@@ -1,4 +1,4 @@
-"""What routing decides by, as values: the territory, the posts, the capability table, the default clock. Pure."""
+"""What routing decides by, as values: territory, posts, capability table, default clock. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """One row of the capability table: the lowest tier able to settle a kind, and where it starts when urgent."""
+    """A row of the capability table: the lowest tier able to settle a kind, and where it starts if urgent."""
 
     lowest_tier: int
     urgent_tier: int
@@ -47,7 +47,10 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of one site, one version of each. `grace` is rule 17's: how late a firing may be and still count as on time."""
+    """The rules of one site, one version of each.
+
+    `grace` is how late a firing may be and still count as on time (chassis rule 17).
+    """
 
     units: Mapping[str, Unit]
     posts: Mapping[str, Post]
@@ -80,7 +83,7 @@ class Rules:
         return self._staffed(unit, reasons)
 
     def capable(self, kind: str) -> Capability:
-        """The row for a kind `group.detail`: its own, its group's (`group.*`), or the default that every table has."""
+        """The row for a kind `group.detail`: its own, its group's (`group.*`), or every table's default."""
         group = f"{kind.partition('.')[0]}.*"
         return self.capability.get(kind) or self.capability.get(group) or self.default_capability
 

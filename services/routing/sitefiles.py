@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from services.chassis.calendar import Term, Unit as TermUnit
+from services.chassis.calendar import Term
+from services.chassis.calendar import Unit as TermUnit
 from services.chassis.site import Site, SiteError
 from services.routing.rules import TOP_TIER, Capability, Post, Rules, Unit
 
@@ -18,12 +19,15 @@ def read_rules(site: Site) -> Rules:
     """The rules of a site; what would silence the ladder is an error here, not a surprise later.
 
     Raises:
-        SiteError: a file lacks something, a unit hangs in the air, the top is unstaffed, a kind has nowhere to go.
+        SiteError: a file lacks something, a unit hangs in the air, the top is unstaffed, or a kind has
+            nowhere to go.
     """
     territory = _yaml(site.folder / "territory.yaml")
     capability = _yaml(site.folder / "capability.yaml")
     try:
-        units = {raw["id"]: Unit(raw["id"], int(raw["tier"]), raw.get("parent")) for raw in territory["units"]}
+        units = {
+            raw["id"]: Unit(raw["id"], int(raw["tier"]), raw.get("parent")) for raw in territory["units"]
+        }
         posts = {raw["id"]: Post(raw["post"], raw.get("holder")) for raw in territory["units"]}
         urgent_tier = int(capability["urgent_tier"])
         rows = {
@@ -37,7 +41,9 @@ def read_rules(site: Site) -> Rules:
         raise SiteError(f"{site.folder}: {type(error).__name__}: {error}") from error
     top = _check_territory(site, units, posts)
     if DEFAULT_ROW not in rows:
-        raise SiteError(f"{site.folder}/capability.yaml: no row {DEFAULT_ROW!r}: an unknown kind had nowhere to go")
+        raise SiteError(
+            f"{site.folder}/capability.yaml: no row {DEFAULT_ROW!r}: an unknown kind had nowhere to go"
+        )
     return Rules(
         units=units,
         posts=posts,
@@ -57,10 +63,14 @@ def _check_territory(site: Site, units: dict[str, Unit], posts: dict[str, Post])
     """The id of the one top unit."""
     tops = [unit.id for unit in units.values() if unit.parent is None]
     if len(tops) != 1 or units[tops[0]].tier != TOP_TIER:
-        raise SiteError(f"{site.folder}/territory.yaml: there must be one unit without parent, of tier {TOP_TIER}")
+        raise SiteError(
+            f"{site.folder}/territory.yaml: there must be one unit without parent, of tier {TOP_TIER}"
+        )
     for unit in units.values():
         if unit.parent is not None and (unit.parent not in units or units[unit.parent].tier <= unit.tier):
-            raise SiteError(f"{site.folder}/territory.yaml: {unit.id}: its parent is missing or not of a higher tier")
+            raise SiteError(
+                f"{site.folder}/territory.yaml: {unit.id}: its parent is missing or not of a higher tier"
+            )
     if posts[tops[0]].holder_ref is None:
         raise SiteError(f"{site.folder}/territory.yaml: {tops[0]}: the top is unstaffed")
     return tops[0]

@@ -1,4 +1,4 @@
-"""`fengqiao demo`: a real city's requests through all services, compared with what the city itself recorded."""
+"""`fengqiao demo`: a real city's requests through all services, compared with the city's record."""
 
 import asyncio
 import secrets
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
@@ -19,24 +19,34 @@ from deploy.local.runtime import Options, Running, Runtime, find_running
 from services.chassis.clock import monotonic
 from services.cli.calls import Caller
 from services.cli.demo import BOSTON, boston_site, live, oracle, report
+from services.cli.demo.live import Terminal
 from services.cli.demo.rows import NotACityFileError, Row, read
 from services.cli.demo.run import NoRest, Result, Run
 from services.cli.demo.site import Site
-from services.cli.demo.live import Terminal
 
 BAD_INPUT = 2
 TOKEN_LIFE_S = 300.0
 
 
-def demo(  # noqa: PLR0913 - a command line's options
-    input_: Annotated[Path | None, typer.Option("--input", help="CSV or CSV.GZ of the city's shape; default: the slice that comes along.")] = None,
+def demo(
+    input_: Annotated[
+        Path | None,
+        typer.Option(
+            "--input", help="CSV or CSV.GZ of the city's shape; default: the slice that comes along."
+        ),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="First N rows by opening.")] = None,
     zone: Annotated[str | None, typer.Option(help="Zone of the file's times; default: the site's.")] = None,
-    until: Annotated[str | None, typer.Option(help="Where the clock ends, ISO 8601; default: the latest opening or close.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Where the clock ends, ISO 8601; default: the latest opening or close.")
+    ] = None,
     report_to: Annotated[Path | None, typer.Option("--report", help="Write one JSON object per row.")] = None,
     parts: Annotated[Choice, typer.Option(help="Which broker and store.")] = Choice.WHEELS,
-    data_dir: Annotated[Path | None, typer.Option(help="Data folder; with --attach: that of the runtime.")] = None,
-    attach: Annotated[bool, typer.Option(help="Run against a `fengqiao up --demo-site` that is there already.")] = False,  # noqa: FBT002 - a flag
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Data folder; with --attach: that of the runtime.")
+    ] = None,
+    *,
+    attach: Annotated[bool, typer.Option(help="Run against a `fengqiao up` that is there already.")] = False,
 ) -> None:
     """Run a real city's requests through all services and compare every row with the city's own record."""
     console = Console()
@@ -44,7 +54,7 @@ def demo(  # noqa: PLR0913 - a command line's options
     if report_to and not report_to.absolute().parent.is_dir():
         _refuse(f"--report: no folder {report_to.parent}")
     try:
-        with _runtime(attach, parts, data_dir, console) as running:
+        with _runtime(parts, data_dir, console, attach=attach) as running:
             result = asyncio.run(_run(site, rows, end, running, console))
     except (RuntimeFailed, NoRest) as error:
         console.print(f"[red]{error}[/red]")
@@ -83,13 +93,11 @@ def _prepare(
 
 
 @contextmanager
-def _runtime(
-    attach: bool, parts: Choice, data_dir: Path | None, console: Console  # noqa: FBT001 - as on the command line
-) -> Iterator[Running]:
+def _runtime(parts: Choice, data_dir: Path | None, console: Console, *, attach: bool) -> Iterator[Running]:
     if attach:
         found = find_running(data_dir)
         if not found:
-            raise RuntimeFailed("nothing runs to attach to; start it with `fengqiao up --demo-site`")
+            raise RuntimeFailed("nothing runs to attach to; start it with `fengqiao up`")
         yield found[0]
         return
     with tempfile.TemporaryDirectory(prefix="fengqiao-sites-") as folder:
@@ -134,6 +142,6 @@ class _Tokens:
         return self._token
 
 
-def _refuse(line: str) -> None:
+def _refuse(line: str) -> NoReturn:
     typer.echo(line, err=True)
     raise typer.Exit(BAD_INPUT)

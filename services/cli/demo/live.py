@@ -1,6 +1,7 @@
 """The demo on a terminal: what goes on while it goes on, and the summary at the end."""
 
 from collections.abc import Sequence
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -25,10 +26,12 @@ class Terminal:
     def __init__(self, console: Console) -> None:
         """Use as a context manager around the run."""
         self._console = console
-        self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        self._live = (
+            Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        )
         self._phase = ""
 
-    def __enter__(self) -> "Terminal":
+    def __enter__(self) -> Self:
         if self._live:
             self._live.start()
         return self
@@ -43,13 +46,23 @@ class Terminal:
             self._live.update(_picture(progress, figures))
         elif figures.phase != self._phase:
             self._phase = figures.phase
-            self._console.print(f"{progress.submitted}/{progress.total} in, {progress.closed} closed: {figures.phase}")
+            self._console.print(
+                f"{progress.submitted}/{progress.total} in, {progress.closed} closed: {figures.phase}"
+            )
 
 
 def _picture(progress: Progress, figures: Figures) -> RenderableType:
     bars = Table.grid(padding=(0, 2))
-    bars.add_row("requests in", ProgressBar(max(progress.total, 1), progress.submitted, 40), _of(progress.submitted, progress.total))
-    bars.add_row("closes in", ProgressBar(max(progress.to_close, 1), progress.closed, 40), _of(progress.closed, progress.to_close))
+    bars.add_row(
+        "requests in",
+        ProgressBar(max(progress.total, 1), progress.submitted, 40),
+        _of(progress.submitted, progress.total),
+    )
+    bars.add_row(
+        "closes in",
+        ProgressBar(max(progress.to_close, 1), progress.closed, 40),
+        _of(progress.closed, progress.to_close),
+    )
     rows = Group(f"[bold]{figures.phase}[/bold]", bars)
     board = figures.board
     if board is None:
@@ -84,12 +97,17 @@ def summary(console: Console, figures: Summary, result: Result, parts: str) -> N
         settled = ends.pop("resolved", 0)
         tiers.add_row(name, str(figures.starts[tier]), str(settled), str(sum(ends.values())))
     console.print(tiers)
-    notices = ", ".join(f"{count} {name}" for name, count in sorted(result.notices.items()) if count) or "none"
+    notices = (
+        ", ".join(f"{count} {name}" for name, count in sorted(result.notices.items()) if count) or "none"
+    )
     facts = Table.grid(padding=(0, 2))
-    facts.add_row("rows", ", ".join(f"{count} {verdict}" for verdict, count in sorted(figures.verdicts.items())))
+    facts.add_row(
+        "rows", ", ".join(f"{count} {verdict}" for verdict, count in sorted(figures.verdicts.items()))
+    )
     facts.add_row("climbs", f"{figures.climbs}, supervision orders {figures.supervised}")
     facts.add_row(
-        "in time", f"{figures.on_time} on time, {figures.overdue} overdue, {figures.without_target} without a target"
+        "in time",
+        f"{figures.on_time} on time, {figures.overdue} overdue, {figures.without_target} without a target",
     )
     facts.add_row("notices", notices)
     facts.add_row("events", str(result.events))

@@ -1,7 +1,7 @@
 """Pumps a city's rows through the public interfaces: gRPC, and the hotline's inbound topic.
 
-Submissions and closes go out in order of business time, each on its own task, none waiting for another but a close
-for its own case. What each clock does meanwhile follows from the times that travel with the commands.
+Submissions and closes go out in order of business time, each on its own task, none waiting for another but a
+close for its own case. What each clock does meanwhile follows from the times that travel with the commands.
 """
 
 import asyncio
@@ -10,7 +10,9 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
+
+from kafka import KafkaProducer
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.intake.v1 import intake_service_pb2 as intake
@@ -18,7 +20,6 @@ from fengqiao.intake.v1.inbound_pb2 import InboundRequest
 from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
-from kafka import KafkaProducer
 from services.chassis.clock import process_time
 from services.chassis.envelope import PROTOBUF, iso
 from services.chassis.protobuf import timestamp
@@ -54,9 +55,14 @@ class Pumped:
 class Pump:
     """One run over the rows of a file."""
 
-    def __init__(  # noqa: PLR0913 - where everything is
-        self, site: str, caller: Caller, intake_stub: IntakeServiceStub, routing_stub: RoutingServiceStub,
-        bootstrap: str, run: str,
+    def __init__(
+        self,
+        site: str,
+        caller: Caller,
+        intake_stub: IntakeServiceStub,
+        routing_stub: RoutingServiceStub,
+        bootstrap: str,
+        run: str,
     ) -> None:
         """`run` tells this run's keys from another's on the same runtime: the same file twice is two runs."""
         self._site = site
@@ -106,12 +112,16 @@ class Pump:
     async def _submit(self, row: Row, hotline: "Hotline") -> str:
         if row.channel is Channel.HOTLINE:
             return await hotline.publish(row)
-        response = await self._caller.call(self._intake.SubmitRequest, self._request(row))
+        response: intake.SubmitRequestResponse = await self._caller.call(
+            self._intake.SubmitRequest, self._request(row)
+        )
         return response.case_id
 
     async def _close(self, case_id: str, row: Row) -> None:
         request = routing.ResolveCaseRequest(
-            meta=CommandMeta(idempotency_key=self._key("close", row), occurred_at=timestamp(_time(row.closed_at))),
+            meta=CommandMeta(
+                idempotency_key=self._key("close", row), occurred_at=timestamp(_time(row.closed_at))
+            ),
             case_id=case_id,
             outcome="done",
         )
@@ -119,7 +129,11 @@ class Pump:
 
     def _request(self, row: Row) -> intake.SubmitRequestRequest:
         body = intake.RequestBody(
-            site_id=self._site, kind=row.kind, unit_id=row.unit, channel="online", title=row.title or row.kind,
+            site_id=self._site,
+            kind=row.kind,
+            unit_id=row.unit,
+            channel="online",
+            title=row.title or row.kind,
             attributes={"location": row.location} if row.location else {},
         )
         if row.line % WITH_RESIDENT == 0:
@@ -137,11 +151,15 @@ class Pump:
             intake.PutContactRequest(
                 meta=CommandMeta(idempotency_key=f"demo:{self._run}:resident:{number:02d}"),
                 site_id=self._site,
-                contact=intake.Contact(name=f"Resident {number}", email=f"resident{number}@example.org", locale="en"),
+                contact=intake.Contact(
+                    name=f"Resident {number}", email=f"resident{number}@example.org", locale="en"
+                ),
             )
             for number in range(1, RESIDENTS + 1)
         ]
-        answers = await asyncio.gather(*(self._caller.call(self._intake.PutContact, r) for r in requests))
+        answers: list[intake.PutContactResponse] = await asyncio.gather(
+            *(self._caller.call(self._intake.PutContact, r) for r in requests)
+        )
         return [answer.person_ref for answer in answers]
 
     def _key(self, what: str, row: Row) -> str:
@@ -159,7 +177,7 @@ class Hotline:
         self._producer: Any = None
         self._lock = threading.Lock()
 
-    def __enter__(self) -> "Hotline":
+    def __enter__(self) -> Self:
         self._producer = KafkaProducer(bootstrap_servers=self._bootstrap, client_id="demo-hotline")
         return self
 
@@ -174,7 +192,11 @@ class Hotline:
 
     def _publish(self, row: Row, reference: str) -> None:
         message = InboundRequest(
-            reference=reference, kind=row.kind, unit_id=row.unit, site_id=self._site, title=row.title or row.kind,
+            reference=reference,
+            kind=row.kind,
+            unit_id=row.unit,
+            site_id=self._site,
+            title=row.title or row.kind,
             attributes={"location": row.location} if row.location else {},
         )
         message.occurred_at.CopyFrom(timestamp(_time(row.opened_at)))
@@ -190,7 +212,9 @@ class Hotline:
         }
         with self._lock:
             sent = self._producer.send(
-                requests_topic(SOURCE), key=reference.encode(), value=message.SerializeToString(),
+                requests_topic(SOURCE),
+                key=reference.encode(),
+                value=message.SerializeToString(),
                 headers=[(name, text.encode()) for name, text in headers.items()],
             )
         sent.get(timeout=60)

@@ -18,8 +18,8 @@ from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
 from services.chassis import rpc
 from services.chassis.clock import monotonic
-from services.chassis.topics import load
 from services.chassis.protobuf import instant, instant_or_none, timestamp
+from services.chassis.topics import load
 from services.cli.calls import Caller
 from services.cli.demo import oracle
 from services.cli.demo.pump import Progress, Pump
@@ -60,7 +60,7 @@ class Figures:
 
 @dataclass(slots=True)
 class Result:
-    """What a run came to. `latencies` are seconds from a submission's commit to its place in a handler's queue."""
+    """What a run came to; `latencies` are seconds from a submission's commit to a handler's queue."""
 
     rows: list[ReportRow]
     wrong: list[tuple[Row, list[str]]]
@@ -85,7 +85,9 @@ class NoRest(Exception):
 class Run:
     """A run over rows, at one site."""
 
-    def __init__(self, site: Site, rows: Sequence[Row], addresses: dict[str, str], bootstrap: str, caller: Caller) -> None:
+    def __init__(
+        self, site: Site, rows: Sequence[Row], addresses: dict[str, str], bootstrap: str, caller: Caller
+    ) -> None:
         """`addresses` are the services' gRPC addresses by name."""
         self._site = site
         self._rows = list(rows)
@@ -146,7 +148,7 @@ class Run:
             await self._caller.call(self._operations[name].MoveReplayClock, request)
 
     async def _rest(self, cases: int) -> None:
-        """Wait until every case is routed and nothing is on its way: no lag, no outbox, nothing due, nobody untold."""
+        """Wait until every case is routed and nothing is on its way: lag, outbox, due clocks, notices."""
         end, quiet = monotonic() + REST_WITHIN_S, 0
         while quiet < REST_POLLS:
             if monotonic() > end:
@@ -194,7 +196,9 @@ class Run:
                 self.figures.status[name] = status
         try:
             boards = self._routing.WatchBoard(
-                routing.WatchBoardRequest(site_id=self._site.id), metadata=rpc.bearer(self._caller.token()), timeout=10
+                routing.WatchBoardRequest(site_id=self._site.id),
+                metadata=rpc.bearer(self._caller.token()),
+                timeout=10,
             )
             async for board in boards:
                 self.figures.board = board

@@ -12,7 +12,7 @@ from services.chassis.calendar import LibraryCalendar, Term
 from services.chassis.calendar import Unit as TermUnit
 from services.chassis.engine import Engine, Moment
 from services.chassis.envelope import Envelope, event_id
-from services.chassis.model import Context, transition
+from services.chassis.model import Context, Decision, transition
 from services.chassis.protobuf import timestamp
 from services.chassis.record import Position, Record
 from services.routing.domain import REQUESTS, Case, Ladder, table
@@ -27,7 +27,10 @@ STREET, VILLAGE, SECTION, NEIGHBOURS = "jili", "jili/c01", "jili/c01/s01", "jili
 def rules(*, vacant: frozenset[str] = frozenset()) -> Rules:
     """One unit per tier; posts in `vacant` have no holder."""
     units = [
-        Unit(STREET, 4, None), Unit(VILLAGE, 3, STREET), Unit(SECTION, 2, VILLAGE), Unit(NEIGHBOURS, 1, SECTION),
+        Unit(STREET, 4, None),
+        Unit(VILLAGE, 3, STREET),
+        Unit(SECTION, 2, VILLAGE),
+        Unit(NEIGHBOURS, 1, SECTION),
     ]
     return Rules(
         units={unit.id: unit for unit in units},
@@ -74,11 +77,25 @@ class Walk:
 
     @property
     def events(self) -> list[str]:
-        return [entry.type.rpartition(".")[2] for entry in self.record.outbox if entry.topic.endswith(".events")]
+        return [
+            entry.type.rpartition(".")[2] for entry in self.record.outbox if entry.topic.endswith(".events")
+        ]
 
-    def submit(self, *, kind: str = "drain.blocked", unit_id: str = NEIGHBOURS, due_in: timedelta | None = None, urgent: bool = False) -> "Walk":
+    def submit(
+        self,
+        *,
+        kind: str = "drain.blocked",
+        unit_id: str = NEIGHBOURS,
+        due_in: timedelta | None = None,
+        urgent: bool = False,
+    ) -> "Walk":
         event = RequestSubmitted(
-            request_no="JILI-000001", site_id="jili", kind=kind, unit_id=unit_id, channel="counter", person_ref="p-1",
+            request_no="JILI-000001",
+            site_id="jili",
+            kind=kind,
+            unit_id=unit_id,
+            channel="counter",
+            person_ref="p-1",
             urgent=urgent,
         )
         if due_in:
@@ -90,22 +107,36 @@ class Walk:
         self.sequence += 1
         at = at or self.now
         envelope = Envelope(
-            id=event_id("intake", CASE, REQUESTS, self.sequence), type=event.DESCRIPTOR.full_name, source="/fengqiao/intake",
-            subject=CASE, site="jili", time=at, recorded_at=at, sequence=self.sequence, head=b"", cause="",
+            id=event_id("intake", CASE, REQUESTS, self.sequence),
+            type=event.DESCRIPTOR.full_name,
+            source="/fengqiao/intake",
+            subject=CASE,
+            site="jili",
+            time=at,
+            recorded_at=at,
+            sequence=self.sequence,
+            head=b"",
+            cause="",
             data=event.SerializeToString(),
         )
-        self.engine.consume(self.record, envelope, REQUESTS, Position(self.sequence, 0, self.sequence), self.moment)
+        self.engine.consume(
+            self.record, envelope, REQUESTS, Position(self.sequence, 0, self.sequence), self.moment
+        )
         return self
 
     def order(self, command: object, at: datetime | None = None, key: str | None = None) -> "Walk":
         """A handler's command arrives."""
 
-        def decide(case: Case, context: Context):  # type: ignore[no-untyped-def]
+        def decide(case: Case, context: Context) -> Decision:
             return transition(self.cells, case.status, case, command, context)
 
         self.engine.command(
-            self.record, decide, self.moment, key=key or f"key-{next(self.keys)}",
-            body_hash=repr(command).encode(), occurred_at=at,
+            self.record,
+            decide,
+            self.moment,
+            key=key or f"key-{next(self.keys)}",
+            body_hash=repr(command).encode(),
+            occurred_at=at,
         )
         return self
 

@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
-from hypothesis import settings, strategies as st
+from google.protobuf.message import Message
+from hypothesis import settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fengqiao.intake.v1.events_pb2 import EscalationRequested, ReopeningRequested, WithdrawalRequested
-from google.protobuf.message import Message
 from services.chassis import audit
 from services.chassis.consumer import Arrived, Received
 from services.chassis.envelope import Envelope, event_id
@@ -19,10 +20,16 @@ from tests.unit.routing.ladder import CASE, NEIGHBOURS, SECTION, VILLAGE, Walk, 
 
 UNITS = (NEIGHBOURS, SECTION, VILLAGE)
 COMMANDS = (
-    domain.AcceptCase(), domain.ReportProgress("visited"), domain.ResolveCase("done"), domain.EscalateCase(), domain.ReturnCase(),
+    domain.AcceptCase(),
+    domain.ReportProgress("visited"),
+    domain.ResolveCase("done"),
+    domain.EscalateCase(),
+    domain.ReturnCase(),
 )
 WISHES: tuple[Message, ...] = (
-    EscalationRequested(reason="too_slow"), WithdrawalRequested(reason="mistake"), ReopeningRequested(reason="not_solved"),
+    EscalationRequested(reason="too_slow"),
+    WithdrawalRequested(reason="mistake"),
+    ReopeningRequested(reason="not_solved"),
 )
 
 
@@ -35,11 +42,14 @@ class Ladders(RuleBasedStateMachine):
 
     @precondition(lambda self: self.walk is None)
     @rule(
-        vacant=st.frozensets(st.sampled_from(UNITS)), kind=st.sampled_from(["drain.blocked", "drain.x", "gas.leak"]),
+        vacant=st.frozensets(st.sampled_from(UNITS)),
+        kind=st.sampled_from(["drain.blocked", "drain.x", "gas.leak"]),
         hours=st.one_of(st.none(), st.integers(1, 400)),
     )
     def submit(self, vacant: frozenset[str], kind: str, hours: int | None) -> None:
-        self.walk = Walk(rules(vacant=vacant)).submit(kind=kind, due_in=timedelta(hours=hours) if hours else None)
+        self.walk = Walk(rules(vacant=vacant)).submit(
+            kind=kind, due_in=timedelta(hours=hours) if hours else None
+        )
 
     @precondition(lambda self: self.walk is not None)
     @rule(command=st.sampled_from(COMMANDS), back=st.integers(0, 100))
@@ -109,8 +119,17 @@ class Ladders(RuleBasedStateMachine):
                 Arrived(
                     Received(e.topic, 0, n, CASE.encode(), e.data, {}),
                     Envelope(
-                        event_id("routing", CASE, e.topic, e.sequence), e.type, "/fengqiao/routing", CASE, "jili", e.occurred_at,
-                        e.recorded_at, e.sequence, e.head, e.cause, e.data,
+                        event_id("routing", CASE, e.topic, e.sequence),
+                        e.type,
+                        "/fengqiao/routing",
+                        CASE,
+                        "jili",
+                        e.occurred_at,
+                        e.recorded_at,
+                        e.sequence,
+                        e.head,
+                        e.cause,
+                        e.data,
                     ),
                 )
                 for n, e in enumerate(record.outbox)

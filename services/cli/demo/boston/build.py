@@ -42,9 +42,9 @@ def main(raw: Path) -> None:
     (HERE / "requests.csv.gz").write_bytes(slice_of(records))
     precincts, dirt = precincts_of(records)
     (HERE / "site" / "territory.yaml").write_text(territory_of(precincts), encoding="utf-8")
-    print(f"{len(records)} rows, {len(precincts)} precincts")
+    sys.stdout.write(f"{len(records)} rows, {len(precincts)} precincts\n")
     for what, count in dirt.items():
-        print(f"{count:6} {what}")
+        sys.stdout.write(f"{count:6} {what}\n")
 
 
 def slice_of(records: Iterable[Record]) -> bytes:

@@ -1,0 +1,49 @@
+"""What a handler can order, and what happens by itself."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptCase:
+    """The owner takes it on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportProgress:
+    """The owner did something; `progress` is a code, `note` stays in the store."""
+
+    progress: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveCase:
+    """The owner settled it; `outcome` is a code."""
+
+    outcome: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EscalateCase:
+    """The handler lifts it one tier."""
+
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnCase:
+    """The unit gives it back ("not mine"), one tier up; the resident's clock runs on."""
+
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRanOut:
+    """A tier's time has passed."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int

@@ -1,0 +1,112 @@
+"""How our own events change a case: the state is what they say, and nothing else (chassis rule 21)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.message import Message
+
+from fengqiao.routing.v1 import events_pb2 as ev
+from services.chassis.model import Context
+from services.chassis.protobuf import instant
+from services.routing.domain.case import ASSIGNED, IN_PROGRESS, RESOLVED, WITHDRAWN, Case, Step
+from services.routing.domain.clocks import from_message, shifted
+
+
+def evolve(case: Case | None, event: Message, context: Context) -> Case:
+    """Fold one of our own events into the case."""
+    return FOLDS[type(event)](case, event, context)
+
+
+def _routed(_case: Case | None, event: ev.CaseRouted, context: Context) -> Case:
+    return Case(
+        request_no=event.case.request_no,
+        site_id=event.case.site_id,
+        person_ref=event.case.person_ref,
+        kind=event.kind,
+        status=ASSIGNED,
+        urgent=event.urgent,
+        start_tier=event.assignment.tier,
+        **_owner(event.assignment),
+        submitted_at=instant(event.submitted_at),
+        submitted_recorded_at=instant(event.submitted_recorded_at),
+        routed_recorded_at=context.recorded_at,
+        due_at=instant(event.due_at),
+        due_promised=event.due_promised,
+        plan=tuple(from_message(message) for message in event.plan),
+        running=event.assignment.tier,
+    )
+
+
+def _accepted(case: Case, _event: ev.CaseAccepted, _context: Context) -> Case:
+    return replace(case, status=IN_PROGRESS)
+
+
+def _unchanged(case: Case, _event: Message, _context: Context) -> Case:
+    return case
+
+
+def _escalated(case: Case, event: ev.CaseEscalated, context: Context) -> Case:
+    plan = case.plan
+    if case.clock and event.HasField("next_started_at"):
+        plan = shifted(plan, case.clock, instant(event.next_started_at))
+    moved = _moved(case, event.assignment, event.reason, context.at)
+    return replace(moved, plan=plan, running=event.assignment.tier)
+
+
+def _supervised(case: Case, event: ev.SupervisionOrdered, context: Context) -> Case:
+    return replace(
+        case,
+        supervised_at=case.supervised_at or context.at,
+        running=0 if event.reason == ev.MOVE_REASON_TIMEOUT else case.running,
+    )
+
+
+def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
+    return replace(case, status=RESOLVED, resolved_at=context.at, outcome=event.outcome, running=0)
+
+
+def _withdrawn(case: Case, _event: ev.CaseWithdrawn, _context: Context) -> Case:
+    return replace(case, status=WITHDRAWN, running=0)
+
+
+def _reopened(case: Case, event: ev.CaseReopened, context: Context) -> Case:
+    return replace(
+        _moved(case, event.assignment, ev.MOVE_REASON_REOPENED, context.at),
+        resolved_at=None,
+        outcome="",
+        supervised_at=None,
+        due_at=instant(event.due_at),
+        due_promised=False,
+        plan=tuple(from_message(message) for message in event.plan),
+        running=event.assignment.tier,
+    )
+
+
+FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
+    ev.CaseRouted: _routed,
+    ev.CaseAccepted: _accepted,
+    ev.ProgressReported: _unchanged,
+    ev.CaseEscalated: _escalated,
+    ev.SupervisionOrdered: _supervised,
+    ev.CaseResolved: _resolved,
+    ev.CaseWithdrawn: _withdrawn,
+    ev.CaseReopened: _reopened,
+    ev.WishDeclined: _unchanged,
+}
+
+
+def _owner(assignment: ev.Assignment) -> dict[str, Any]:
+    return {
+        "tier": assignment.tier,
+        "unit_id": assignment.unit_id,
+        "post_id": assignment.post_id,
+        "holder_ref": assignment.holder_ref,
+        "reasons": tuple(assignment.reasons),
+    }
+
+
+def _moved(case: Case, assignment: ev.Assignment, reason: int, at: datetime) -> Case:
+    step = Step(case.unit_id, assignment.unit_id, case.tier, assignment.tier, at, reason)
+    return replace(case, status=ASSIGNED, steps=(*case.steps, step), **_owner(assignment))

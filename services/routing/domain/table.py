@@ -1,0 +1,81 @@
+"""Which message is lawful in which status, and where it leads; total over the consumed events."""
+
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf.message import Message
+
+from fengqiao.intake.v1.events_pb2 import (
+    EscalationRequested,
+    ReopeningRequested,
+    RequestSubmitted,
+    WithdrawalRequested,
+)
+from services.chassis.model import Consumed, Context, Decision, Table, Transition, transition
+from services.chassis.record import Deadline
+from services.routing.domain.case import (
+    ASSIGNED,
+    ENDED,
+    IN_PROGRESS,
+    OPEN,
+    REQUESTS,
+    RESOLVED,
+    WITHDRAWN,
+    Case,
+)
+from services.routing.domain.commands import (
+    AcceptCase,
+    ClockRanOut,
+    EscalateCase,
+    ReportProgress,
+    ResolveCase,
+    ReturnCase,
+)
+from services.routing.domain.decisions import Ladder, declined
+
+
+def table(ladder: Ladder) -> Table:
+    """What is lawful when, and where it leads."""
+    cells: dict[tuple[str, type[Any]], Transition[Case, Any]] = {}
+    for status in OPEN:
+        cells |= {
+            (status, ReportProgress): Transition(ladder.progress, (status,)),
+            (status, ResolveCase): Transition(ladder.resolve, (RESOLVED,)),
+            (status, EscalateCase): Transition(ladder.escalate, (ASSIGNED, status)),
+            (status, ReturnCase): Transition(ladder.give_back, (ASSIGNED,)),
+            (status, ClockRanOut): Transition(ladder.ran_out, (ASSIGNED, status)),
+            (status, EscalationRequested): Transition(ladder.resident_asks_up, (ASSIGNED, status)),
+            (status, WithdrawalRequested): Transition(ladder.withdraw, (WITHDRAWN,)),
+            (status, ReopeningRequested): Transition(declined("reopening"), (status,)),
+        }
+    cells[(ASSIGNED, AcceptCase)] = Transition(ladder.accept, (IN_PROGRESS,))
+    for status in ENDED:
+        cells |= {
+            (status, EscalationRequested): Transition(declined("escalation"), (status,)),
+            (status, WithdrawalRequested): Transition(declined("withdrawal"), (status,)),
+        }
+    cells[(RESOLVED, ReopeningRequested)] = Transition(ladder.reopen, (ASSIGNED,))
+    cells[(WITHDRAWN, ReopeningRequested)] = Transition(declined("reopening"), (WITHDRAWN,))
+    return cells
+
+
+def consumed(ladder: Ladder, cells: Table) -> dict[tuple[str, str], Consumed]:
+    """How each event that routing obeys is decided on, by topic and type."""
+
+    def obey(case: Case, event: Message, context: Context) -> Decision:
+        return transition(cells, case.status, case, event, context)
+
+    wishes = (EscalationRequested, WithdrawalRequested, ReopeningRequested)
+    return {
+        (REQUESTS, RequestSubmitted.DESCRIPTOR.full_name): Consumed(ladder.open, opens=True),
+        **{(REQUESTS, wish.DESCRIPTOR.full_name): Consumed(obey) for wish in wishes},
+    }
+
+
+def firing(cells: Table) -> Callable[[Case, Deadline, Context], Decision]:
+    """What happens when a deadline passes."""
+
+    def fire(case: Case, deadline: Deadline, context: Context) -> Decision:
+        return transition(cells, case.status, case, ClockRanOut(deadline.name, deadline.epoch), context)
+
+    return fire
