@@ -48,16 +48,24 @@ class MemoryCollection:
 
     def __init__(self) -> None:
         self.documents: dict[Any, bytes] = {}
+        self._decoded: dict[Any, tuple[bytes, dict[str, Any]]] = {}
 
     def raw(self, document_id: Any) -> dict[str, Any] | None:
-        """One document, decoded."""
+        """One document, decoded; not to be changed."""
         data = self.documents.get(document_id)
-        return None if data is None else bson.decode(data, AWARE)
+        if data is None:
+            return None
+        known = self._decoded.get(document_id)
+        if known is None or known[0] is not data:
+            known = self._decoded[document_id] = data, bson.decode(data, AWARE)
+        return known[1]
 
     def find(self, query: Mapping[str, Any], _projection: Mapping[str, int] | None = None) -> Cursor:
         """Documents that match."""
-        every = (bson.decode(data, AWARE) for data in self.documents.values())
-        return Cursor([raw for raw in every if matches(raw, query)])
+        wanted = query.get("_id", {})
+        ids = wanted["$in"] if isinstance(wanted, Mapping) and "$in" in wanted else list(self.documents)
+        every = (self.raw(document_id) for document_id in dict.fromkeys(ids))
+        return Cursor([raw for raw in every if raw is not None and matches(raw, query)])
 
     def count_documents(self, query: Mapping[str, Any]) -> int:
         """How many match."""
@@ -98,7 +106,7 @@ class MemoryCollection:
             self.documents[guard["_id"]] = document.raw
         else:
             change: Any = operation._doc
-            there |= change.get("$set", {})
+            there = {**there, **change.get("$set", {})}
             for name in change.get("$unset", {}):
                 there.pop(name, None)
             self.documents[guard["_id"]] = bson.encode(there)
