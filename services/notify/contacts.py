@@ -1,0 +1,56 @@
+"""Where somebody can be reached: read from intake's vault at sending time, never kept."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+import grpc
+
+from fengqiao.intake.v1.intake_service_pb2 import Contact, ResolveContactRequest
+from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
+from services.chassis import rpc
+from services.chassis.errors import Infrastructure
+from services.notify.settings import NotifySettings
+
+PURPOSE = "notice_delivery"
+NOBODY = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
+
+
+class Contacts(Protocol):
+    """What the sender loop needs of the vault."""
+
+    async def resolve(self, person_refs: Collection[str]) -> Mapping[str, Contact]:
+        """The contacts of people; an empty one for who is not there (any more).
+
+        Raises:
+            Infrastructure: the vault is away.
+        """
+        ...
+
+
+class IntakeContacts:
+    """Asks intake, as the service that it is."""
+
+    def __init__(self, settings: NotifySettings) -> None:
+        """Call it in the event loop that uses it."""
+        self._settings = settings
+        self._stub = IntakeServiceStub(rpc.channel(settings.intake_address, tls=settings))
+
+    async def resolve(self, person_refs: Collection[str]) -> Mapping[str, Contact]:
+        """See `Contacts.resolve`."""
+        refs = sorted(set(person_refs))
+        found = await asyncio.gather(*(self._one(ref) for ref in refs))
+        return dict(zip(refs, found, strict=True))
+
+    async def _one(self, person_ref: str) -> Contact:
+        request = ResolveContactRequest(person_ref=person_ref, purpose=PURPOSE)
+        token = rpc.token_from(self._settings.service_token_file)
+        try:
+            answer = await self._stub.ResolveContact(
+                request, metadata=token, timeout=self._settings.intake_timeout_s
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() in NOBODY:
+                return Contact()
+            raise Infrastructure(f"intake: {error.code().name}") from error
+        return answer.contact

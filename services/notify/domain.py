@@ -1,0 +1,453 @@
+"""The notice (告知): who is owed news of an event, and how each delivery of it ends. Pure: no I/O, no clock.
+
+`OWED` says who is told what by which channel; `TABLE` what may become of one delivery. An event fixes the
+set of deliveries once, and nothing is added later. Claims and waits are no events: a notice is rebuilt from
+its topic only as far as deliveries have ended (chassis rule 14).
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, cast
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from fengqiao.intake.v1 import events_pb2 as intake
+from fengqiao.notify.v1.events_pb2 import NoticeDelivered, NoticeFailed
+from fengqiao.routing.v1 import events_pb2 as routing
+from services.chassis.errors import IllegalTransition, NotFound
+from services.chassis.model import Context, Decision, Emit, Table, Transition, transition
+from services.chassis.protobuf import instant_or_none
+
+EVENTS = "fengqiao.notify.events"
+SOURCES = ("fengqiao.intake.events", "fengqiao.routing.events")
+
+EMAIL, IN_APP = "email", "in_app"
+PENDING, SENDING, DELIVERED, FAILED = "pending", "sending", "delivered", "failed"
+STATUSES = (PENDING, SENDING, DELIVERED, FAILED)
+
+NO_ADDRESS = "no_address"
+REFUSED = "refused_by_server"
+GAVE_UP = "gave_up"
+
+EVENT_ID_PARTS = 4
+"""An event's id is `<service>/<aggregate>/<topic>/<sequence>`."""
+
+
+# -- who is owed what ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Whom a delivery goes to; `unit_id` is the unit that staff are told for, empty for a resident."""
+
+    ref: str
+    unit_id: str = ""
+
+
+Who = Callable[[Any], Recipient]
+
+
+def resident(event: Any) -> Recipient:
+    """Whoever asked; nobody for an anonymous report."""
+    return Recipient(
+        event.person_ref if isinstance(event, intake.RequestSubmitted) else event.case.person_ref
+    )
+
+
+def holder(event: Any) -> Recipient:
+    """The holder of the post that owns the case now; the post itself while nobody holds it."""
+    owner = event.assignment
+    return Recipient(owner.holder_ref or owner.post_id, owner.unit_id)
+
+
+def post(event: Any) -> Recipient:
+    """The post that owns the case, whoever holds it."""
+    return Recipient(event.assignment.post_id, event.assignment.unit_id)
+
+
+def unit(event: Any) -> Recipient:
+    """The unit that owned the case, where the event names no holder."""
+    return Recipient(f"unit:{event.unit_id}", event.unit_id)
+
+
+def desk(event: Any) -> Recipient:
+    """The command desk of the site."""
+    return Recipient(f"desk:{event.case.site_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One party's share of the news."""
+
+    who: Who
+    template: str
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an event is news of: the facts that its templates may tell (paths into the event), and to whom."""
+
+    facts: tuple[str, ...]
+    owed: tuple[Owed, ...]
+
+
+AWAY_TOO = (EMAIL, IN_APP)
+HERE = (IN_APP,)
+OWNER = ("assignment.unit_id", "assignment.tier")
+
+OWED: Mapping[type[Message], News] = MappingProxyType({
+    intake.RequestSubmitted: News(
+        ("request_no", "due_at"),
+        (Owed(resident, "request_received", AWAY_TOO),),
+    ),
+    routing.CaseRouted: News(
+        ("case.request_no", "kind", "due_at", "urgent", *OWNER),
+        (Owed(holder, "case_assigned", HERE),),
+    ),
+    routing.CaseEscalated: News(
+        ("case.request_no", "from_unit_id", "reason", *OWNER),
+        (Owed(resident, "case_escalated", AWAY_TOO), Owed(holder, "case_arrived", HERE)),
+    ),
+    routing.SupervisionOrdered: News(
+        ("case.request_no", "reason", *OWNER),
+        (
+            Owed(resident, "case_supervised", AWAY_TOO),
+            Owed(post, "supervision_ordered", HERE),
+            Owed(desk, "supervision_ordered", HERE),
+        ),
+    ),
+    routing.CaseResolved: News(
+        ("case.request_no", "unit_id", "outcome"),
+        (Owed(resident, "case_resolved", AWAY_TOO),),
+    ),
+    routing.CaseWithdrawn: News(
+        ("case.request_no", "unit_id"),
+        (Owed(resident, "case_withdrawn", AWAY_TOO), Owed(unit, "case_taken_back", HERE)),
+    ),
+    routing.CaseReopened: News(
+        ("case.request_no", "due_at", *OWNER),
+        (Owed(resident, "case_reopened", AWAY_TOO), Owed(holder, "case_came_back", HERE)),
+    ),
+    routing.WishDeclined: News(
+        ("case.request_no", "wish", "status"),
+        (Owed(resident, "wish_declined", AWAY_TOO),),
+    ),
+})  # fmt: skip
+
+NOT_OWED: frozenset[type[Message]] = frozenset(
+    {
+        # The resident did it, or routing's answer to it is the news.
+        intake.EscalationRequested,
+        intake.WithdrawalRequested,
+        intake.ReopeningRequested,
+        intake.OutcomeRated,
+        # What routing's event told already.
+        intake.RequestSettled,
+        intake.RequestClosed,
+        intake.RequestWithdrawn,
+        intake.RequestReopened,
+        # Steps within a unit; the timeline shows them.
+        routing.CaseAccepted,
+        routing.ProgressReported,
+    }
+)
+
+NEWS: Mapping[str, News] = MappingProxyType({kind.DESCRIPTOR.full_name: news for kind, news in OWED.items()})
+TEMPLATES = tuple(sorted({owed.template for news in OWED.values() for owed in news.owed}))
+
+
+# -- state ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One (channel, recipient) of a notice.
+
+    `next_attempt_at` is when somebody has to take it up: the next attempt, or the end of the claim that
+    holds it. `attempts` counts from the last (re)start; `interrupted` the claims that ran out, after each of
+    which a message may have gone out twice. `reason` is the code of the last failure.
+    """
+
+    id: str
+    channel: str
+    recipient_ref: str
+    unit_id: str
+    template: str
+    status: str = PENDING
+    attempts: int = 0
+    interrupted: int = 0
+    reason: str = ""
+    next_attempt_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Everything owed for one event: codes and references only. `at` is the business time of the event."""
+
+    case_id: str
+    at: datetime
+    created_at: datetime
+    facts: Mapping[str, Any]
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def next_attempt_at(self) -> datetime | None:
+        """When the first of its open deliveries has to be taken up."""
+        return min((d.next_attempt_at for d in self.deliveries if d.next_attempt_at), default=None)
+
+    @property
+    def failed(self) -> int:
+        """How many deliveries have failed."""
+        return sum(d.status == FAILED for d in self.deliveries)
+
+    def delivery(self, delivery_id: str) -> Delivery:
+        """One of its deliveries.
+
+        Raises:
+            NotFound: it has no such delivery.
+        """
+        found = next((d for d in self.deliveries if d.id == delivery_id), None)
+        if found is None:
+            raise NotFound("no such delivery")
+        return found
+
+    def having(self, changed: Delivery) -> "Notice":
+        """The notice with one delivery changed."""
+        return replace(self, deliveries=tuple(changed if d.id == changed.id else d for d in self.deliveries))
+
+
+def delivery_id(notice_id: str, channel: str, recipient_ref: str) -> str:
+    """The id of a delivery, the same for ever."""
+    return f"{notice_id}/{channel}/{recipient_ref}"
+
+
+def notice_id_of(delivery: str) -> str:
+    """The notice that a delivery's id belongs to."""
+    return "/".join(delivery.split("/")[:EVENT_ID_PARTS])
+
+
+def message_id(delivery: str, domain: str) -> str:
+    """Message-ID of an e-mail: the same on every attempt, and telling nothing."""
+    return f"<{hashlib.sha256(delivery.encode()).hexdigest()[:40]}@{domain}>"
+
+
+def begin(notice_id: str, case_id: str, event: Message, at: datetime, now: datetime) -> Notice | None:
+    """The notice of an event, its deliveries still to be made; None when nobody is owed news of it.
+
+    `at` is when the thing happened, `now` the wall clock. Whoever is owed twice by one channel is told once.
+    """
+    news = OWED.get(type(event))
+    if news is None:
+        return None
+    deliveries: dict[str, Delivery] = {}
+    for owed in news.owed:
+        recipient = owed.who(event)
+        for channel in owed.channels if recipient.ref else ():
+            identity = delivery_id(notice_id, channel, recipient.ref)
+            new = Delivery(
+                identity, channel, recipient.ref, recipient.unit_id, owed.template, next_attempt_at=now
+            )
+            deliveries.setdefault(identity, new)
+    if not deliveries:
+        return None
+    facts = {path.rpartition(".")[2]: _fact(event, path.split(".")) for path in news.facts}
+    return Notice(case_id, at, now, facts, tuple(deliveries.values()))
+
+
+def _fact(message: Message, path: Sequence[str]) -> Any:
+    value: Any = message
+    for name in path:
+        message, value = value, getattr(value, name)
+    if isinstance(value, Timestamp):
+        return instant_or_none(value)
+    enum = message.DESCRIPTOR.fields_by_name[path[-1]].enum_type
+    return enum.values_by_number[value].name.removeprefix(_prefix(enum.name)).lower() if enum else value
+
+
+def _prefix(enum_name: str) -> str:
+    """`MoveReason` → `MOVE_REASON_`."""
+    return "".join(f"_{c}" if c.isupper() else c for c in enum_name).lstrip("_").upper() + "_"
+
+
+# -- commands ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimDelivery:
+    """A sender takes it, until then; a claim that ran out may be taken by another."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmDelivery:
+    """The channel took it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFailure:
+    """An attempt failed in a way that may pass; `pauses` are the waits before each further attempt."""
+
+    reason: str
+    pauses: tuple[timedelta, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonDelivery:
+    """It can't be delivered however often it is tried."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseDelivery:
+    """The claim is given back untried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redeliver:
+    """Somebody wants a failed one tried again from the start."""
+
+
+# -- decisions -----------------------------------------------------------------------------------------------
+
+
+Command = ClaimDelivery | ConfirmDelivery | RecordFailure | AbandonDelivery | ReleaseDelivery | Redeliver
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A delivery with the notice it is part of."""
+
+    notice: Notice
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Decision):
+    """A decision on one delivery; `delivery` is its new form where no event tells it."""
+
+    delivery: Delivery | None = None
+
+
+def claim(task: Task, command: ClaimDelivery, _context: Context) -> Step:
+    """One attempt more; the claim ends by itself if its sender dies."""
+    attempts = task.delivery.attempts + 1
+    return Step(
+        delivery=replace(task.delivery, status=SENDING, attempts=attempts, next_attempt_at=command.until)
+    )
+
+
+def take_over(task: Task, command: ClaimDelivery, context: Context) -> Step:
+    """Only when the former claim has run out: its sender may or may not have sent."""
+    held_until = task.delivery.next_attempt_at
+    if held_until is not None and held_until > context.now:
+        raise IllegalTransition("another sender holds it", state=SENDING, allowed="")
+    interrupted = replace(task.delivery, interrupted=task.delivery.interrupted + 1)
+    return claim(replace(task, delivery=interrupted), command, context)
+
+
+def confirm(task: Task, _command: ConfirmDelivery, context: Context) -> Step:
+    """Told; what is delivered by being stored took one attempt."""
+    return _ended(NoticeDelivered(**_about(task, context) | {"attempts": max(task.delivery.attempts, 1)}))
+
+
+def record_failure(task: Task, command: RecordFailure, context: Context) -> Step:
+    """Wait and try again, or give up when every pause is spent."""
+    delivery = task.delivery
+    if delivery.attempts > len(command.pauses):
+        return _ended(NoticeFailed(**_about(task, context), reason=f"{GAVE_UP}:{command.reason}"))
+    again_at = context.now + command.pauses[delivery.attempts - 1]
+    return Step(delivery=replace(delivery, status=PENDING, reason=command.reason, next_attempt_at=again_at))
+
+
+def abandon(task: Task, command: AbandonDelivery, context: Context) -> Step:
+    """Not told, with the reason."""
+    return _ended(NoticeFailed(**_about(task, context), reason=command.reason))
+
+
+def release(task: Task, _command: ReleaseDelivery, context: Context) -> Step:
+    """As if it had not been claimed."""
+    attempts = task.delivery.attempts - 1
+    return Step(
+        delivery=replace(task.delivery, status=PENDING, attempts=attempts, next_attempt_at=context.now)
+    )
+
+
+def redeliver(task: Task, _command: Redeliver, context: Context) -> Step:
+    """From the start, at once."""
+    return Step(
+        delivery=replace(
+            task.delivery, status=PENDING, attempts=0, reason="", next_attempt_at=context.now, ended_at=None
+        )
+    )
+
+
+TABLE: Table = MappingProxyType({
+    (PENDING, ClaimDelivery): Transition(claim, (SENDING,)),
+    (PENDING, ConfirmDelivery): Transition(confirm, (DELIVERED,)),
+    (PENDING, AbandonDelivery): Transition(abandon, (FAILED,)),
+    (SENDING, ClaimDelivery): Transition(take_over, (SENDING,)),
+    (SENDING, ConfirmDelivery): Transition(confirm, (DELIVERED,)),
+    (SENDING, RecordFailure): Transition(record_failure, (PENDING, FAILED)),
+    (SENDING, AbandonDelivery): Transition(abandon, (FAILED,)),
+    (SENDING, ReleaseDelivery): Transition(release, (PENDING,)),
+    (FAILED, Redeliver): Transition(redeliver, (PENDING,)),
+})  # fmt: skip
+
+
+def decide(notice: Notice, delivery: str, command: Command, context: Context) -> Step:
+    """Decide by the table on one delivery of a notice.
+
+    Raises:
+        IllegalTransition: its status does not allow the command.
+        NotFound: the notice has no such delivery.
+    """
+    task = Task(notice, notice.delivery(delivery))
+    return cast("Step", transition(TABLE, task.delivery.status, task, command, context))
+
+
+def _ended(event: Message) -> Step:
+    return Step((Emit(event),))
+
+
+def _about(task: Task, context: Context) -> dict[str, Any]:
+    delivery = task.delivery
+    return {
+        "case_id": task.notice.case_id,
+        "about_event_id": context.aggregate_id,
+        "template": delivery.template,
+        "channel": delivery.channel,
+        "recipient_ref": delivery.recipient_ref,
+        "attempts": delivery.attempts,
+    }
+
+
+# -- folding -------------------------------------------------------------------------------------------------
+
+
+def evolve(notice: Notice | None, event: Message, context: Context) -> Notice:
+    """Fold the end of a delivery into its notice; without a notice, into what its events prove of it."""
+    if not isinstance(event, NoticeDelivered | NoticeFailed):
+        raise TypeError(f"no event of a notice: {event.DESCRIPTOR.full_name}")
+    identity = delivery_id(event.about_event_id, event.channel, event.recipient_ref)
+    if notice is None:
+        notice = Notice(event.case_id, context.at, context.at, {}, ())
+    if identity not in {d.id for d in notice.deliveries}:
+        proven = Delivery(identity, event.channel, event.recipient_ref, "", event.template)
+        notice = replace(notice, deliveries=(*notice.deliveries, proven))
+    ended = replace(
+        notice.delivery(identity),
+        status=DELIVERED if isinstance(event, NoticeDelivered) else FAILED,
+        attempts=event.attempts,
+        reason=event.reason if isinstance(event, NoticeFailed) else "",
+        next_attempt_at=None,
+        ended_at=context.at,
+    )
+    return notice.having(ended)
