@@ -6,9 +6,10 @@ ends the process with the offset uncommitted, so that the batch comes again.
 """
 
 import asyncio
+import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, cast
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import faust
 import structlog
@@ -25,12 +26,16 @@ from services.chassis.readiness import Readiness
 from services.chassis.record import SHARDS
 from services.chassis.settings import Settings
 from services.chassis.sweeper import Catchup
+from services.chassis.threads import Threads
 
 log = structlog.get_logger()
 
 Take = Callable[[Sequence[Received]], Awaitable[None]]
 STALL_S = 60.0
 WATCH_PERIOD_S = 2.0
+BROKER_TIMEOUT_MS = 5_000
+IN_FLIGHT_GRACE_S = 10.0
+STOP_GRACE_S = 20.0
 # Reasons that explain a standstill: an outage must not become a restart loop.
 DECLARED_WAITS = frozenset({"consumer", "flood", "broker"})
 
@@ -38,18 +43,30 @@ DECLARED_WAITS = frozenset({"consumer", "flood", "broker"})
 class Worker:
     """One member of a service's consumer group."""
 
-    def __init__(self, settings: Settings, readiness: Readiness, lead_topic: str, decides_on: Sequence[str]) -> None:
-        """`lead_topic`'s partitions share out the shards; `decides_on` are the topics a sweeper must catch up with."""
+    def __init__(
+        self, settings: Settings, readiness: Readiness, lead_topic: str, decides_on: Sequence[str]
+    ) -> None:
+        """`lead_topic`'s partitions share out the shards; `decides_on`: what a sweeper must catch up with."""
         self._settings = settings
         self._readiness = readiness
         self._lead_topic = lead_topic
         self._decides_on = tuple(decides_on)
         self._bootstrap = settings.kafka_bootstrap
+        self._bounds = Bounds(settings.kafka_bootstrap)
+        # One thread: a Kafka client belongs to one.
+        self._watching = Threads(1)
+        self._first: dict[TP, int] = {}
+        self._ends: dict[TP, int] = {}
         self._positions: dict[TP, int] = {}
         self._progress_at = monotonic()
+        self._joined = self._stopping = False
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.catchup = Catchup()
         self.failed: asyncio.Event = asyncio.Event()
-        self.app = faust.App(
+        faust_app: Any = faust.App  # its types know less than its documentation
+        self.app = faust_app(
             settings.group,
             broker=f"kafka://{settings.kafka_bootstrap}",
             store="memory://",
@@ -70,37 +87,47 @@ class Worker:
             stream_wait_empty=False,
         )
         self.app.on_partitions_assigned.connect(self._on_assigned)
+        # Faust would subscribe to an added topic 45 s late.
+        self.app.topics._resubscribe_sleep_lock_seconds = 0  # noqa: SLF001 - it has no setting
 
     # -- agents ----------------------------------------------------------------------------------------------
 
     def agent(self, topic: str) -> Callable[[Callable[[Any], Awaitable[None]]], Any]:
         """Make a coroutine `(stream) -> None` the agent of a topic."""
         channel = self.app.topic(topic, key_serializer="raw", value_serializer="raw", allow_empty=True)
-        return cast("Callable[[Callable[[Any], Awaitable[None]]], Any]", self.app.agent(channel, concurrency=1, name=f"{topic}-agent"))
+        agent: Callable[[Callable[[Any], Awaitable[None]]], Any] = self.app.agent(
+            channel, concurrency=1, name=f"{topic}-agent"
+        )
+        return agent
 
     async def drain(self, stream: Any, take: Take) -> None:
-        """Give batch after batch to `take`, and acknowledge each when it has returned."""
-        async for events in self._batches(stream):
-            batch = [
-                Received(
-                    e.message.topic, e.message.partition, e.message.offset, e.message.key, e.message.value,
-                    header_map(e.message.headers),
-                )
-                for e in events
-            ]
-            try:
-                await take(batch)
-            except asyncio.CancelledError:
-                raise
-            except BaseException:
-                log.exception("consumer_failed", topic=batch[0].topic, partition=batch[0].partition)
+        """Give batch after batch to `take`, and acknowledge each when it has returned; never returns."""
+        try:
+            async for events in self._batches(stream):
+                await self._handle(stream, events, take)
+        except Exception:
+            log.exception("consumer_failed")
+        finally:
+            if not self._stopping:
                 self.failed.set()
-                # Returning would let Faust restart the agent and commit over the hole.
-                await asyncio.Event().wait()
+        # Returning would let Faust restart the agent and commit over the hole.
+        await asyncio.Event().wait()
+
+    async def _handle(self, stream: Any, events: Sequence[Any], take: Take) -> None:
+        if self._stopping or self.failed.is_set():
+            await asyncio.Event().wait()
+        self._in_flight += 1
+        self._idle.clear()
+        try:
+            await take([_received(event.message) for event in events])
             for event in events:
                 await stream.ack(event)
-                self._positions[TP(event.message.topic, event.message.partition)] = event.message.offset + 1
+                self._positions[event.message.tp] = event.message.offset + 1
             self._progress_at = monotonic()
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
 
     async def add_source(self, topic: str, take: Take) -> None:
         """Begin to read a topic that was made while the worker runs."""
@@ -109,15 +136,18 @@ class Worker:
             await self.drain(stream, take)
 
         agent = self.agent(topic)(read)
-        if self.app.started:
+        if self._joined:
             await agent.start()
-            await self.app.consumer.subscribe({str(name) for t in self.app.topics for name in t.topics})
+            # Faust does so by itself, unless a rebalance goes on; before it, acks of the topic don't count.
+            await self.app.consumer.subscribe(await self.app.topics._update_indices())  # noqa: SLF001
 
     def _batches(self, stream: Any) -> AsyncIterator[Sequence[Any]]:
-        return cast(
-            "AsyncIterator[Sequence[Any]]",
-            stream.noack_take(self._settings.batch_max, within=self._settings.linger_ms / 1000),
+        # `noack_take` puts back what it finds here: from its end on, events would be acknowledged unhandled.
+        stream.enable_acks = False
+        batches: AsyncIterator[Sequence[Any]] = stream.noack_take(
+            self._settings.batch_max, within=self._settings.linger_ms / 1000
         )
+        return batches
 
     # -- life ------------------------------------------------------------------------------------------------
 
@@ -125,53 +155,155 @@ class Worker:
         """Join the group and begin."""
         self.app.finalize()
         await self.app.start()
+        self._joined = True
 
     async def stop(self) -> None:
-        """Finish, commit what is acknowledged, leave the group."""
-        await self.app.stop()
+        """Finish the batches in flight, commit what is acknowledged, leave the group."""
+        self._stopping = True
+        if not self.failed.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), IN_FLIGHT_GRACE_S)
+        try:
+            await asyncio.wait_for(self.app.stop(), STOP_GRACE_S)
+        except TimeoutError:
+            log.exception("consumer_stop_timed_out")
+        await self._watching.run(self._bounds.close)
+        self._watching.close()
 
     def shards(self) -> list[int]:
         """The shards that fall to this worker: those of the lead topic's partitions that it holds."""
-        if not self.app.started:
-            return []
-        mine = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self._lead_topic}
+        mine = {tp.partition for tp in self._assignment() if tp.topic == self._lead_topic}
         total = max(self._settings.partitions, 1)
         return [shard for shard in range(SHARDS) if shard % total in mine]
 
     def lag(self) -> dict[str, int]:
-        """Records fetched or known to wait and not yet handled, by topic."""
+        """Records known to wait and not yet handled, by topic."""
         lag: dict[str, int] = {}
-        for tp in self.app.consumer.assignment() if self.app.started else ():
-            end = self.app.consumer.highwater(tp)
-            if end:
-                lag[tp.topic] = lag.get(tp.topic, 0) + max(end - self._positions.get(tp, self._start(tp)), 0)
+        for tp, records in self._waiting().items():
+            lag[tp.topic] = lag.get(tp.topic, 0) + records
         return lag
 
     async def watch(self) -> None:
         """Measure lag; end the process when there is lag and no progress and no declared reason for it."""
         while True:
             await asyncio.sleep(WATCH_PERIOD_S)
-            lag = self.lag()
-            for topic, records in lag.items():
-                METRICS.lag.labels(topic).set(records)
-            waiting = DECLARED_WAITS & {reason.code for reason in self._readiness.reasons}
-            if not any(lag.values()) or waiting:
-                self._progress_at = monotonic()
-            elif monotonic() - self._progress_at > STALL_S:
-                log.error("consumer_stalled", lag=sum(lag.values()))
+            try:
+                await self._measure()
+                self._readiness.clear("broker")
+            except Infrastructure as error:
+                self._readiness.wait("broker", str(error))
+            except Exception:
+                log.exception("watch_failed")
+            if self.app.crashed:
+                log.error("consumer_crashed", reason=type(self.app.crash_reason).__name__)
                 self.failed.set()
 
-    def _start(self, tp: TP) -> int:
-        return int(self.app.consumer._committed_offset.get(tp) or 0)  # noqa: SLF001 - Faust offers no reading of it
+    async def _measure(self) -> None:
+        tps = sorted(self._assignment())
+        self._first, self._ends = await self._watching.run(self._bounds.read, tps)
+        waiting = self._waiting()
+        for topic, records in self.lag().items():
+            METRICS.lag.labels(topic).set(records)
+        declared = DECLARED_WAITS & {reason.code for reason in self._readiness.reasons}
+        if not any(waiting.values()) or declared:
+            self._progress_at = monotonic()
+        elif monotonic() - self._progress_at > STALL_S:
+            for tp in [tp for tp, records in waiting.items() if records]:
+                if await self._watching.run(self._bounds.holds, tp, self._handled(tp)):
+                    log.error("consumer_stalled", topic=tp.topic, partition=tp.partition, lag=waiting[tp])
+                    self.failed.set()
+                    return
+                # Only a transaction's marker, say: nothing that could be handled.
+                self._positions[tp] = self._ends[tp]
+
+    def _assignment(self) -> frozenset[TP]:
+        return frozenset(self.app.consumer.assignment()) if self._joined else frozenset()
+
+    def _waiting(self) -> dict[TP, int]:
+        waiting = {}
+        for tp in self._assignment():
+            end = max(self._ends.get(tp, 0), self.app.consumer.highwater(tp) or 0)
+            waiting[tp] = max(end - self._handled(tp), 0)
+        return waiting
+
+    def _handled(self, tp: TP) -> int:
+        """The offset before which nothing is left: acknowledged here, committed by whoever, or expired."""
+        committed = self.app.consumer._committed_offset.get(tp)  # noqa: SLF001 - Faust offers no reading of it
+        return max(self._positions.get(tp, 0), committed or 0, self._first.get(tp, 0))
 
     async def _on_assigned(self, _sender: Any, assigned: set[TP], **_kwargs: Any) -> None:
         log.info("partitions_assigned", partitions=len(assigned))
+        # What others did meanwhile is in the committed offsets.
+        self._positions.clear()
         self._progress_at = monotonic()
         self.catchup.behind = CommittedShort(self._bootstrap, self._settings.group, self._decides_on)
 
 
+def _received(message: Any) -> Received:
+    headers = header_map(message.headers)
+    return Received(message.topic, message.partition, message.offset, message.key, message.value, headers)
+
+
+class Bounds:
+    """What partitions hold, by the broker's own word: the fetcher that may have stalled is not asked.
+
+    Blocking, one thread only. Each call raises Infrastructure when the broker is away.
+    """
+
+    def __init__(self, bootstrap: str) -> None:
+        """Connects when first asked."""
+        self._bootstrap = bootstrap
+        self._open: Any = None
+
+    def read(self, tps: Iterable[TP]) -> tuple[dict[TP, int], dict[TP, int]]:
+        """The first offset of each partition, and the next one to be written."""
+        there = [TopicPartition(*tp) for tp in tps]
+        if not there:
+            return {}, {}
+        with self._client() as client:
+            first = client.beginning_offsets(there, timeout_ms=BROKER_TIMEOUT_MS)
+            ends = client.end_offsets(there, timeout_ms=BROKER_TIMEOUT_MS)
+        return {TP(*tp): n for tp, n in first.items()}, {TP(*tp): n for tp, n in ends.items()}
+
+    def holds(self, tp: TP, offset: int) -> bool:
+        """Whether there is any record from an offset on; what transactions leave behind is none."""
+        there = TopicPartition(*tp)
+        with self._client() as client:
+            client.assign([there])
+            client.seek(there, offset)
+            end = client.end_offsets([there], timeout_ms=BROKER_TIMEOUT_MS)[there]
+            until = monotonic() + BROKER_TIMEOUT_MS / 1000
+            while client.position(there, timeout_ms=BROKER_TIMEOUT_MS) < end:
+                if client.poll(timeout_ms=500, max_records=1):
+                    return True
+                if monotonic() > until:
+                    raise Infrastructure("broker: gives no records")
+        return False
+
+    def close(self) -> None:
+        """Disconnect."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    @contextlib.contextmanager
+    def _client(self) -> Iterator[Any]:
+        try:
+            if self._open is None:
+                self._open = KafkaConsumer(
+                    bootstrap_servers=self._bootstrap,
+                    group_id=None,
+                    enable_auto_commit=False,
+                    bootstrap_timeout_ms=BROKER_TIMEOUT_MS,
+                )
+            yield self._open
+        except KafkaError as error:
+            self.close()
+            raise Infrastructure(f"broker: {type(error).__name__}") from error
+
+
 class CommittedShort:
-    """Whether a group's committed offsets are still short of the ends that its topics had at the first call."""
+    """Whether a group's committed offsets are short of the ends that its topics had at the first call."""
 
     def __init__(self, bootstrap: str, group: str, topics: Sequence[str]) -> None:
         """Blocking; call it in a thread."""
