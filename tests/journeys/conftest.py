@@ -1,0 +1,37 @@
+"""What journeys run on: broker, store and all services, once per session, with two sites on free ports.
+
+`boston` is the demo's city on a replay clock; `jili` a made-up Chinese sub-district of one unit per tier on the
+wall clock. Journeys share them: each takes requests, sources and persons of its own.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.parts import Choice
+from deploy.local.runtime import Options, Running, Runtime
+from services.cli.demo.command import demo_sites
+
+JILI = Path(__file__).parent / "sites" / "jili"
+
+
+@pytest.fixture(scope="session")
+def runtime(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    """The started runtime, for journeys that look at its processes; whoever stops one waits until it is back."""
+    sites = demo_sites(tmp_path_factory.mktemp("sites"))
+    (sites / "jili").symlink_to(JILI, target_is_directory=True)
+    options = Options(
+        sites=sites,
+        name="journeys",
+        data_dir=tmp_path_factory.mktemp("runtime"),
+        parts=Choice(request.config.getoption("--parts")),
+    )
+    with Runtime(options, print) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def running(runtime: Runtime) -> Running:
+    """Where its broker, store, mailbox and services are, and its token issuer."""
+    return runtime.running
