@@ -1,7 +1,7 @@
 """What journeys run on: broker, store and all services, once per session, with two sites on free ports.
 
-`boston` is the demo's city on a replay clock; `jili` a made-up Chinese sub-district of one unit per tier on the
-wall clock. Journeys share them: each takes requests, sources and persons of its own.
+`boston` is the demo's city on a replay clock; `jili` a made-up Chinese sub-district of one unit per tier on
+the wall clock. Journeys share them: each takes requests, sources and persons of its own.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ JILI = Path(__file__).parent / "sites" / "jili"
 
 @pytest.fixture(scope="session")
 def runtime(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
-    """The started runtime, for journeys that look at its processes; whoever stops one waits until it is back."""
+    """The started runtime, for journeys that look at its processes; who kills one waits until it is back."""
     sites = demo_sites(tmp_path_factory.mktemp("sites"))
     (sites / "jili").symlink_to(JILI, target_is_directory=True)
     options = Options(
