@@ -25,12 +25,17 @@ class Anchors:
 
     def anchor(self, now: datetime) -> int:
         """Sign what changed since the last anchor; returns how many aggregates. Blocks."""
-        anchors = database(self._alias).get_collection("anchors", write_concern=JOURNALED, read_concern=MAJORITY)
+        anchors = database(self._alias).get_collection(
+            "anchors", write_concern=JOURNALED, read_concern=MAJORITY
+        )
         with infrastructure():
             last = anchors.find_one(sort=[("at", -1)])
-            # Commits carry the time before their write: one may have landed after the last anchor with an earlier time.
+            # Commits carry the time before their write: one may have landed after the last anchor with an
+            # earlier time.
             since = last["at"] - OVERLAP if last else EPOCH
-            changed = list(self._repository.collection.find({"updated_at": {"$gt": since, "$lte": now}}, {"own": 1}))
+            changed = list(
+                self._repository.collection.find({"updated_at": {"$gt": since, "$lte": now}}, {"own": 1})
+            )
             if not changed:
                 return 0
             heads = [(raw["_id"], own["topic"], bytes(own["head"])) for raw in changed for own in raw["own"]]

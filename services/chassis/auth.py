@@ -39,7 +39,9 @@ DEVELOPMENT_ROLES = frozenset({Role.REPLAY})
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The caller of one RPC. `units` are the units the role acts for; `*` stands for all, as it does in `site`."""
+    """The caller of one RPC. `units` are the units the role acts for; `*` stands for all, as it does in
+    `site`.
+    """
 
     subject: str
     role: Role
@@ -97,7 +99,11 @@ class Verifier:
         for key in self._current_keys():
             try:
                 claims = jwt.decode(
-                    token, key, algorithms=["EdDSA"], audience=AUDIENCE, leeway=LEEWAY,
+                    token,
+                    key,
+                    algorithms=["EdDSA"],
+                    audience=AUDIENCE,
+                    leeway=LEEWAY,
                     options={"require": ["exp", "iat", "iss", "sub", "aud", "role", "site"]},
                 )
             except jwt.InvalidSignatureError:
@@ -131,5 +137,7 @@ class Verifier:
 
 
 def methods_of(descriptors: Iterable[Any]) -> list[str]:
-    """Every method of some service descriptors, as `/package.Service/Method`: what the table must answer for."""
+    """Every method of some service descriptors, as `/package.Service/Method`: what the table must answer
+    for.
+    """
     return [f"/{service.full_name}/{method.name}" for service in descriptors for method in service.methods]

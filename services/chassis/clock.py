@@ -50,7 +50,9 @@ class WallClock:
         return abs(self._offset) > MAX_SKEW
 
     def measure_now_and_then(self, alias: str) -> None:
-        """As `measure`, when the last one is a second old: not every process sweeps, and all of them decide."""
+        """As `measure`, when the last one is a second old: not every process sweeps, and all of
+        them decide.
+        """
         if monotonic() - self._measured_at > 1:
             self.measure(alias)
 
@@ -90,7 +92,9 @@ class Clocks:
                 clocks = database(self._alias).get_collection("replay_clocks", read_concern=MAJORITY)
                 replayed = {raw["_id"]: raw["now"] for raw in clocks.find()}
         return {
-            site.id: Moment(replayed.get(site.id, EPOCH), now, replay=True) if site.replay else Moment(now, now)
+            site.id: Moment(replayed.get(site.id, EPOCH), now, replay=True)
+            if site.replay
+            else Moment(now, now)
             for site in self._sites.values()
         }
 

@@ -45,7 +45,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Creation(Generic[S]):
-    """An aggregate to begin: `decide(context)` gives its first events, `order` makes it idempotent for ever."""
+    """An aggregate to begin: `decide(context)` gives its first events, `order` makes it idempotent
+    for ever.
+    """
 
     id: str
     site: str
@@ -63,7 +65,12 @@ class Commands(Generic[S]):
     """Executes commands on one model's aggregates."""
 
     def __init__(
-        self, engine: Engine[S], committer: Committer[S], publisher: Publisher, clocks: Clocks, threads: Threads
+        self,
+        engine: Engine[S],
+        committer: Committer[S],
+        publisher: Publisher,
+        clocks: Clocks,
+        threads: Threads,
     ) -> None:
         """One per model and process."""
         self._engine = engine
@@ -84,7 +91,8 @@ class Commands(Generic[S]):
     ) -> bytes:
         """Execute a command on an existing aggregate; returns the answer's bytes, the same on every retry.
 
-        `authorize(state, at)` raises when the caller has no right to the thing as it was then; `absent()` is what they are told
+        `authorize(state, at)` raises when the caller has no right to the thing as it was then; `absent()` is
+        what they are told
         when there is none.
 
         Raises:
@@ -99,9 +107,15 @@ class Commands(Generic[S]):
             not_ahead(order.occurred_at, moment)
             try:
                 result = self._engine.command(
-                    record, decide, moment, key=order.key, body_hash=order.body_hash,
-                    occurred_at=order.occurred_at, expected_revision=order.expected_revision,
-                    authorize=authorize, answer=answer,
+                    record,
+                    decide,
+                    moment,
+                    key=order.key,
+                    body_hash=order.body_hash,
+                    occurred_at=order.occurred_at,
+                    expected_revision=order.expected_revision,
+                    authorize=authorize,
+                    answer=answer,
                 )
             except NotYetRouted:
                 # Who is not told of a missing case is not told of one on its way.
@@ -115,7 +129,7 @@ class Commands(Generic[S]):
                 raise
             if await self._store(record):
                 return result
-            await asyncio.sleep(random.random() * 0.02)  # noqa: S311 - jitter
+            await asyncio.sleep(random.random() * 0.02)
         raise Contended("others kept changing the case; try again", retry_after_ms="100")
 
     async def create(self, creation: Creation[S]) -> Record[S]:

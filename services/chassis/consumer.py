@@ -1,6 +1,9 @@
-"""From a batch of records to durable effects; the caller acknowledges when `take` returns (rules 10 to 13)."""
+"""From a batch of records to durable effects; the caller acknowledges when `take` returns (rules 10
+to 13).
+"""
 
 import asyncio
+import functools
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -58,14 +61,16 @@ class Arrived:
 
 
 async def patiently(readiness: Readiness, what: str, call: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a call until broker and store are there; the wait is declared, so the watchdog pauses (rule 13)."""
+    """Repeat a call until broker and store are there; the wait is declared, so the watchdog pauses (rule
+    13).
+    """
     pause = FIRST_WAIT_S
     while True:
         try:
             result = await call()
         except Infrastructure as error:
             readiness.wait(what, str(error))
-            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter, not a secret
+            await asyncio.sleep(pause * (0.5 + random.random()))
             pause = min(pause * 2, LONGEST_WAIT_S)
         else:
             readiness.clear(what)
@@ -84,7 +89,7 @@ async def readable(batch: Sequence[Received], letters: DeadLetters) -> list[Arri
         try:
             envelope = from_record(record.headers, record.value)
             if not keyed(record, envelope):
-                raise Poison("key_is_not_the_subject")  # noqa: TRY301 - one place reports
+                raise Poison("key_is_not_the_subject")
         except Poison as poison:
             await letters.report(record, poison.reason)
             continue
@@ -95,9 +100,17 @@ async def readable(batch: Sequence[Received], letters: DeadLetters) -> list[Arri
 class Deciding(Generic[S]):
     """Consumes a topic on which this service decides: one aggregate per key, next sequence only."""
 
-    def __init__(  # noqa: PLR0913 - the parts it is wired of
-        self, engine: Engine[S], committer: Committer[S], publisher: Publisher, clocks: Clocks, letters: DeadLetters,
-        flood: Flood, readiness: Readiness, threads: Threads, declared: Callable[[str], frozenset[str]],
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it is wired of
+        self,
+        engine: Engine[S],
+        committer: Committer[S],
+        publisher: Publisher,
+        clocks: Clocks,
+        letters: DeadLetters,
+        flood: Flood,
+        readiness: Readiness,
+        threads: Threads,
+        declared: Callable[[str], frozenset[str]],
     ) -> None:
         """`declared(topic)` gives the event types that the topic's contract names."""
         self.engine = engine
@@ -127,7 +140,11 @@ class Deciding(Generic[S]):
             pending.setdefault(event.envelope.subject, []).append(event)
         oversize: set[str] = set()
         while pending:
-            done = await patiently(self._readiness, "consumer", lambda: self._round(pending, oversize, healing=healing))
+            done = await patiently(
+                self._readiness,
+                "consumer",
+                functools.partial(self._round, pending, oversize, healing=healing),
+            )
             for aggregate_id in done.too_large:
                 if len(pending[aggregate_id]) > 1:
                     # One of them is too much; alone, each of the others may still fit.
@@ -135,9 +152,11 @@ class Deciding(Generic[S]):
                         await self.apply([event], healing=healing)
                 else:
                     oversize.add(aggregate_id)
-            pending = {i: e for i, e in pending.items() if i in done.lost or (i in done.too_large and i in oversize)}
+            pending = {
+                i: e for i, e in pending.items() if i in done.lost or (i in done.too_large and i in oversize)
+            }
             if pending:
-                await asyncio.sleep(random.random() * 0.05)  # noqa: S311 - jitter
+                await asyncio.sleep(random.random() * 0.05)
 
     async def _round(
         self, pending: dict[str, list[Arrived]], oversize: set[str], *, healing: bool
@@ -163,9 +182,9 @@ class Deciding(Generic[S]):
         topic = event.record.topic
         try:
             if moment is None:
-                raise Poison("unknown_site")  # noqa: TRY301 - one place marks
+                raise Poison("unknown_site")
             if oversize and _is_next(draft, topic, event.position):
-                raise Poison("too_large")  # noqa: TRY301 - one place marks
+                raise Poison("too_large")
             verdict = self._attempt(draft, event, moment, healing=healing)
         except Exception as error:  # noqa: BLE001 - whatever a decision raises is poison for its case alone
             reason = error.reason if isinstance(error, Poison) else f"raised:{type(error).__name__}"
@@ -191,7 +210,7 @@ class Deciding(Generic[S]):
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 if event.envelope.type not in self._declared(topic) and _is_next(draft, topic, position):
-                    raise Poison("undeclared_type")  # noqa: TRY301 - counted like any other
+                    raise Poison("undeclared_type")
                 return self.engine.consume(draft, event.envelope, topic, position, moment, healing=healing)
             except Poison:
                 raise
@@ -202,11 +221,17 @@ class Deciding(Generic[S]):
 
 
 class Collecting:
-    """Consumes a topic that this service only collects from: every effect is an insert with an id of its own (rule 4)."""
+    """Consumes a topic that this service only collects from: every effect is an insert with an id of its own
+    (rule 4).
+    """
 
     def __init__(
-        self, collect: Callable[[Sequence[Arrived]], Awaitable[None]], letters: DeadLetters, flood: Flood,
-        readiness: Readiness, declared: Callable[[str], frozenset[str]],
+        self,
+        collect: Callable[[Sequence[Arrived]], Awaitable[None]],
+        letters: DeadLetters,
+        flood: Flood,
+        readiness: Readiness,
+        declared: Callable[[str], frozenset[str]],
     ) -> None:
         """`collect(events)` must be safe to repeat."""
         self._collect = collect
@@ -216,7 +241,9 @@ class Collecting:
         self._declared = declared
 
     async def take(self, batch: Sequence[Received]) -> None:
-        """Insert what the batch says; an event that can't be collected is reported and its neighbours go on."""
+        """Insert what the batch says; an event that can't be collected is reported and its
+        neighbours go on.
+        """
         await patiently(self._readiness, "consumer", self._flood.wait_until_open)
         METRICS.batch_size.observe(len(batch))
         with METRICS.batch_seconds.time():
@@ -228,7 +255,9 @@ class Collecting:
             if event.envelope.type in self._declared(event.record.topic):
                 arrived.append(event)
             else:
-                await self.letters.report(event.record, "undeclared_type", aggregate_id=event.envelope.subject)
+                await self.letters.report(
+                    event.record, "undeclared_type", aggregate_id=event.envelope.subject
+                )
         try:
             await self._collect(arrived)
         except Infrastructure:

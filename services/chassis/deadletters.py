@@ -1,4 +1,6 @@
-"""Dead letters: the report of what could not be consumed (rule 11). The topic keeps it; nothing is consumed from it."""
+"""Dead letters: the report of what could not be consumed (rule 11). The topic keeps it; nothing is consumed
+from it.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -25,7 +27,9 @@ class DeadLetters:
         # A round that is repeated, because another was quicker or the store away, does not report again.
         self._reported: dict[tuple[str, int, int, str], None] = {}
 
-    async def report(self, record: "Received", reason: str, *, aggregate_id: str = "", topic: str = "") -> None:
+    async def report(
+        self, record: "Received", reason: str, *, aggregate_id: str = "", topic: str = ""
+    ) -> None:
         """Report a record with reason and origin; its value is copied as it is.
 
         Raises:

@@ -73,7 +73,8 @@ def parse(type_name: str, data: bytes) -> Message:
     try:
         protovalidate.validate(message)
     except protovalidate.ValidationError as error:
-        field = ".".join(str(e.field_name) for e in error.violations[0].proto.field.elements)
+        path = error.violations[0].proto.field
+        field = ".".join(str(e.field_name) for e in path.elements) if path else ""
         raise Poison(f"invalid:{field}") from None
     return message
 
@@ -89,8 +90,14 @@ class Engine(Generic[S]):
     # -- consuming -------------------------------------------------------------------------------------------
 
     def consume(
-        self, record: Record[S], envelope: Envelope, topic: str, position: Position, moment: Moment,
-        *, healing: bool = False,
+        self,
+        record: Record[S],
+        envelope: Envelope,
+        topic: str,
+        position: Position,
+        moment: Moment,
+        *,
+        healing: bool = False,
     ) -> Verdict:
         """Apply the next event of a source topic to a draft (rules 10 to 12).
 
@@ -118,7 +125,9 @@ class Engine(Generic[S]):
         """Record that an event could not be applied, or raise how far the aggregate is behind (rule 11)."""
         mark = record.behind.get(topic)
         if mark is None:
-            record.behind[topic] = Behind(reason, position.sequence, position.partition, position.offset, self.build)
+            record.behind[topic] = Behind(
+                reason, position.sequence, position.partition, position.offset, self.build
+            )
             record.dirty = True
         elif position.sequence > mark.upto:
             record.behind[topic] = replace(mark, upto=position.sequence)
@@ -140,7 +149,9 @@ class Engine(Generic[S]):
             return
         fact = Fact(topic, envelope.type, envelope.time, envelope.recorded_at, envelope.data, cause)
         if record.state is None and not handler.opens:
-            parse(fact.type, fact.data)  # a broken fact is poison by itself; it must not wait to spoil the opening event
+            parse(
+                fact.type, fact.data
+            )  # a broken fact is poison by itself; it must not wait to spoil the opening event
             record.facts.append(fact)
             return
         draft = record.copy()
@@ -160,7 +171,7 @@ class Engine(Generic[S]):
 
     # -- commands --------------------------------------------------------------------------------------------
 
-    def command(
+    def command(  # noqa: PLR0913 - what travels with a command
         self,
         record: Record[S],
         decide: Callable[[S, Context], Decision],
@@ -176,10 +187,12 @@ class Engine(Generic[S]):
         """Apply a command to a draft, in the order of rule 19; returns the answer's bytes.
 
         Raises:
-            CommandError: it is refused; the draft may then hold firings that were due, and is worth committing
+            CommandError: it is refused; the draft may then hold firings that were due, and is worth
+                committing
                 when `dirty`.
         """
-        # What has no business time happens after all that is known, though a producer's clock may be ahead of ours.
+        # What has no business time happens after all that is known, though a producer's clock may be ahead
+        # of ours.
         at = to_ms(occurred_at) if occurred_at else max(moment.now, record.last_at or moment.now)
         for given in record.answered:
             if given.key == key:
@@ -191,7 +204,9 @@ class Engine(Generic[S]):
                 return given.answer
         self.fire_due(record, _before(at, moment), moment)
         if record.state is None:
-            raise NotYetRouted("the case is known but not yet open here; try again shortly", retry_after_ms="200")
+            raise NotYetRouted(
+                "the case is known but not yet open here; try again shortly", retry_after_ms="200"
+            )
         authorize(record.state, at)
         if expected_revision is not None and expected_revision != record.revision:
             raise StaleRevision(
@@ -238,7 +253,7 @@ class Engine(Generic[S]):
                 decision = self.model.fire(record.state, due, context)
                 self._emit(draft, decision, due.due_at, moment, cause="")
                 if draft.state is not None and due in self.model.deadlines(draft.state):
-                    raise IllegalTransition("a fired deadline is still open")  # noqa: TRY301 - one way to back off
+                    raise IllegalTransition("a fired deadline is still open")
             except Exception as error:  # noqa: BLE001 - one case's bug must not starve the rest (rule 18)
                 self.back_off(record, error, moment)
                 break
@@ -246,7 +261,8 @@ class Engine(Generic[S]):
             fired += 1
         due_at = self._due_at(record)
         if due_at != record.next_due_at:
-            # A former build reckoned it otherwise: put it right, or the sweep finds the record again and again.
+            # A former build reckoned it otherwise: put it right, or the sweep finds the record again and
+            # again.
             record.next_due_at, record.dirty = due_at, True
         return fired
 
@@ -304,15 +320,24 @@ class Engine(Generic[S]):
         due = self._next_due(record)
         return due.due_at if due else None
 
-    def _append(  # noqa: PLR0913 - the parts of one outbox entry
-        self, draft: Record[S], topic: str, type_name: str, data: bytes, at: datetime, moment: Moment, cause: str
+    def _append(
+        self,
+        draft: Record[S],
+        topic: str,
+        type_name: str,
+        data: bytes,
+        at: datetime,
+        moment: Moment,
+        cause: str,
     ) -> None:
         sequence = draft.sequences.get(topic, 0) + 1
         identity = event_id(self.model.service, draft.id, topic, sequence)
         head = audit.link(draft.heads.get(topic, audit.GENESIS), identity, type_name, at, data)
         draft.sequences[topic] = sequence
         draft.heads[topic] = head
-        draft.outbox.append(OutboxEntry(topic, sequence, type_name, at, moment.recorded_at, data, head, cause))
+        draft.outbox.append(
+            OutboxEntry(topic, sequence, type_name, at, moment.recorded_at, data, head, cause)
+        )
 
 
 def body_hash(message: Message, actor: str) -> bytes:

@@ -134,7 +134,9 @@ def from_foreign(headers: Mapping[str, str], value: bytes | None) -> ForeignEven
         body = _json(value)
         if not isinstance(body, dict) or body.get("specversion") != "1.0":
             raise Poison("not_cloudevents")
-        attributes = {f"ce_{name}": str(item) for name, item in body.items() if name not in {"data", "data_base64"}}
+        attributes = {
+            f"ce_{name}": str(item) for name, item in body.items() if name not in {"data", "data_base64"}
+        }
         if "data_base64" in body:
             return ForeignEvent(attributes, None, _unbase64(body["data_base64"]))
         return ForeignEvent(attributes, body.get("data"), None)

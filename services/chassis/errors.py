@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
-class Infrastructure(Exception):  # noqa: N818 - names a condition to wait for, not a mistake
+class Infrastructure(Exception):
     """Broker, store or another service is away: wait, retry, acknowledge nothing."""
 
 
-class Poison(Exception):  # noqa: N818 - names a kind of message
+class Poison(Exception):
     """A message that can't be applied however often it is tried; `reason` is a code."""
 
     def __init__(self, reason: str) -> None:

@@ -1,13 +1,16 @@
-"""The breaker: when too many cases fall behind at once, stop consuming until an operator says go on (rule 13)."""
+"""The breaker: when too many cases fall behind at once, stop consuming until an operator says go on (rule
+13).
+"""
 
 import asyncio
 from collections import deque
 
 import structlog
+from pymongo.collection import Collection
 
 from services.chassis.clock import WallClock, monotonic
 from services.chassis.readiness import Readiness
-from services.chassis.store import JOURNALED, MAJORITY, database, infrastructure
+from services.chassis.store import JOURNALED, MAJORITY, Raw, database, infrastructure
 from services.chassis.threads import Threads
 
 log = structlog.get_logger()
@@ -20,7 +23,12 @@ class Flood:
     """Counts newly behind cases in a window; the stop it makes is in the store and survives restarts."""
 
     def __init__(
-        self, alias: str, threads: Threads, readiness: Readiness, wall: WallClock, limit: int = LIMIT,
+        self,
+        alias: str,
+        threads: Threads,
+        readiness: Readiness,
+        wall: WallClock,
+        limit: int = LIMIT,
         window_s: float = WINDOW_S,
     ) -> None:
         """More than `limit` different aggregates within `window_s` seconds stop the service's consumers."""
@@ -62,8 +70,10 @@ class Flood:
         with infrastructure():
             self._stops().delete_one({"_id": "flood"})
 
-    def _stops(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a raw collection with options
-        return database(self._alias).get_collection("consumer_stops", write_concern=JOURNALED, read_concern=MAJORITY)
+    def _stops(self) -> Collection[Raw]:
+        return database(self._alias).get_collection(
+            "consumer_stops", write_concern=JOURNALED, read_concern=MAJORITY
+        )
 
     def _store_stop(self) -> None:
         with infrastructure():

@@ -65,7 +65,9 @@ class Foundation(Generic[S]):
         return Collecting(collect, self.letters, self.flood, self.readiness, declared_types)
 
     def side(self, model: Model[T], document: type[AggregateDocument]) -> Side[T]:
-        """Further aggregates in a collection of their own; their outboxes are swept with the first. See `lay`."""
+        """Further aggregates in a collection of their own; their outboxes are swept with the first. See
+        `lay`.
+        """
         committer = Committer(Repository(document, model, self.acknowledged.of), self.threads, self.wall)
         publisher = self.publisher.sibling()
         engine = Engine(model, self.settings.build)
@@ -76,7 +78,14 @@ class Foundation(Generic[S]):
     def sweeper(self, catchup: Catchup) -> Sweeper[S]:
         """The sweeper of a worker process."""
         return Sweeper(
-            self.alias, self.engine, self.committer, self.publisher, self.clocks, self.threads, self.readiness, catchup,
+            self.alias,
+            self.engine,
+            self.committer,
+            self.publisher,
+            self.clocks,
+            self.threads,
+            self.readiness,
+            catchup,
             self.sides,
         )
 
@@ -92,7 +101,7 @@ class Foundation(Generic[S]):
         disconnect(self.alias)
 
 
-def lay(  # noqa: PLR0913 - tests replace single parts
+def lay(
     settings: Settings,
     model: Model[S],
     document: type[AggregateDocument],
@@ -103,7 +112,8 @@ def lay(  # noqa: PLR0913 - tests replace single parts
     reader: TopicReader | None = None,
     sites: dict[str, Site] | None = None,
 ) -> Foundation[S]:
-    """Wire a service's parts; call it inside the running event loop, once per process (`connect` is not fork-safe).
+    """Wire a service's parts; call it inside the running event loop, once per process (`connect` is not
+    fork-safe).
 
     `document` keeps the aggregates; `documents` are the service's other collections.
 
@@ -112,9 +122,16 @@ def lay(  # noqa: PLR0913 - tests replace single parts
     """
     sites = load_sites(settings.sites, production=settings.production) if sites is None else sites
     connect(
-        db=settings.database, host=settings.mongo_url, alias=settings.service, tz_aware=True,
-        uuidRepresentation="standard", retryWrites=False, serverSelectionTimeoutMS=3_000, connectTimeoutMS=3_000,
-        socketTimeoutMS=30_000, appname=f"fengqiao-{settings.service}",
+        db=settings.database,
+        host=settings.mongo_url,
+        alias=settings.service,
+        tz_aware=True,
+        uuidRepresentation="standard",
+        retryWrites=False,
+        serverSelectionTimeoutMS=3_000,
+        connectTimeoutMS=3_000,
+        socketTimeoutMS=30_000,
+        appname=f"fengqiao-{settings.service}",
     )
     readiness = Readiness()
     threads = Threads(settings.threads)

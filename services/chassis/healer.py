@@ -95,7 +95,8 @@ class Healer(Generic[S]):
     async def run_once(self, shards: Sequence[int]) -> int:
         """Heal what can be healed now; returns how many gaps and marks of other builds are left.
 
-        What can't be healed is looked at less and less often, unless something arrives for it: a gap that nothing
+        What can't be healed is looked at less and less often, unless something arrives for it: a gap that
+        nothing
         will ever close must not have its topic read every second, nor starve the others.
         """
         self._round += 1
@@ -120,7 +121,9 @@ class Healer(Generic[S]):
         return left
 
     async def heal(self, aggregate_id: str, topic: str) -> bool:
-        """Read the aggregate's events again from where it stopped and apply them in order; True when it is healed."""
+        """Read the aggregate's events again from where it stopped and apply them in order; True when it is
+        healed.
+        """
         record = (await self._deciding.committer.get([aggregate_id])).get(aggregate_id)
         if record is None or topic not in record.behind:
             return True

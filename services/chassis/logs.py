@@ -10,10 +10,25 @@ import structlog
 from services.chassis.settings import Settings
 
 # What could hold a person's words or name; a log line has ids, codes, counts and durations.
-PERSONAL = frozenset({
-    "name", "phone", "email", "address", "title", "description", "note", "text", "value", "body", "comment", "contact",
-    "subject_line", "attributes", "token",
-})
+PERSONAL = frozenset(
+    {
+        "name",
+        "phone",
+        "email",
+        "address",
+        "title",
+        "description",
+        "note",
+        "text",
+        "value",
+        "body",
+        "comment",
+        "contact",
+        "subject_line",
+        "attributes",
+        "token",
+    }
+)
 NOISY = ("aiokafka", "faust", "kafka", "mode", "pymongo")
 
 
@@ -38,7 +53,9 @@ def configure(settings: Settings) -> None:
     renderer: Any = structlog.processors.JSONRenderer() if machine else structlog.dev.ConsoleRenderer()
     structlog.configure(
         processors=[
-            *shared, structlog.processors.format_exc_info, structlog.stdlib.ProcessorFormatter.wrap_for_formatter
+            *shared,
+            structlog.processors.format_exc_info,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,

@@ -16,20 +16,36 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         """One set per registry; the process has one."""
         self.lag = Gauge("fengqiao_lag_records", "Records not yet handled", ["topic"], registry=registry)
-        self.batch_size = Histogram("fengqiao_batch_records", "Records per batch", buckets=SIZES, registry=registry)
-        self.batch_seconds = Histogram("fengqiao_batch_seconds", "Time per batch", buckets=FAST, registry=registry)
-        self.commit_seconds = Histogram("fengqiao_commit_seconds", "Time per bulk", buckets=FAST, registry=registry)
-        self.commit_losers = Counter("fengqiao_commit_losers", "Commits that lost their race", registry=registry)
-        self.gaps = Counter("fengqiao_gaps", "Events that came before their predecessors", ["topic"], registry=registry)
-        self.behind = Gauge("fengqiao_behind_aggregates", "Aggregates behind a source topic", registry=registry)
+        self.batch_size = Histogram(
+            "fengqiao_batch_records", "Records per batch", buckets=SIZES, registry=registry
+        )
+        self.batch_seconds = Histogram(
+            "fengqiao_batch_seconds", "Time per batch", buckets=FAST, registry=registry
+        )
+        self.commit_seconds = Histogram(
+            "fengqiao_commit_seconds", "Time per bulk", buckets=FAST, registry=registry
+        )
+        self.commit_losers = Counter(
+            "fengqiao_commit_losers", "Commits that lost their race", registry=registry
+        )
+        self.gaps = Counter(
+            "fengqiao_gaps", "Events that came before their predecessors", ["topic"], registry=registry
+        )
+        self.behind = Gauge(
+            "fengqiao_behind_aggregates", "Aggregates behind a source topic", registry=registry
+        )
         self.lateness_seconds = Histogram(
             "fengqiao_firing_lateness_seconds", "Firing time after due time", buckets=LATE, registry=registry
         )
         self.catch_up_abandoned = Counter(
             "fengqiao_catch_up_abandoned", "Sweeps begun before all was consumed", registry=registry
         )
-        self.outbox_waiting = Gauge("fengqiao_outbox_aggregates", "Outboxes that have waited", registry=registry)
-        self.outbox_age_seconds = Gauge("fengqiao_outbox_age_seconds", "Oldest waiting event", registry=registry)
+        self.outbox_waiting = Gauge(
+            "fengqiao_outbox_aggregates", "Outboxes that have waited", registry=registry
+        )
+        self.outbox_age_seconds = Gauge(
+            "fengqiao_outbox_age_seconds", "Oldest waiting event", registry=registry
+        )
         self.dead_letters = Counter(
             "fengqiao_dead_letters", "Records reported as dead", ["topic", "reason"], registry=registry
         )
@@ -37,7 +53,9 @@ class Metrics:
             "fengqiao_rpc_seconds", "Time per call", ["method", "code"], buckets=FAST, registry=registry
         )
         self.ready = Gauge("fengqiao_ready", "1 when ready", registry=registry)
-        self.not_ready = Gauge("fengqiao_not_ready", "1 while this is waited for", ["reason"], registry=registry)
+        self.not_ready = Gauge(
+            "fengqiao_not_ready", "1 while this is waited for", ["reason"], registry=registry
+        )
 
 
 METRICS = Metrics()

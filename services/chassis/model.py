@@ -1,4 +1,6 @@
-"""What a service says of its aggregate: pure functions that the engine calls, and the table of transitions."""
+"""What a service says of its aggregate: pure functions that the engine calls, and the table of
+transitions.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +33,9 @@ class Context:
     late: bool = False
 
     def start_after(self, due_at: datetime, grace: timedelta) -> datetime:
-        """When a clock begins that a firing starts: the firing's due time, or now after an outage (rule 17)."""
+        """When a clock begins that a firing starts: the firing's due time, or now after an outage
+        (rule 17).
+        """
         return due_at if self.replay or self.now - due_at <= grace else self.now
 
 
@@ -39,7 +43,8 @@ class Context:
 class Emit:
     """An event to publish; `also` names further own topics that carry it.
 
-    With `only` it goes to that one own topic instead of the public one, and the state does not fold it: a reply to
+    With `only` it goes to that one own topic instead of the public one, and the state does not fold it: a
+    reply to
     somebody that shares the commit of what it answers (rule 5).
     """
 
@@ -66,7 +71,9 @@ def decided(*messages: Message, also: tuple[str, ...] = (), **private: Any) -> D
 
 @dataclass(frozen=True, slots=True)
 class Consumed:
-    """How one type of consumed event is decided on. An opening event makes the aggregate; others wait for it."""
+    """How one type of consumed event is decided on. An opening event makes the aggregate; others wait for
+    it.
+    """
 
     decide: Callable[[Any, Any, Context], Decision]
     opens: bool = False
@@ -103,11 +110,15 @@ Table = Mapping[tuple[str, type[Any]], Transition[Any, Any]]
 
 
 def allowed(table: Table, status: str) -> list[str]:
-    """Names of the commands that a caller may send in a status, sorted; consumed events and firings are no commands."""
+    """Names of the commands that a caller may send in a status, sorted; consumed events and firings are no
+    commands.
+    """
     return sorted(
         command.__name__
         for state, command in table
-        if state == status and not issubclass(command, Message) and not getattr(command, "happens_by_itself", False)
+        if state == status
+        and not issubclass(command, Message)
+        and not getattr(command, "happens_by_itself", False)
     )
 
 
@@ -120,7 +131,9 @@ def transition(table: Table, status: str, state: S, command: object, context: Co
     cell = table.get((status, type(command)))
     if cell is None:
         names = allowed(table, status)
-        message = f"{type(command).__name__} is not allowed in {status}; allowed: {', '.join(names) or 'nothing'}"
+        message = (
+            f"{type(command).__name__} is not allowed in {status}; allowed: {', '.join(names) or 'nothing'}"
+        )
         raise IllegalTransition(message, state=status, allowed=",".join(names))
     return cell.decide(state, command, context)
 
@@ -129,8 +142,6 @@ def diagram(table: Table, start: Sequence[tuple[str, str]]) -> str:
     """The table as a Mermaid state diagram; `start` gives the (status, label) pairs that begin it."""
     lines = ["stateDiagram-v2"]
     lines += [f"    [*] --> {status}: {label}" for status, label in start]
-    arrows = {
-        (state, to, command.__name__) for (state, command), cell in table.items() for to in cell.to
-    }
+    arrows = {(state, to, command.__name__) for (state, command), cell in table.items() for to in cell.to}
     lines += [f"    {state} --> {to}: {command}" for state, to, command in sorted(arrows)]
     return "\n".join(lines)

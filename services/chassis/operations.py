@@ -40,7 +40,7 @@ OPERATIONS_RULES = {
 
 DEFAULT_PAGE = 50
 
-Context = grpc.aio.ServicerContext
+Context = grpc.aio.ServicerContext[Any, Any]
 add_operations = add_OperationsServiceServicer_to_server
 
 

@@ -31,7 +31,9 @@ class Producer(Protocol):
 
 
 class KafkaPythonProducer:
-    """kafka-python's producer: idempotent, acks=all. Its own thread sends; one thread of ours enqueues, in order."""
+    """kafka-python's producer: idempotent, acks=all. Its own thread sends; one thread of ours enqueues, in
+    order.
+    """
 
     def __init__(self, bootstrap: str, client_id: str, linger_ms: int = 5) -> None:
         """Call `start` before the first `send`."""
@@ -42,7 +44,11 @@ class KafkaPythonProducer:
     def _client(self) -> Any:
         if self._producer is None:
             self._producer = KafkaProducer(
-                **self._settings, acks="all", enable_idempotence=True, max_block_ms=5_000, delivery_timeout_ms=30_000,
+                **self._settings,
+                acks="all",
+                enable_idempotence=True,
+                max_block_ms=5_000,
+                delivery_timeout_ms=30_000,
                 request_timeout_ms=10_000,
             )
         return self._producer
@@ -77,7 +83,9 @@ class KafkaPythonProducer:
 
 
 class Acknowledged:
-    """Up to which sequence the broker has acknowledged, per aggregate and topic, as far as this process knows."""
+    """Up to which sequence the broker has acknowledged, per aggregate and topic, as far as this process
+    knows.
+    """
 
     def __init__(self, size: int = REMEMBERED_AGGREGATES) -> None:
         """Forgets the aggregates longest untouched; forgetting only costs duplicates."""
@@ -97,10 +105,10 @@ class Acknowledged:
             self._upto.popitem(last=False)
 
 
-def acknowledged_prefixes(
-    entries: Sequence[OutboxEntry], results: Sequence[bool]
-) -> dict[str, int]:
-    """Per topic the last sequence such that it and everything before it in the outbox is acknowledged (rule 8)."""
+def acknowledged_prefixes(entries: Sequence[OutboxEntry], results: Sequence[bool]) -> dict[str, int]:
+    """Per topic the last sequence such that it and everything before it in the outbox is acknowledged (rule
+    8).
+    """
     upto: dict[str, int] = {}
     broken: set[str] = set()
     for entry, acknowledged in zip(entries, results, strict=True):
@@ -131,7 +139,10 @@ class Publisher:
 
         What was not acknowledged stays in the outbox, for the sweep.
         """
-        sent = [(record, record.outbox, [self._send(record, entry) for entry in record.outbox]) for record in records]
+        sent = [
+            (record, record.outbox, [self._send(record, entry) for entry in record.outbox])
+            for record in records
+        ]
         complete = True
         for record, entries, futures in sent:
             results = [await future for future in futures]
@@ -161,7 +172,9 @@ class Publisher:
         return taken
 
     def idle(self, record: Record[Any]) -> bool:
-        """True when everything in a stored outbox is known to be acknowledged: trim it, do not send it again."""
+        """True when everything in a stored outbox is known to be acknowledged: trim it, do not send it
+        again.
+        """
         upto = self._acknowledged.of(record.id)
         return all(entry.sequence <= upto.get(entry.topic, 0) for entry in record.outbox)
 

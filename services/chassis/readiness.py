@@ -36,7 +36,7 @@ class Readiness:
     @property
     def reasons(self) -> list[Reason]:
         """What is waited for, sorted by code."""
-        return sorted(list(self._reasons.values()), key=lambda reason: reason.code)
+        return sorted((*self._reasons.values(),), key=lambda reason: reason.code)
 
     def wait(self, code: str, detail: str, *, blocks: bool = True) -> None:
         """Something is waited for; a later call with the same code replaces the detail."""

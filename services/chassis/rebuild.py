@@ -1,4 +1,6 @@
-"""Folds a service's own topic back into records: nothing is published (rule 14), and the fold equals the store (rule 21)."""
+"""Folds a service's own topic back into records: nothing is published (rule 14), and the fold equals the
+store (rule 21).
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
@@ -48,7 +50,10 @@ def _restore_seen(record: Record[S], envelope: Envelope) -> None:
 
 def _context(envelope: Envelope) -> Context:
     return Context(
-        aggregate_id=envelope.subject, site=envelope.site, at=envelope.time, now=envelope.time,
+        aggregate_id=envelope.subject,
+        site=envelope.site,
+        at=envelope.time,
+        now=envelope.time,
         recorded_at=envelope.recorded_at,
     )
 

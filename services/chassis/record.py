@@ -98,7 +98,8 @@ class Fact:
 class Record(Generic[S]):
     """An aggregate in memory. `state` is its public projection (None: a stub), `private` what no event holds.
 
-    `version` counts commits, `revision` public events; `seen` is keyed by source topic, `sequences` and `heads`
+    `version` counts commits, `revision` public events; `seen` is keyed by source topic, `sequences` and
+    `heads`
     by own topic. `last_at` is the business time of the latest thing applied. `retry_at` (wall clock) holds a
     failing firing back. `dirty` says that memory differs from the store.
     """
@@ -139,6 +140,8 @@ class Record(Generic[S]):
         )
 
     def drop_acknowledged(self, acknowledged: Mapping[str, int]) -> None:
-        """Drop outbox entries up to the given sequence per topic: an acknowledged prefix, nothing else (rule 8)."""
+        """Drop outbox entries up to the given sequence per topic: an acknowledged prefix, nothing else (rule
+        8).
+        """
         if acknowledged:
             self.outbox = [e for e in self.outbox if e.sequence > acknowledged.get(e.topic, 0)]

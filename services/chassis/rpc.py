@@ -139,7 +139,9 @@ def _path(violation: Any) -> str:
 
 
 class Gate(grpc.aio.ServerInterceptor):
-    """Stands before every method: who calls, may they, is the message sound, and what to say when it fails."""
+    """Stands before every method: who calls, may they, is the message sound, and what to say when
+    it fails.
+    """
 
     def __init__(self, verifier: Verifier, rules: Mapping[str, Rule]) -> None:
         """`rules` is the whole table: what is not in it is refused."""
@@ -161,13 +163,17 @@ class Gate(grpc.aio.ServerInterceptor):
             "response_serializer": handler.response_serializer,
         }
         if handler.response_streaming:
-            wrap = grpc.stream_stream_rpc_method_handler if handler.request_streaming else (
-                grpc.unary_stream_rpc_method_handler
+            wrap = (
+                grpc.stream_stream_rpc_method_handler
+                if handler.request_streaming
+                else (grpc.unary_stream_rpc_method_handler)
             )
             inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
             return wrap(guard.streaming(inner), **codecs)
-        wrap = grpc.stream_unary_rpc_method_handler if handler.request_streaming else (
-            grpc.unary_unary_rpc_method_handler
+        wrap = (
+            grpc.stream_unary_rpc_method_handler
+            if handler.request_streaming
+            else (grpc.unary_unary_rpc_method_handler)
         )
         inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
         return wrap(guard.unary(inner), **codecs)
@@ -176,7 +182,9 @@ class Gate(grpc.aio.ServerInterceptor):
 class Guard:
     """One call's checks, in the order of rule 19: authenticate, scope, then the message."""
 
-    def __init__(self, verifier: Verifier, rules: Mapping[str, Rule], method: str, authorization: str) -> None:
+    def __init__(
+        self, verifier: Verifier, rules: Mapping[str, Rule], method: str, authorization: str
+    ) -> None:
         """`authorization` is the metadata's value, `Bearer <token>`."""
         self._verifier = verifier
         self._rules = rules
@@ -206,7 +214,9 @@ class Guard:
 
         return call
 
-    def streaming(self, inner: Callable[[Any, Any], AsyncIterator[Any]]) -> Callable[[Any, Any], AsyncIterator[Any]]:
+    def streaming(
+        self, inner: Callable[[Any, Any], AsyncIterator[Any]]
+    ) -> Callable[[Any, Any], AsyncIterator[Any]]:
         """Guard a method that answers with a stream."""
 
         async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
@@ -250,7 +260,9 @@ async def serving(
     rules: Mapping[str, Rule],
     readiness: Readiness,
 ) -> AsyncIterator[int]:
-    """Serve until the block ends; yields the port. Health follows readiness; on the way out it says no first."""
+    """Serve until the block ends; yields the port. Health follows readiness; on the way out it says no
+    first.
+    """
     verifier = Verifier(settings.jwt_public_keys, production=settings.production)
     server = grpc.aio.server(interceptors=[Gate(verifier, rules)], options=OPTIONS)
     for add, servicer in servicers:
@@ -276,7 +288,11 @@ async def _follow(checks: Any, readiness: Readiness) -> None:
     """Keep the health service in step with readiness."""
     changed = asyncio.Event()
     loop = asyncio.get_running_loop()
-    readiness.listen(lambda: loop.call_soon_threadsafe(changed.set))
+
+    def changed_from_any_thread() -> None:
+        loop.call_soon_threadsafe(changed.set)
+
+    readiness.listen(changed_from_any_thread)
     while True:
         changed.clear()
         serving_status = health_pb2.HealthCheckResponse
@@ -320,7 +336,9 @@ def token_from(path: Path | None) -> tuple[tuple[str, str], ...]:
 
 
 def details_of(error: grpc.aio.AioRpcError) -> tuple[str, list[str]]:
-    """The reason code of a failed call (empty if it has none) and, for bad input, each field with what is wrong."""
+    """The reason code of a failed call (empty if it has none) and, for bad input, each field with what is
+    wrong.
+    """
     status = rpc_status.from_call(error)  # type: ignore[arg-type]  # AioRpcError is enough of a call
     reason, fields = "", []
     for packed in status.details if status else ():

@@ -33,7 +33,9 @@ INDEX_PERIOD_S = 1.0
 
 @dataclass
 class Service:
-    """A wired service. `register(worker)` adds its agents; `loops` are further rounds of its worker, with their periods."""
+    """A wired service. `register(worker)` adds its agents; `loops` are further rounds of its worker, with
+    their periods.
+    """
 
     base: Foundation[Any]
     servicers: Sequence[tuple[Callable[[Any, Any], None], Any]]
@@ -97,7 +99,9 @@ async def run(settings: T, wire: Callable[[T], Service], role: str) -> int:
 
 
 async def _wait_for_indexes(service: Service, stop: asyncio.Event) -> None:
-    """Indexes are made by `migrate`, never silently; until they are there the service is not ready and says so."""
+    """Indexes are made by `migrate`, never silently; until they are there the service is not ready and says
+    so.
+    """
     base = service.base
     while not stop.is_set():
         try:
@@ -118,7 +122,9 @@ async def _wait_for_indexes(service: Service, stop: asyncio.Event) -> None:
 async def _serving(service: Service, settings: Settings) -> Any:
     operations = Operations(service, service.collectors)
     async with rpc.serving(
-        settings, [*service.servicers, (add_operations, operations)], {**service.rules, **OPERATIONS_RULES},
+        settings,
+        [*service.servicers, (add_operations, operations)],
+        {**service.rules, **OPERATIONS_RULES},
         service.base.readiness,
     ):
         yield

@@ -15,7 +15,13 @@ from mongoengine.connection import get_db
 from pymongo import InsertOne, ReadPreference, ReplaceOne, UpdateOne, WriteConcern
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    PyMongoError,
+)
 from pymongo.read_concern import ReadConcern
 
 from services.chassis.errors import Infrastructure, TooLarge
@@ -86,7 +92,8 @@ def infrastructure() -> Iterator[None]:
 
 def database(alias: str) -> Database[Raw]:
     """The service's database, for the chassis's own small collections."""
-    return get_db(alias)
+    found: Database[Raw] = get_db(alias)
+    return found
 
 
 def missing_indexes(documents: Iterable[type[Document]]) -> list[str]:
@@ -94,12 +101,17 @@ def missing_indexes(documents: Iterable[type[Document]]) -> list[str]:
     missing = []
     with infrastructure():
         for document in documents:
-            collection = document._get_collection()  # noqa: SLF001 - mongoengine's way to the raw collection
+            collection = document._get_collection()
             # Every collection has its index on _id, one that nobody has written to yet as well.
-            there = {(("_id", 1),), *(tuple(index["key"]) for index in collection.index_information().values())}
-            for spec in document.list_indexes():
-                if tuple(tuple(field) for field in spec) not in there:
-                    missing.append(f"{collection.name}.{'_'.join(name for name, _ in spec)}")
+            there = {
+                (("_id", 1),),
+                *(tuple(index["key"]) for index in collection.index_information().values()),
+            }
+            missing += [
+                f"{collection.name}.{'_'.join(name for name, _ in spec)}"
+                for spec in document.list_indexes()
+                if tuple(tuple(field) for field in spec) not in there
+            ]
     return missing
 
 
@@ -141,7 +153,11 @@ def dump(record: Record[S], dump_state: Callable[[S], Raw], now: datetime) -> Ra
     if record.behind:
         plain["behind_since"] = now
     if record.retry_at is not None:
-        plain |= {"retry_at": record.retry_at, "retry_reason": record.retry_reason, "failures": record.failures}
+        plain |= {
+            "retry_at": record.retry_at,
+            "retry_reason": record.retry_reason,
+            "failures": record.failures,
+        }
     encoded = bson.encode(plain)
     # A mark that says why nothing goes on must fit where nothing else does.
     limit = MAX_DOCUMENT_BYTES + (MARK_BYTES if record.behind or record.retry_at else 0)
@@ -179,7 +195,8 @@ def load(raw: Mapping[str, Any], load_state: Callable[[Mapping[str, Any]], S]) -
 class Committed(Generic[S]):
     """What a commit came to: the records that are stored now, and the ids of those that lost the race.
 
-    `too_large` are the ids of those that would have exceeded the limit: they were left out, their neighbours were not.
+    `too_large` are the ids of those that would have exceeded the limit: they were left out, their neighbours
+    were not.
     """
 
     stored: list[Record[S]]
@@ -204,7 +221,7 @@ class Repository(Generic[S]):
     @property
     def collection(self) -> Collection[Raw]:
         """The raw collection, journaled majority writes and majority reads from the primary."""
-        raw: Collection[Raw] = self.document._get_collection()  # noqa: SLF001 - mongoengine's way
+        raw: Collection[Raw] = self.document._get_collection()
         return raw.with_options(
             write_concern=JOURNALED, read_concern=MAJORITY, read_preference=ReadPreference.PRIMARY
         )
@@ -241,7 +258,9 @@ class Repository(Generic[S]):
     def due(
         self, site: str, shards: Sequence[int], before: datetime, wall: datetime, limit: int
     ) -> list[Record[S]]:
-        """Records of a site with a deadline due strictly before a time, earliest first, failing ones left out."""
+        """Records of a site with a deadline due strictly before a time, earliest first, failing ones left
+        out.
+        """
         return self.find(due_query(site, shards, before, wall), sort="next_due_at", limit=limit)
 
     def waiting(self, shards: Sequence[int], before: datetime, limit: int) -> list[Record[S]]:
@@ -298,7 +317,9 @@ class Repository(Generic[S]):
         return self._settled(records, self._lost(records), too_large)
 
     def trim(self, published: Mapping[str, int]) -> int:
-        """Empty the outbox of idle documents, id → version whose whole outbox is acknowledged; `version` stays."""
+        """Empty the outbox of idle documents, id → version whose whole outbox is acknowledged; `version`
+        stays.
+        """
         if not published:
             return 0
         operations = [
@@ -332,7 +353,9 @@ class Repository(Generic[S]):
 
 
 def due_query(site: str, shards: Sequence[int], before: datetime, wall: datetime) -> Raw:
-    """The query for deadlines due strictly before `before`; a literal time, since `$$NOW` fires early on some stores."""
+    """The query for deadlines due strictly before `before`; a literal time, since `$$NOW` fires early on
+    some stores.
+    """
     return {
         "site": site,
         "next_due_at": {"$lt": before},
@@ -342,7 +365,8 @@ def due_query(site: str, shards: Sequence[int], before: datetime, wall: datetime
 
 
 def insert_only(collection: Collection[Raw], documents: Sequence[Raw]) -> int:
-    """Insert what only collects; documents that are there already stay as they are (rule 4). Returns how many were new.
+    """Insert what only collects; documents that are there already stay as they are (rule 4). Returns how
+    many were new.
 
     Raises:
         Infrastructure: the store is away; repeat.
@@ -363,7 +387,9 @@ def insert_only(collection: Collection[Raw], documents: Sequence[Raw]) -> int:
 
 
 class Blocks:
-    """Numbers without gaps in order of taking, but for what a crash leaves: taken from the store a block at a time."""
+    """Numbers without gaps in order of taking, but for what a crash leaves: taken from the store a block at
+    a time.
+    """
 
     def __init__(self, alias: str, size: int = 200) -> None:
         """`size` numbers are reserved per write."""

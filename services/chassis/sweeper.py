@@ -34,7 +34,8 @@ CATCH_UP_LIMIT = timedelta(minutes=5)
 class Catchup:
     """Whether the group has consumed all that was there when this worker got its shards (rule 16).
 
-    `behind()` says whether committed offsets are still short of the ends read then; None: nothing to wait for.
+    `behind()` says whether committed offsets are still short of the ends read then; None: nothing to wait
+    for.
     """
 
     behind: Callable[[], bool] | None = None
@@ -43,11 +44,21 @@ class Catchup:
 class Sweeper(Generic[S]):
     """One service's sweeps. Correctness is in the guarded commit; shards only save work."""
 
-    def __init__(  # noqa: PLR0913 - the parts it is wired of
-        self, alias: str, engine: Engine[S], committer: Committer[S], publisher: Publisher, clocks: Clocks,
-        threads: Threads, readiness: Readiness, catchup: Catchup, sides: Sequence[Side[Any]] = (),
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it is wired of
+        self,
+        alias: str,
+        engine: Engine[S],
+        committer: Committer[S],
+        publisher: Publisher,
+        clocks: Clocks,
+        threads: Threads,
+        readiness: Readiness,
+        catchup: Catchup,
+        sides: Sequence[Side[Any]] = (),
     ) -> None:
-        """`alias` names the service's database connection; the outboxes of `sides` are swept with the first."""
+        """`alias` names the service's database connection; the outboxes of `sides` are swept with
+        the first.
+        """
         self._alias = alias
         self._engine = engine
         self._committer = committer
@@ -92,16 +103,19 @@ class Sweeper(Generic[S]):
 
     async def _fire_batch(self, site: str, moment: Moment, shards: Sequence[int]) -> tuple[int, int]:
         repository = self._committer.repository
-        records = await self._threads.run(
-            repository.due, site, shards, moment.now, moment.recorded_at, BATCH
-        )
+        records = await self._threads.run(repository.due, site, shards, moment.now, moment.recorded_at, BATCH)
         for record in records:
             due_at = record.next_due_at or moment.now
             if self._engine.fire_due(record, moment.now, moment):
                 if not moment.replay:
                     METRICS.lateness_seconds.observe((moment.now - due_at).total_seconds())
             elif record.failures:
-                log.error("firing_failed", aggregate_id=record.id, reason=record.retry_reason, failures=record.failures)
+                log.error(
+                    "firing_failed",
+                    aggregate_id=record.id,
+                    reason=record.retry_reason,
+                    failures=record.failures,
+                )
         committed = await self._committer.commit([record for record in records if record.dirty])
         await self._publisher.publish(record for record in committed.stored if record.outbox)
         if committed.too_large:
@@ -164,10 +178,14 @@ class Sweeper(Generic[S]):
         return True
 
     def _waiting_since(self, shards: Sequence[int]) -> datetime:
-        """When the first of these shards began to wait: kept in the store, or rebalances would prolong it for ever."""
+        """When the first of these shards began to wait: kept in the store, or rebalances would prolong it
+        for ever.
+        """
         now = self._clocks.wall.now()
         with infrastructure():
-            there: dict[int, datetime] = {raw["_id"]: raw["since"] for raw in self._waits().find({"_id": {"$in": list(shards)}})}
+            there: dict[int, datetime] = {
+                raw["_id"]: raw["since"] for raw in self._waits().find({"_id": {"$in": list(shards)}})
+            }
         insert_only(self._waits(), [{"_id": shard, "since": now} for shard in shards if shard not in there])
         return min([*there.values(), now])
 
@@ -176,11 +194,17 @@ class Sweeper(Generic[S]):
             self._waits().delete_many({"_id": {"$in": list(shards)}})
 
     def _waits(self) -> Collection[Raw]:
-        return database(self._alias).get_collection("catch_up", write_concern=JOURNALED, read_concern=MAJORITY)
+        return database(self._alias).get_collection(
+            "catch_up", write_concern=JOURNALED, read_concern=MAJORITY
+        )
 
 
-async def forever(readiness: Readiness, what: str, pause_s: float, once: Callable[[], Awaitable[object]]) -> None:
-    """Repeat a round until cancelled; the store's absence is declared and waited for, a bug is logged and survived."""
+async def forever(
+    readiness: Readiness, what: str, pause_s: float, once: Callable[[], Awaitable[object]]
+) -> None:
+    """Repeat a round until cancelled; the store's absence is declared and waited for, a bug is logged and
+    survived.
+    """
     while True:
         try:
             await once()

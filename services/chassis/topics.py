@@ -1,4 +1,5 @@
-"""Topics as `protos/topics/*.yaml` declares them: the contract that creation, consumption and docs are made from.
+"""Topics as `protos/topics/*.yaml` declares them: the contract that creation, consumption and docs are made
+from.
 
 `python -m services.chassis.topics create` makes those that are missing.
 """
@@ -119,7 +120,9 @@ def create(bootstrap: str, topics: Iterable[Topic], replication_factor: int = 1)
 def _create_one(admin: Any, topic: Topic, replication_factor: int) -> None:
     configs = {"retention.ms": str(topic.retention_ms), "cleanup.policy": "delete"}
     try:
-        admin.create_topics([NewTopic(topic.name, topic.partitions, replication_factor, topic_configs=configs)])
+        admin.create_topics(
+            [NewTopic(topic.name, topic.partitions, replication_factor, topic_configs=configs)]
+        )
     except TopicAlreadyExistsError:
         return
 
