@@ -20,7 +20,7 @@ from services.notify.store import NoticeDocument, model
 def wire(settings: NotifySettings) -> Service:
     """Put the rooms together."""
     base = lay(settings, model(), NoticeDocument)
-    templates = Templates()
+    templates = Templates(settings.templates)
     if faults := templates.faults():
         base.readiness.wait("templates", "; ".join(faults))
     collectors = {topic: base.collecting(Notices(base).collect) for topic in SOURCES}

@@ -44,11 +44,13 @@ class IntakeContacts:
 
     async def _one(self, person_ref: str) -> Contact:
         request = ResolveContactRequest(person_ref=person_ref, purpose=PURPOSE)
-        token = rpc.token_from(self._settings.service_token_file)
         try:
+            token = rpc.token_from(self._settings.service_token_file)
             answer = await self._stub.ResolveContact(
                 request, metadata=token, timeout=self._settings.intake_timeout_s
             )
+        except OSError as error:
+            raise Infrastructure(f"service token: {error.strerror}") from error
         except grpc.aio.AioRpcError as error:
             if error.code() in NOBODY:
                 return Contact()

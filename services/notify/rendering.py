@@ -18,7 +18,6 @@ from services.notify.domain import TEMPLATES, Notice
 
 LOCALES = ("en", "zh-CN")
 SUFFIX = ".txt"
-FOLDER = Path(__file__).with_name("templates")
 
 
 class RenderingFailed(Exception):
@@ -36,7 +35,7 @@ class Text:
 class Templates:
     """The templates of every locale."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    def __init__(self, folder: Path) -> None:
         """`folder` has a folder per locale."""
         self._environment = ImmutableSandboxedEnvironment(
             loader=FileSystemLoader(folder),

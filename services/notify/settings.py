@@ -6,6 +6,7 @@ from typing import Literal
 
 from services.chassis.settings import Settings
 
+TEMPLATES = Path(__file__).with_name("templates")
 MINUTE, HOUR = 60.0, 3600.0
 PAUSES_S = (0.0, 30.0, 2 * MINUTE, 10 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, 24 * HOUR)
 DEVELOPMENT_PAUSES_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -21,6 +22,7 @@ class NotifySettings(Settings):
 
     service: str = "notify"
 
+    templates: Path = TEMPLATES
     intake_address: str = ""
     intake_timeout_s: float = 5.0
 

@@ -11,12 +11,13 @@ from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.routing.v1 import events_pb2 as routing
 from services.notify.domain import OWED, TEMPLATES
-from services.notify.rendering import FOLDER, LOCALES, RenderingFailed, Templates, Text
+from services.notify.rendering import LOCALES, RenderingFailed, Templates, Text
+from services.notify.settings import TEMPLATES as TEMPLATES_FOLDER
 from tests.unit.notify.news import JILI, PERSON, examples, notice, owner, reference
 
 
 def render(event: Message, template: str, locale: str) -> Text:
-    return Templates().render(notice(event), template, locale, JILI)
+    return Templates(TEMPLATES_FOLDER).render(notice(event), template, locale, JILI)
 
 
 def texts(event: Message) -> list[Text]:
@@ -25,9 +26,9 @@ def texts(event: Message) -> list[Text]:
 
 
 def test_no_template_is_missing_and_none_is_superfluous() -> None:
-    assert Templates().faults() == []
+    assert Templates(TEMPLATES_FOLDER).faults() == []
     for locale in LOCALES:
-        assert {path.stem for path in (FOLDER / locale).iterdir()} == {*TEMPLATES, "words"}
+        assert {path.stem for path in (TEMPLATES_FOLDER / locale).iterdir()} == {*TEMPLATES, "words"}
 
 
 @pytest.mark.parametrize("kind", list(OWED), ids=lambda kind: kind.__name__)
@@ -83,13 +84,17 @@ def test_without_a_language_of_their_own_people_are_told_in_the_sites() -> None:
     event = examples()[routing.CaseResolved]
     assert "已办结" in render(event, "case_resolved", "").subject
     english = replace(JILI, locale="en")
-    assert "settled" in Templates().render(notice(event), "case_resolved", "", english).subject
+    assert (
+        "settled" in Templates(TEMPLATES_FOLDER).render(notice(event), "case_resolved", "", english).subject
+    )
     elsewhere = replace(JILI, locale="fr")
-    assert "settled" in Templates().render(notice(event), "case_resolved", "", elsewhere).subject
+    assert (
+        "settled" in Templates(TEMPLATES_FOLDER).render(notice(event), "case_resolved", "", elsewhere).subject
+    )
 
 
 def test_a_missing_or_broken_template_is_named(tmp_path: Path) -> None:
-    folder = Path(copytree(FOLDER, tmp_path / "templates"))
+    folder = Path(copytree(TEMPLATES_FOLDER, tmp_path / "templates"))
     (folder / "en" / "case_resolved.txt").unlink()
     (folder / "zh-CN" / "case_arrived.txt").write_text("{% if %}", encoding="utf-8")
     broken = Templates(folder)
