@@ -1,0 +1,143 @@
+"""No name, phone, address or free text on any topic: each text of an event is on a list, with its meaning."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor_pool import Default
+
+from services.chassis import topics
+
+INBOUND = "fengqiao.intake.v1.InboundRequest"
+"""The one exception: it carries what the agency sends."""
+
+SUSPECT = re.compile(
+    r"(^|_)(name|names|surname|phone|mobile|tel|telephone|email|mail|address|street|contact|id_card|identity|birth|"
+    r"birthday|gender|title|description|text|note|notes|comment|comments|remark|remarks|message|body|content|"
+    r"attributes|summary|subject|photo|attachment|latitude|longitude|location|plate)(_|$)"
+)
+
+MEANINGS = {
+    # intake
+    "fengqiao.intake.v1.RequestSubmitted.request_no": "number of the request",
+    "fengqiao.intake.v1.RequestSubmitted.site_id": "id of the site",
+    "fengqiao.intake.v1.RequestSubmitted.kind": "code of the matter",
+    "fengqiao.intake.v1.RequestSubmitted.unit_id": "id of a unit",
+    "fengqiao.intake.v1.RequestSubmitted.channel": "code of the way it came",
+    "fengqiao.intake.v1.RequestSubmitted.source": "id of the agency's system",
+    "fengqiao.intake.v1.RequestSubmitted.person_ref": "opaque reference into the vault",
+    "fengqiao.intake.v1.EscalationRequested.reason": "code",
+    "fengqiao.intake.v1.WithdrawalRequested.reason": "code",
+    "fengqiao.intake.v1.ReopeningRequested.reason": "code",
+    "fengqiao.intake.v1.SubmissionAccepted.reference": "the agency's own number",
+    "fengqiao.intake.v1.SubmissionAccepted.case_id": "id of the case",
+    "fengqiao.intake.v1.SubmissionAccepted.request_no": "number of the request",
+    "fengqiao.intake.v1.SubmissionRejected.reference": "the agency's own number",
+    "fengqiao.intake.v1.Violation.field": "path of a field of the contract",
+    "fengqiao.intake.v1.Violation.reason": "code",
+    "fengqiao.intake.v1.InboundPosition.topic": "name of a topic",
+    # routing
+    "fengqiao.routing.v1.CaseReference.request_no": "number of the request",
+    "fengqiao.routing.v1.CaseReference.site_id": "id of the site",
+    "fengqiao.routing.v1.CaseReference.person_ref": "opaque reference into the vault",
+    "fengqiao.routing.v1.Assignment.unit_id": "id of a unit",
+    "fengqiao.routing.v1.Assignment.post_id": "id of a post",
+    "fengqiao.routing.v1.Assignment.holder_ref": "opaque reference of the post's holder",
+    "fengqiao.routing.v1.Assignment.reasons": "codes",
+    "fengqiao.routing.v1.CaseRouted.kind": "code of the matter",
+    "fengqiao.routing.v1.CaseAccepted.unit_id": "id of a unit",
+    "fengqiao.routing.v1.ProgressReported.unit_id": "id of a unit",
+    "fengqiao.routing.v1.ProgressReported.progress": "code",
+    "fengqiao.routing.v1.CaseEscalated.from_unit_id": "id of a unit",
+    "fengqiao.routing.v1.CaseEscalated.clock": "name of a clock, as tier-2",
+    "fengqiao.routing.v1.SupervisionOrdered.clock": "name of a clock, as tier-2",
+    "fengqiao.routing.v1.CaseResolved.unit_id": "id of a unit",
+    "fengqiao.routing.v1.CaseResolved.outcome": "code",
+    "fengqiao.routing.v1.CaseWithdrawn.unit_id": "id of a unit",
+    "fengqiao.routing.v1.WishDeclined.wish": "code",
+    "fengqiao.routing.v1.WishDeclined.status": "code",
+    "fengqiao.common.v1.Clock.name": "name of a clock, as tier-2",
+    "fengqiao.common.v1.Clock.rule": "id and version of a rule",
+    "fengqiao.common.v1.Clock.calendar_version": "version",
+    "fengqiao.common.v1.ExplanationStep.code": "code",
+    "fengqiao.common.v1.ExplanationStep.at": "date or instant",
+    # notify
+    "fengqiao.notify.v1.NoticeDelivered.case_id": "id of the case",
+    "fengqiao.notify.v1.NoticeDelivered.about_event_id": "id of an event",
+    "fengqiao.notify.v1.NoticeDelivered.template": "name of a template",
+    "fengqiao.notify.v1.NoticeDelivered.channel": "code of the channel",
+    "fengqiao.notify.v1.NoticeDelivered.recipient_ref": "opaque reference, or a post",
+    "fengqiao.notify.v1.NoticeFailed.case_id": "id of the case",
+    "fengqiao.notify.v1.NoticeFailed.about_event_id": "id of an event",
+    "fengqiao.notify.v1.NoticeFailed.template": "name of a template",
+    "fengqiao.notify.v1.NoticeFailed.channel": "code of the channel",
+    "fengqiao.notify.v1.NoticeFailed.recipient_ref": "opaque reference, or a post",
+    "fengqiao.notify.v1.NoticeFailed.reason": "code",
+}
+"""Every text that an event may carry. What is added here must be a code, a reference, an id or a time."""
+
+NAMES_OF_THINGS = {"fengqiao.common.v1.Clock.name"}
+"""Allowed in spite of how they are called."""
+
+
+def fields(message: Descriptor, seen: set[str] | None = None) -> Iterator[FieldDescriptor]:
+    """Every field of a message and of those in it, each message once; times are no texts."""
+    seen = set() if seen is None else seen
+    if message.full_name in seen or message.file.package == "google.protobuf":
+        return
+    seen.add(message.full_name)
+    for field in message.fields:
+        yield field
+        if field.message_type is not None:
+            yield from fields(field.message_type, seen)
+
+
+def texts(messages: Iterable[Descriptor]) -> dict[str, str]:
+    """Full and short name of each field that can hold a text."""
+    kinds = {FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES}
+    return {f.full_name: f.name for message in messages for f in fields(message) if f.type in kinds}
+
+
+def leaks(messages: Iterable[Descriptor]) -> set[str]:
+    """Fields that are not on the list, or are called like a person's data."""
+    found = texts(messages)
+    named = {full for full, name in found.items() if SUSPECT.search(name) and full not in NAMES_OF_THINGS}
+    return named | (found.keys() - MEANINGS.keys())
+
+
+def event_types() -> list[Descriptor]:
+    topics.know_generated_types()
+    names = {name for topic in topics.load() for name in topic.types or ()} - {INBOUND}
+    return [Default().FindMessageTypeByName(name) for name in sorted(names)]
+
+
+def test_every_text_of_an_event_is_a_code_or_a_reference_on_the_list() -> None:
+    assert not leaks(event_types())
+
+
+def test_the_list_names_nothing_that_is_gone() -> None:
+    assert MEANINGS.keys() == texts(event_types()).keys()
+
+
+def test_what_an_agency_sends_travels_on_the_inbound_topic_alone() -> None:
+    carrying = {topic.name for topic in topics.load() if INBOUND in (topic.types or ())}
+    assert carrying == {"fengqiao.inbound.{source}.requests"}
+    topics.know_generated_types()
+    assert "fengqiao.intake.v1.InboundContact.phone" in leaks([Default().FindMessageTypeByName(INBOUND)])
+
+
+@pytest.mark.parametrize("field", ["phone", "resident_name", "note", "unlisted_code", "home_address"])
+def test_a_field_that_could_hold_a_persons_data_is_found(field: str) -> None:
+    file = descriptor_pb2.FileDescriptorProto(name="leak.proto", package="leak", syntax="proto3")
+    kind = descriptor_pb2.FieldDescriptorProto.TYPE_STRING
+    inner = file.message_type.add(name="Inner")
+    inner.field.add(name=field, number=1, type=kind)
+    outer = file.message_type.add(name="Outer")
+    outer.field.add(
+        name="inner", number=1, type=descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE, type_name=".leak.Inner"
+    )
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    assert leaks([pool.FindMessageTypeByName("leak.Outer")]) == {f"leak.Inner.{field}"}

@@ -1,0 +1,285 @@
+"""`protos/topics` as a contract: who writes, who reads, what travels; and whether the services do so."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor_pool import Default
+from google.protobuf.message import Message
+
+import services
+from fengqiao.intake.v1 import events_pb2 as intake_events
+from fengqiao.intake.v1 import inbound_pb2
+from fengqiao.notify.v1 import events_pb2 as notify_events
+from fengqiao.routing.v1 import events_pb2 as routing_events
+from services.chassis import topics
+from services.chassis.calendar import LibraryCalendar
+from services.chassis.model import Model
+from services.chassis.site import Site
+from services.chassis.topics import DAY_MS, Topic
+from services.intake import agents as intake_agents
+from services.intake import domain as intake
+from services.intake import store as intake_store
+from services.intake import timeline
+from services.notify import agents as notify_agents
+from services.notify import domain as notify
+from services.notify import store as notify_store
+from services.routing import agents as routing_agents
+from services.routing import domain as routing
+from services.routing import store as routing_store
+from services.routing.domain import folding
+
+EXAMPLES = Path(__file__).parents[2] / "protos" / "examples"
+SERVICES = {path.parent.name for path in Path(services.__path__[0]).glob("*/rpc.py")} - {"chassis"}
+OUTSIDE = {"agency"}
+"""Who takes part and is no service of the house."""
+
+NAME = re.compile(
+    r"fengqiao\.(?:"
+    r"inbound\.\{source\}\.(?:requests|replies|dead)|"
+    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|referrals|requests|outcomes))"
+)
+
+PARTITIONS = {
+    "fengqiao.inbound.{source}.dead": 1,
+    "fengqiao.inbound.{source}.replies": 4,
+    "fengqiao.inbound.{source}.requests": 4,
+    "fengqiao.intake.dead": 1,
+    "fengqiao.intake.events": 8,
+    "fengqiao.intake.requests": 8,
+    "fengqiao.notify.dead": 1,
+    "fengqiao.notify.events": 8,
+    "fengqiao.routing.dead": 1,
+    "fengqiao.routing.events": 8,
+    "fengqiao.routing.outcomes": 8,
+}
+"""Partitions are fixed when a topic is made: a key would move, and its order be lost."""
+
+PARTS_OF_EVENTS = {
+    "fengqiao.intake.v1.InboundContact",
+    "fengqiao.intake.v1.InboundPosition",
+    "fengqiao.intake.v1.Violation",
+    "fengqiao.routing.v1.Assignment",
+    "fengqiao.routing.v1.CaseReference",
+}
+"""Messages in the files of events that are fields of events, and travel in them alone."""
+
+ALL = topics.load()
+
+
+def faults(topic: Topic) -> list[str]:
+    """What is wrong with one contract by itself."""
+    known = SERVICES | OUTSIDE
+    found = [
+        word for word in ("owner", "producers", "consumers", "key", "description") if not getattr(topic, word)
+    ]
+    found += [f"unknown party {name}" for name in {*topic.producers, *topic.consumers} - known]
+    match = NAME.fullmatch(topic.name)
+    if match is None:
+        return [*found, "name"]
+    if topic.owner != (match["service"] or "intake"):
+        found.append("owner is not who the name says")
+    if topic.owner not in SERVICES:
+        found.append("owner is no service")
+    if not topic.per_source and topic.producers != (topic.owner,):
+        found.append("only its service writes a topic")
+    forever = not topic.per_source
+    if topic.retention_ms != (-1 if forever else 7 * DAY_MS):
+        found.append("retention")
+    if (topic.types is None) != topic.name.endswith(".dead"):
+        found.append("types")
+    return found
+
+
+@pytest.mark.parametrize("topic", ALL, ids=lambda topic: topic.name)
+def test_a_topic_has_a_producer_a_consumer_an_owner_and_a_lawful_name(topic: Topic) -> None:
+    assert not faults(topic)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"producers": ()},
+        {"consumers": ()},
+        {"owner": ""},
+        {"owner": "notify"},
+        {"consumers": ("nobody",)},
+        {"name": "fengqiao.routing.stuff"},
+        {"name": "routing.events"},
+        {"producers": ("routing", "intake")},
+        {"retention_ms": DAY_MS},
+        {"types": None},
+    ],
+    ids=str,
+)
+def test_a_contract_that_lacks_something_is_found(broken: dict[str, Any]) -> None:
+    [sound] = (topic for topic in ALL if topic.name == routing.EVENTS)
+    assert faults(replace(sound, **broken))
+
+
+def test_partitions_never_change() -> None:
+    assert {topic.name: topic.partitions for topic in ALL} == PARTITIONS
+
+
+def test_a_contract_lies_in_the_file_of_its_name() -> None:
+    wanted = {f"{topic.name.replace('{source}.', '')}.yaml" for topic in ALL}
+    assert {path.name for path in topics.folder().iterdir()} == wanted
+
+
+@pytest.mark.parametrize("topic", ALL, ids=lambda topic: topic.name)
+def test_every_declared_type_exists(topic: Topic) -> None:
+    topics.know_generated_types()
+    for name in topic.types or ():
+        assert Default().FindMessageTypeByName(name).full_name == name
+
+
+def undeclared(modules: Iterable[Any], contracts: Iterable[Topic]) -> set[str]:
+    """Messages in files of events that no topic carries."""
+    messages: list[Descriptor] = [d for m in modules for d in m.DESCRIPTOR.message_types_by_name.values()]
+    carried = {name for topic in contracts for name in topic.types or ()}
+    return {message.full_name for message in messages} - carried - PARTS_OF_EVENTS
+
+
+EVENT_FILES = (intake_events, inbound_pb2, routing_events, notify_events)
+
+
+def test_every_event_travels_on_some_topic() -> None:
+    assert not undeclared(EVENT_FILES, ALL)
+
+
+def test_an_event_without_topic_is_found() -> None:
+    fewer = [topic for topic in ALL if topic.name != notify.EVENTS]
+    assert undeclared(EVENT_FILES, fewer) == {
+        "fengqiao.notify.v1.NoticeDelivered",
+        "fengqiao.notify.v1.NoticeFailed",
+    }
+
+
+def test_the_list_of_parts_names_no_event_and_nothing_that_is_gone() -> None:
+    topics.know_generated_types()
+    carried = {name for topic in ALL for name in topic.types or ()}
+    assert not carried & PARTS_OF_EVENTS
+    for name in PARTS_OF_EVENTS:
+        Default().FindMessageTypeByName(name)
+
+
+def test_every_declared_type_has_an_example_and_no_example_is_stray() -> None:
+    wanted = {
+        f"{topic.name.replace('{source}.', '')}/{name.rpartition('.')[2]}.v1.json"
+        for topic in ALL
+        for name in topic.types or ()
+    }
+    assert {str(p.relative_to(EXAMPLES)) for p in EXAMPLES.rglob("*") if p.is_file()} == wanted
+
+
+# -- what the services really read and write -----------------------------------------------------------------
+
+
+class Listener:
+    """Stands where the worker does, and notes which topics agents are made for."""
+
+    def __init__(self) -> None:
+        self.topics: set[str] = set()
+
+    def agent(self, topic: str) -> Callable[[Any], Any]:
+        self.topics.add(topic)
+        return lambda read: read
+
+
+async def _take(_records: object) -> None: ...
+
+
+TAKES: Any = SimpleNamespace(take=_take)
+BASE: Any = SimpleNamespace(deciding=TAKES)
+SITE = Site("jili", ZoneInfo("Asia/Shanghai"), LibraryCalendar("CN"), replay=False, locale="zh-CN",
+            folder=Path(), profile={"sources": ["hotline"]})  # fmt: skip
+
+
+def read_by_intake() -> set[str]:
+    worker = Listener()
+    inboxes = intake_agents.Inboxes(cast("Any", None), {SITE.id: SITE}, cast("Any", None))
+    collectors = dict.fromkeys(timeline.TOPICS, TAKES)
+    intake_agents.register(cast("Any", worker), BASE, collectors, inboxes)
+    return {name.replace(".hotline.", ".{source}.") for name in worker.topics}
+
+
+def read_by_routing() -> set[str]:
+    worker = Listener()
+    routing_agents.register(cast("Any", worker), BASE)
+    return worker.topics
+
+
+def read_by_notify() -> set[str]:
+    worker = Listener()
+    notify_agents.register(cast("Any", worker), dict.fromkeys(notify.SOURCES, TAKES))
+    return worker.topics
+
+
+READERS = {"intake": read_by_intake, "routing": read_by_routing, "notify": read_by_notify}
+
+
+def declared_for(service: str) -> set[str]:
+    """What a service must read; dead letters are read by operators' calls alone."""
+    return {t.name for t in ALL if service in t.consumers and not t.name.endswith(".dead")}
+
+
+def test_every_service_is_asked_what_it_reads() -> None:
+    assert set(READERS) == SERVICES
+
+
+@pytest.mark.parametrize("service", sorted(READERS))
+def test_a_service_reads_what_the_contracts_say_and_nothing_else(service: str) -> None:
+    assert READERS[service]() == declared_for(service)
+
+
+def ladder() -> routing.Ladder:
+    return routing.Ladder({})
+
+
+MODELS: dict[str, Callable[[], Model[Any]]] = {
+    "intake": intake_store.model,
+    "routing": lambda: routing_store.model(ladder()),
+    "notify": notify_store.model,
+}
+
+
+@pytest.mark.parametrize("service", sorted(MODELS))
+def test_what_a_service_decides_on_is_declared_on_the_topic_and_read(service: str) -> None:
+    for topic, name in MODELS[service]().consumed:
+        assert topic in READERS[service]()
+        assert name in topics.declared_types(topic)
+
+
+@pytest.mark.parametrize("topic", [intake.OUTCOMES, routing.REQUESTS])
+def test_what_is_repeated_for_one_service_is_handled_by_it(topic: str) -> None:
+    handled = {name for model in MODELS.values() for source, name in model().consumed if source == topic}
+    assert handled == topics.declared_types(topic)
+
+
+@pytest.mark.parametrize(("topic", "folds"), [(intake.EVENTS, intake.FOLDS), (routing.EVENTS, folding.FOLDS)])
+def test_a_service_folds_every_event_of_its_own_topic(
+    topic: str, folds: Mapping[type[Message], object]
+) -> None:
+    assert {message.DESCRIPTOR.full_name for message in folds} == topics.declared_types(topic)
+
+
+@pytest.mark.parametrize("service", sorted(MODELS))
+def test_a_service_is_the_only_writer_of_its_own_topic(service: str) -> None:
+    [contract] = (t for t in ALL if t.name == MODELS[service]().topic)
+    assert contract.producers == (service,)
+
+
+def test_what_is_repeated_for_one_service_is_an_event_of_the_whole_topic_too() -> None:
+    assert topics.declared_types(intake.REQUESTS) < topics.declared_types(intake.EVENTS)
+    assert topics.declared_types(routing.OUTCOMES) < topics.declared_types(routing.EVENTS)
+
+
+def test_routing_reads_no_restricted_topic_and_only_intake_reads_what_agencies_send() -> None:
+    assert not {t.name for t in ALL if t.name.endswith(".restricted") and "routing" in t.consumers}
+    assert {t.consumers for t in ALL if t.name == "fengqiao.inbound.{source}.requests"} == {("intake",)}
