@@ -56,10 +56,26 @@ class Moment:
 
 
 def parse(type_name: str, data: bytes) -> Message:
-    """Decode an event's protobuf.
+    """Decode an event to decide on.
 
     Raises:
         Poison: `unknown_type`, `bad_protobuf`, or `invalid:<field>` by the proto's own rules.
+    """
+    message = decode(type_name, data)
+    try:
+        protovalidate.validate(message)
+    except protovalidate.ValidationError as error:
+        path = error.violations[0].proto.field
+        field = ".".join(str(e.field_name) for e in path.elements) if path else ""
+        raise Poison(f"invalid:{field}") from None
+    return message
+
+
+def decode(type_name: str, data: bytes) -> Message:
+    """Decode an event to read or fold: what was lawful when it was written stays readable.
+
+    Raises:
+        Poison: `unknown_type` or `bad_protobuf`.
     """
     try:
         descriptor = Default().FindMessageTypeByName(type_name)
@@ -70,12 +86,6 @@ def parse(type_name: str, data: bytes) -> Message:
         message.ParseFromString(data)
     except (DecodeError, RecursionError):
         raise Poison("bad_protobuf") from None
-    try:
-        protovalidate.validate(message)
-    except protovalidate.ValidationError as error:
-        path = error.violations[0].proto.field
-        field = ".".join(str(e.field_name) for e in path.elements) if path else ""
-        raise Poison(f"invalid:{field}") from None
     return message
 
 

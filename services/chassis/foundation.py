@@ -75,6 +75,14 @@ class Foundation(Generic[S]):
         self.sides.append(made)
         return made
 
+    async def trim(self) -> None:
+        """Empty the outboxes that the broker has acknowledged, where no sweeper does it."""
+        for committer, publisher in (
+            (self.committer, self.publisher),
+            *((s.committer, s.publisher) for s in self.sides),
+        ):
+            await self.threads.run(committer.repository.trim, publisher.take_trimmable())
+
     def sweeper(self, catchup: Catchup) -> Sweeper[S]:
         """The sweeper of a worker process."""
         return Sweeper(

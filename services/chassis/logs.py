@@ -29,7 +29,7 @@ PERSONAL = frozenset(
         "token",
     }
 )
-NOISY = ("aiokafka", "faust", "kafka", "mode", "pymongo")
+NOISY = ("aiokafka", "faust", "mode", "pymongo")
 
 
 def without_personal_data(
@@ -72,4 +72,6 @@ def configure(settings: Settings) -> None:
     root.setLevel(logging.INFO)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It warns of every reader outside a group, and of every slow moment of its own loop.
+    logging.getLogger("kafka").setLevel(logging.ERROR)
     structlog.contextvars.bind_contextvars(service=settings.service)

@@ -132,13 +132,14 @@ class Operations(OperationsServiceServicer):
     def _figures(self) -> dict[str, int]:
         base = self._base
         repository, wall = base.committer.repository, base.wall.now()
+        sides = [side.committer.repository for side in base.sides]
         due = [
             repository.count(due_query(site, range(SHARDS), moment.now, wall))
             for site, moment in base.clocks.read().items()
         ]
         return {
             "behind": repository.count({"behind_since": {"$gt": EPOCH}}),
-            "outbox_waiting": repository.count({"waiting_since": {"$gt": EPOCH}}),
+            "outbox_waiting": sum(r.count({"waiting_since": {"$gt": EPOCH}}) for r in (repository, *sides)),
             "due_unfired": sum(due),
             "aggregates": repository.size(),
         }

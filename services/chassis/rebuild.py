@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from services.chassis.consumer import Arrived
-from services.chassis.engine import parse
+from services.chassis.engine import decode
 from services.chassis.envelope import Envelope
 from services.chassis.model import Context, Model
 from services.chassis.record import Position, Record
@@ -31,7 +31,7 @@ def fold(model: Model[S], events: Iterable[Arrived]) -> dict[str, Record[S]]:
         _restore_seen(record, envelope)
         if topic != model.topic:
             continue
-        record.state = model.evolve(record.state, parse(envelope.type, envelope.data), _context(envelope))
+        record.state = model.evolve(record.state, decode(envelope.type, envelope.data), _context(envelope))
         record.revision = envelope.sequence
         record.last_at = max(record.last_at or envelope.time, envelope.time)
         due = min((d.due_at for d in model.deadlines(record.state)), default=None)

@@ -27,6 +27,7 @@ T = TypeVar("T", bound=Settings)
 
 ROLES = ("migrate", "rpc", "worker", "all")
 HEAL_PERIOD_S = 1.0
+TRIM_PERIOD_S = 1.0
 ANCHOR_PERIOD_S = 60.0
 INDEX_PERIOD_S = 1.0
 
@@ -86,6 +87,9 @@ async def run(settings: T, wire: Callable[[T], Service], role: str) -> int:
             # RPCs first: a service whose broker is away still takes commands.
             if role in {"rpc", "all"}:
                 await stack.enter_async_context(_serving(service, settings))
+            if role == "rpc":
+                trimming = asyncio.create_task(forever(base.readiness, "trim", TRIM_PERIOD_S, base.trim))
+                stack.callback(trimming.cancel)
             if role in {"worker", "all"}:
                 await stack.enter_async_context(_working(service, stop))
             base.readiness.clear("starting")

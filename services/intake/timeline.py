@@ -14,7 +14,7 @@ from fengqiao.intake.v1.intake_service_pb2 import TimelineEntry
 from fengqiao.notify.v1.events_pb2 import NoticeDelivered, NoticeFailed
 from services.chassis.clock import MAX_SKEW, WallClock
 from services.chassis.consumer import Arrived
-from services.chassis.engine import parse
+from services.chassis.engine import decode
 from services.chassis.envelope import iso
 from services.chassis.errors import Invalid, Violation
 from services.chassis.protobuf import timestamp
@@ -124,7 +124,7 @@ def to_entry(raw: Raw) -> TimelineEntry:
         type=raw["type"],
         occurred_at=timestamp(raw["occurred_at"]),
         sequence=raw["sequence"],
-        data_json=MessageToJson(without_persons(parse(raw["type"], bytes(raw["data"]))), indent=None),
+        data_json=MessageToJson(without_persons(decode(raw["type"], bytes(raw["data"]))), indent=None),
     )
 
 
@@ -142,7 +142,7 @@ def without_persons(message: Message) -> Message:
 
 def _document(event: Arrived, now: datetime) -> Raw:
     envelope = event.envelope
-    message: Any = parse(envelope.type, envelope.data)
+    message: Any = decode(envelope.type, envelope.data)
     return {
         "_id": envelope.id,
         "case_id": message.case_id if envelope.type in NOTICES else envelope.subject,
