@@ -12,6 +12,7 @@ import pytest
 from deploy.local.parts import Choice
 from deploy.local.runtime import Options, Running, Runtime
 from services.cli.demo.command import demo_sites
+from tests.journeys.clients import House
 
 JILI = Path(__file__).parent / "sites" / "jili"
 
@@ -35,3 +36,10 @@ def runtime(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def running(runtime: Runtime) -> Running:
     """Where its broker, store, mailbox and services are, and its token issuer."""
     return runtime.running
+
+
+@pytest.fixture(scope="session")
+def house(running: Running) -> Iterator[House]:
+    """Stubs and actors of the services."""
+    with House(running) as made:
+        yield made
