@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from services.chassis.errors import Forbidden, Unauthenticated
+from services.chassis.errors import Forbidden, Infrastructure, Unauthenticated
 
 AUDIENCE = "fengqiao"
 DEVELOPMENT_ISSUER = "fengqiao-dev"
@@ -87,14 +89,15 @@ class Verifier:
         """Without a file nobody is let in."""
         self._path = keys
         self._production = production
-        self._keys: list[Any] = []
-        self._read_at = 0.0
+        self._keys: list[Ed25519PublicKey] = []
+        self._read_at = 0
 
     def verify(self, token: str) -> Principal:
         """The caller that a token names.
 
         Raises:
             Unauthenticated: it is missing, forged, expired, for somebody else, or for development.
+            Infrastructure: the file of keys can't be read, or holds a key that is not Ed25519.
         """
         for key in self._current_keys():
             try:
@@ -125,15 +128,27 @@ class Verifier:
             raise Unauthenticated("token refused: units is no list")
         return Principal(str(claims["sub"]), role, str(claims["site"]), tuple(str(u) for u in units))
 
-    def _current_keys(self) -> list[Any]:
-        if self._path is None or not self._path.exists():
+    def _current_keys(self) -> list[Ed25519PublicKey]:
+        if self._path is None:
             return []
-        changed_at = self._path.stat().st_mtime
-        if changed_at != self._read_at:
-            blocks = self._path.read_bytes().split(PEM_END)[:-1]
-            self._keys = [load_pem_public_key(block + PEM_END) for block in blocks]
-            self._read_at = changed_at
+        try:
+            changed_at = self._path.stat().st_mtime_ns
+            if changed_at != self._read_at:
+                self._keys = _read_keys(self._path.read_bytes())
+                self._read_at = changed_at
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, UnsupportedAlgorithm) as error:
+            raise Infrastructure(f"public keys: {type(error).__name__}") from error
         return self._keys
+
+
+def _read_keys(pem: bytes) -> list[Ed25519PublicKey]:
+    keys = [load_pem_public_key(block + PEM_END) for block in pem.split(PEM_END)[:-1]]
+    sound = [key for key in keys if isinstance(key, Ed25519PublicKey)]
+    if len(sound) < len(keys):
+        raise ValueError("a key that is not Ed25519")
+    return sound
 
 
 def methods_of(descriptors: Iterable[Any]) -> list[str]:

@@ -6,7 +6,7 @@ import contextvars
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import protovalidate
@@ -198,7 +198,7 @@ class Guard:
             started = monotonic()
             try:
                 checked = self._admit(request)
-                remaining = context.time_remaining()
+                remaining = cast("float | None", context.time_remaining())
                 limit = DEFAULT_DEADLINE_S if remaining is None else min(remaining, DEFAULT_DEADLINE_S * 20)
                 result = await asyncio.wait_for(inner(checked, context), limit)
             except (asyncio.CancelledError, grpc.aio.AbortError):

@@ -10,17 +10,22 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class Settings(BaseSettings):
-    """What every service is told from outside. Units are in the names."""
+class BrokerSettings(BaseSettings):
+    """What is needed to make topics."""
 
     model_config = SettingsConfigDict(env_prefix="FENGQIAO_", extra="ignore", populate_by_name=True)
+
+    kafka_bootstrap: str = Field("127.0.0.1:9092", validation_alias="KAFKA_BOOTSTRAP")
+    replication_factor: int = 1
+
+
+class Settings(BrokerSettings):
+    """What every service is told from outside. Units are in the names."""
 
     service: str
     environment: Literal["development", "production"] = "production"
     build: str = "dev"
 
-    kafka_bootstrap: str = Field("127.0.0.1:9092", validation_alias="KAFKA_BOOTSTRAP")
-    replication_factor: int = 1
     partitions: int = 8
     group_suffix: str = ""
     session_timeout_s: float = 45.0

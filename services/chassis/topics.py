@@ -6,7 +6,6 @@ from.
 
 import functools
 import importlib
-import os
 import pkgutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -20,6 +19,7 @@ from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from services.chassis.errors import Infrastructure
+from services.chassis.settings import BrokerSettings
 
 SOURCE = "{source}"
 DAY_MS = 24 * 3600 * 1000
@@ -137,8 +137,8 @@ def main() -> None:
     """`create` from the command line; the environment says where and how many replicas."""
     if sys.argv[1:2] != ["create"]:
         sys.exit("usage: python -m services.chassis.topics create [SOURCE …]")
-    bootstrap = os.environ.get("KAFKA_BOOTSTRAP", "127.0.0.1:9092")
-    made = create_all(bootstrap, int(os.environ.get("FENGQIAO_REPLICATION_FACTOR", "1")), sys.argv[2:])
+    settings = BrokerSettings()
+    made = create_all(settings.kafka_bootstrap, settings.replication_factor, sys.argv[2:])
     sys.stdout.write(f"{len(made)} topics made\n")
 
 

@@ -1,4 +1,4 @@
-"""The `fengqiao` command: one module per command or group of commands, registered here."""
+"""The `fengqiao` command: the table of its commands, imported when they are called."""
 
 import logging
 import sys
@@ -6,19 +6,55 @@ import sys
 import structlog
 import typer
 
-from services.cli.demo.command import demo
-from services.cli.doctor import doctor
-from services.cli.up import up
+from services.cli.lazy import Entry, group_of
+
+RUN, ASK, HANDLE, OPERATE = "Run it", "Ask and follow", "Handle", "Operate"
+
+CLIENT = "services.cli.client"
+COMMANDS = {
+    "demo": Entry("services.cli.demo.command:demo", "Run a real city's requests through all services.", RUN),
+    "up": Entry("services.cli.up:up", "Run broker, store and services here until Ctrl-C.", RUN),
+    "doctor": Entry("services.cli.doctor:doctor", "Say which parts there are, and how services do.", RUN),
+    "submit": Entry(f"{CLIENT}.requests:submit", "Take a request in.", ASK),
+    "show": Entry(f"{CLIENT}.requests:show", "A request, and where it stands.", ASK),
+    "track": Entry(f"{CLIENT}.requests:track", "Where a request stands, by its tracking code.", ASK),
+    "timeline": Entry(f"{CLIENT}.requests:timeline", "Everything that happened to a case.", ASK),
+    "ask-up": Entry(f"{CLIENT}.requests:ask_up", "The resident asks for the next tier up.", ASK),
+    "withdraw": Entry(f"{CLIENT}.requests:withdraw", "The resident takes the request back.", ASK),
+    "rate": Entry(f"{CLIENT}.requests:rate", "The resident's answer to the outcome.", ASK),
+    "reopen": Entry(f"{CLIENT}.requests:reopen", "The resident says it is not settled.", ASK),
+    "contact": Entry(f"{CLIENT}.people:contact", "Contacts in the vault: put, show.", ASK),
+    "notices": Entry(f"{CLIENT}.people:notices", "Notices of a person or a post.", ASK),
+    "queue": Entry(f"{CLIENT}.cases:queue", "Open cases of a unit, soonest due first.", HANDLE),
+    "accept": Entry(f"{CLIENT}.cases:accept", "Take a case on.", HANDLE),
+    "progress": Entry(f"{CLIENT}.cases:progress", "Say what was done.", HANDLE),
+    "resolve": Entry(f"{CLIENT}.cases:resolve", "Settle a case.", HANDLE),
+    "escalate": Entry(f"{CLIENT}.cases:escalate", "Lift a case one tier.", HANDLE),
+    "return": Entry(f"{CLIENT}.cases:give_back", "Give a case back: not mine.", HANDLE),
+    "explain": Entry(f"{CLIENT}.cases:explain", "How a case's due times were found.", HANDLE),
+    "board": Entry(f"{CLIENT}.cases:board", "Counts per tier and status.", HANDLE),
+    "deliveries": Entry(f"{CLIENT}.people:deliveries", "Who was told, and how it ended.", OPERATE),
+    "source": Entry(f"{CLIENT}.agencies:source", "Sources of agencies: register.", OPERATE),
+    "publish": Entry(f"{CLIENT}.agencies:publish", "Publish an agency's event and print the reply.", OPERATE),
+    "token": Entry(f"{CLIENT}.operate:token", "A token of the runtime's development issuer.", OPERATE),
+    "clock": Entry(f"{CLIENT}.operate:clock", "The clock of a replay site: move.", OPERATE),
+    "dlq": Entry(f"{CLIENT}.operate:dlq", "Dead letters: list, show, replay, drop.", OPERATE),
+    "resume": Entry(f"{CLIENT}.operate:resume", "End a stop that dead letters caused.", OPERATE),
+}
 
 app = typer.Typer(
     name="fengqiao",
-    help="Settles people's requests and disputes at the lowest tier that can.",
+    cls=group_of(COMMANDS),
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, up, doctor):
-    app.command()(command)
+
+
+@app.callback()
+def fengqiao() -> None:
+    """Settles people's requests and disputes at the lowest tier that can."""
 
 
 def main() -> None:

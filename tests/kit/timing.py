@@ -20,6 +20,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._virtual = 0.0
+        self._clock_resolution = 1e-4  # or a timer far in the future is never quite due
 
     def time(self) -> float:
         return self._virtual
