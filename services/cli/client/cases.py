@@ -1,0 +1,112 @@
+"""The handler's side: queue, accept, progress, resolve, escalate, return, explain, board."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from google.protobuf.message import Message
+
+from fengqiao.common.v1.common_pb2 import CommandMeta
+from fengqiao.routing.v1 import routing_service_pb2 as rpc
+from services.chassis.auth import Role
+from services.cli.client import text
+from services.cli.client.options import client
+from services.cli.client.session import Session
+
+Case = Annotated[str, typer.Argument(metavar="CASE", help="Case id.")]
+Note = Annotated[str, typer.Option(help="In words; stays in routing's store.")]
+
+
+@client(Role.DESK)
+async def queue(
+    to: Session,
+    unit: Annotated[str, typer.Argument(metavar="UNIT", help="Whose cases.")],
+    *,
+    below: Annotated[bool, typer.Option("--below", help="Those of the units below it too.")] = False,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=500)] = 50,
+    page: Annotated[str, typer.Option(help="Go on after this page token.")] = "",
+) -> None:
+    """Open cases of a unit, soonest due first."""
+    request = rpc.GetQueueRequest(unit_id=unit, include_below=below, page_size=limit, page_token=page)
+    answer = await to.call(to.routing.GetQueue, request)
+    more = f"\nmore: --page {answer.next_page_token}" if answer.next_page_token else ""
+    to.show(answer, text.queue(answer.cases) + more)
+
+
+@client(Role.HANDLER, changes=True)
+async def accept(to: Session, meta: CommandMeta, case: Case) -> None:
+    """The owner takes a case on."""
+    await _change(to, to.routing.AcceptCase, rpc.AcceptCaseRequest(meta=meta, case_id=case))
+
+
+@client(Role.HANDLER, changes=True)
+async def progress(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    code: Annotated[str, typer.Argument(help="What was done, as a code, e.g. visited.")],
+    *,
+    note: Note = "",
+) -> None:
+    """The owner did something."""
+    request = rpc.ReportProgressRequest(meta=meta, case_id=case, progress=code, note=note)
+    await _change(to, to.routing.ReportProgress, request)
+
+
+@client(Role.HANDLER, changes=True)
+async def resolve(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    outcome: Annotated[str, typer.Argument(help="How it was settled, as a code.")] = "settled",
+    *,
+    note: Note = "",
+) -> None:
+    """The owner settled it."""
+    request = rpc.ResolveCaseRequest(meta=meta, case_id=case, outcome=outcome, note=note)
+    await _change(to, to.routing.ResolveCase, request)
+
+
+@client(Role.HANDLER, changes=True)
+async def escalate(
+    to: Session, meta: CommandMeta, case: Case, note: Annotated[str, typer.Argument(help="Why.")]
+) -> None:
+    """The handler lifts a case one tier."""
+    await _change(to, to.routing.EscalateCase, rpc.EscalateCaseRequest(meta=meta, case_id=case, note=note))
+
+
+@client(Role.HANDLER, changes=True)
+async def give_back(
+    to: Session, meta: CommandMeta, case: Case, note: Annotated[str, typer.Argument(help="Why.")]
+) -> None:
+    """It is not theirs: back to the next tier up; the resident's clock runs on."""
+    await _change(to, to.routing.ReturnCase, rpc.ReturnCaseRequest(meta=meta, case_id=case, note=note))
+
+
+@client(Role.DESK)
+async def explain(to: Session, case: Case) -> None:
+    """How each due time of a case was found, step by step."""
+    request = rpc.ExplainDeadlineRequest(case_id=case)
+    answer = await to.call(to.routing.ExplainDeadline, request, wait_for_it=True)
+    clocks = [text.clock(clock, running=clock.name == answer.running) for clock in answer.clocks]
+    to.show(answer, "\n".join(clocks))
+
+
+@client(Role.DESK)
+async def board(
+    to: Session,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Again at each change, until Ctrl-C.")
+    ] = False,
+) -> None:
+    """Counts per tier and status."""
+    request = rpc.WatchBoardRequest(site_id=to.site, follow=follow)
+    async for answer in to.stream(to.routing.WatchBoard, request):
+        to.show(answer, text.board(answer))
+
+
+async def _change(to: Session, method: Callable[..., Any], request: Message) -> None:
+    """Call a command; a case that was submitted just now is waited for."""
+    answer = await to.call(method, request, wait_for_it=True)
+    to.show(answer, text.case(answer.case))

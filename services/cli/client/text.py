@@ -1,0 +1,117 @@
+"""Answers as people read them: `name  value` lines, columns, codes without their enum's prefix."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich.cells import cell_len, set_cell_size
+
+from fengqiao.common.v1.common_pb2 import Clock, Tier
+from fengqiao.routing.v1 import events_pb2 as events
+from fengqiao.routing.v1 import routing_service_pb2 as routing
+from services.chassis.protobuf import instant_or_none
+from services.cli.demo.report import stamp
+
+GAP = "  "
+
+
+def lines(facts: Mapping[str, Any]) -> str:
+    """One fact per line; those without a value are left out."""
+    told = {name: value for name, value in facts.items() if value not in {None, ""}}
+    return columns([[name, str(value)] for name, value in told.items()])
+
+
+def columns(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:
+    """Rows in columns as wide as their widest cell, Chinese characters counted double; never cut."""
+    table = [list(heads), *map(list, rows)] if heads else [list(row) for row in rows]
+    widths = [max(cell_len(cell) for cell in column) for column in zip(*table, strict=True)]
+    return "\n".join(
+        GAP.join(set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    )
+
+
+def word(enum: Any, number: int, prefix: str) -> str:
+    """`in_progress` for CASE_STATUS_IN_PROGRESS; the number where a newer contract knows more names."""
+    if number not in enum.values():
+        return str(number)
+    return str(enum.Name(number)).removeprefix(prefix).lower()
+
+
+def at(time: Timestamp) -> str:
+    """A time in UTC, empty when it isn't set."""
+    return stamp(instant_or_none(time)) or ""
+
+
+def tier(number: int) -> str:
+    """`1 neighbourhood`."""
+    return f"{number} {word(Tier, number, 'TIER_')}"
+
+
+def case(case: routing.Case) -> str:
+    """A case with the steps it took."""
+    facts = {
+        "case": case.case_id,
+        "number": case.request_no,
+        "kind": case.kind,
+        "status": word(routing.CaseStatus, case.status, "CASE_STATUS_") + (", urgent" if case.urgent else ""),
+        "tier": tier(case.assignment.tier),
+        "owner": f"{case.assignment.unit_id} ({case.assignment.holder_ref or 'vacant'})",
+        "why there": ", ".join(case.assignment.reasons),
+        "submitted": at(case.submitted_at),
+        "due": at(case.due_at) + (" (promised)" if case.due_promised else ""),
+        "tier's clock": at(case.clock_due_at),
+        "supervised": at(case.supervised_at),
+        "resolved": at(case.resolved_at),
+        "overdue": "yes" if case.overdue else "no",
+        "revision": case.revision,
+    }
+    steps = [
+        f"{at(step.at)}  {tier(step.from_tier)} → {tier(step.to_tier)}: "
+        f"{word(events.MoveReason, step.reason, 'MOVE_REASON_')}"
+        for step in case.steps
+    ]
+    return "\n".join([lines(facts), *steps])
+
+
+def queue(cases: Iterable[routing.Case]) -> str:
+    """Cases, a line each."""
+    rows = [
+        (
+            each.case_id,
+            each.request_no,
+            word(routing.CaseStatus, each.status, "CASE_STATUS_"),
+            each.assignment.unit_id,
+            at(each.due_at),
+            "overdue" if each.overdue else "",
+            each.kind,
+        )
+        for each in cases
+    ]
+    heads = ("case", "number", "status", "unit", "due", "", "kind")
+    return columns(rows, heads) if rows else "no open case"
+
+
+def clock(clock: Clock, *, running: bool) -> str:
+    """One tier's clock with the steps by which its end was found."""
+    head = f"{clock.name}: due {at(clock.due_at)}"
+    if clock.HasField("rolled_due_at"):
+        head += f", rolled to {at(clock.rolled_due_at)}"
+    notes = [f"since {at(clock.started_at)}", clock.rule, f"calendar {clock.calendar_version}"]
+    notes += ["runs now"] * running + ["provisional"] * clock.provisional
+    steps = [(step.at, step.code, str(step.amount)) for step in clock.explanation]
+    told = [f"  {line}" for line in columns(steps).splitlines()] if steps else []
+    return "\n".join([f"{head} ({', '.join(notes)})", *told])
+
+
+def board(board: routing.WatchBoardResponse) -> str:
+    """Counts per tier and status."""
+    rows = [
+        (tier(cell.tier), word(routing.CaseStatus, cell.status, "CASE_STATUS_"), str(cell.count))
+        for cell in board.cells
+    ]
+    foot = (
+        f"{at(board.now)}: {board.climbs} climbs, {board.supervised} under supervision, "
+        f"{board.not_yet_routed} not yet routed"
+    )
+    return "\n".join([columns(rows, ("tier", "status", "cases")), foot]) if rows else foot
