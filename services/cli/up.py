@@ -18,6 +18,7 @@ from deploy.local.mailbox import messages
 from deploy.local.parts import Choice
 from deploy.local.runtime import SERVICES, Options, Running, Runtime
 from deploy.local.supervisor import State, Status
+from services.cli.demo import JILI
 from services.cli.demo.command import demo_sites
 
 COLOURS = {
@@ -38,7 +39,7 @@ def up(
         Path | None, typer.Option(help="Data folder (default: one of the user's own).")
     ] = None,
     sites: Annotated[
-        Path | None, typer.Option(help="Folder with one folder per site (default: the demo's city).")
+        Path | None, typer.Option(help="Folder with one folder per site (default: the demo's city and jili, a made-up sub-district).")
     ] = None,
     port: Annotated[
         list[str] | None,
@@ -141,7 +142,9 @@ def _sites(given: Path | None) -> Iterator[Path]:
         yield given
         return
     with tempfile.TemporaryDirectory(prefix="fengqiao-sites-") as folder:
-        yield demo_sites(Path(folder))
+        sites = demo_sites(Path(folder))
+        (sites / "jili").symlink_to(JILI / "site", target_is_directory=True)
+        yield sites
 
 
 def _interrupt(*_: object) -> NoReturn:

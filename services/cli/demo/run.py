@@ -107,6 +107,7 @@ class Run:
             NoRest: the services did not come to rest.
             grpc.aio.AioRpcError: a command was refused.
         """
+        await self._check_clock()
         started = monotonic()
         pump = Pump(self._site.id, self._caller, self._intake, self._routing, self._bootstrap, run_id)
         watching = asyncio.create_task(self._watch(pump.progress, view))
@@ -141,6 +142,17 @@ class Run:
     async def close(self) -> None:
         """Let go of the services."""
         await asyncio.gather(*(channel.close() for channel in self._channels.values()))
+
+    async def _check_clock(self) -> None:
+        """A replay begins before its first request: a clock that is past it would fire what must wait."""
+        first = min((row.opened_at for row in self._rows if row.opened_at), default=None)
+        status = await self._caller.call(self._operations["routing"].GetStatus, operations.GetStatusRequest())
+        for site in status.sites:
+            if first and site.site_id == self._site.id and instant(site.now) > first:
+                raise NoRest(
+                    f"the clock of {site.site_id} stands at {site.now.ToJsonString()} already, after the first request; "
+                    "a replay needs a fresh runtime: `fengqiao up --fresh`"
+                )
 
     async def _move_clocks(self, until: datetime) -> None:
         request = operations.MoveReplayClockRequest(site_id=self._site.id, to=timestamp(until))
