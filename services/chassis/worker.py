@@ -214,7 +214,7 @@ class Worker:
                     self.failed.set()
                     return
                 # Only a transaction's marker, say: nothing that could be handled.
-                self._positions[tp] = self._ends[tp]
+                self._positions[tp] = self._handled(tp) + waiting[tp]
 
     def _assignment(self) -> frozenset[TP]:
         return frozenset(self.app.consumer.assignment()) if self._joined else frozenset()
@@ -268,17 +268,20 @@ class Bounds:
     def holds(self, tp: TP, offset: int) -> bool:
         """Whether there is any record from an offset on; what transactions leave behind is none."""
         there = TopicPartition(*tp)
+        until = monotonic() + BROKER_TIMEOUT_MS / 1000
         with self._client() as client:
             client.assign([there])
             client.seek(there, offset)
-            end = client.end_offsets([there], timeout_ms=BROKER_TIMEOUT_MS)[there]
-            until = monotonic() + BROKER_TIMEOUT_MS / 1000
-            while client.position(there, timeout_ms=BROKER_TIMEOUT_MS) < end:
+            while monotonic() < until:
                 if client.poll(timeout_ms=500, max_records=1):
                     return True
-                if monotonic() > until:
-                    raise Infrastructure("broker: gives no records")
-        return False
+                highwater = client.highwater(there)
+                if (
+                    highwater is not None
+                    and client.position(there, timeout_ms=BROKER_TIMEOUT_MS) >= highwater
+                ):
+                    return False
+        raise Infrastructure("broker: gives no records")
 
     def close(self) -> None:
         """Disconnect."""
@@ -321,23 +324,24 @@ class CommittedShort:
         try:
             if self._ends is None:
                 self._ends = self._read_ends()
-            short = {tp for tp, end in self._ends.items() if end > 0}
-            if not short:
+            if not self._ends:
                 return False
             committed = self._read_committed()
-            return any(committed.get(tp, 0) < self._ends[tp] for tp in short)
+            return any(committed.get(tp, 0) < end for tp, end in self._ends.items())
         except KafkaError as error:
             raise Infrastructure(f"broker: {type(error).__name__}") from error
 
     def _read_ends(self) -> dict[TopicPartition, int]:
-        consumer: Any = KafkaConsumer(bootstrap_servers=self._bootstrap, group_id=None)
+        consumer: Any = KafkaConsumer(
+            bootstrap_servers=self._bootstrap, group_id=None, enable_auto_commit=False
+        )
         try:
             there = [
                 TopicPartition(topic, partition)
                 for topic in self._topics
                 for partition in consumer.partitions_for_topic(topic) or ()
             ]
-            return dict(consumer.end_offsets(there)) if there else {}
+            return _exact_ends(consumer, there) if there else {}
         finally:
             consumer.close()
 
@@ -348,3 +352,22 @@ class CommittedShort:
             return {tp: found.offset for tp, found in offsets.items()}
         finally:
             admin.close()
+
+
+def _exact_ends(consumer: Any, there: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    """The ends of the partitions that hold anything.
+
+    Tansu answers with one after the first record of the last batch; what comes with records is right.
+    """
+    first = consumer.beginning_offsets(there, timeout_ms=BROKER_TIMEOUT_MS)
+    ends = consumer.end_offsets(there, timeout_ms=BROKER_TIMEOUT_MS)
+    full = {tp: end for tp, end in ends.items() if end > first[tp]}
+    consumer.assign(list(full))
+    for tp, end in full.items():
+        consumer.seek(tp, end - 1)
+    until = monotonic() + BROKER_TIMEOUT_MS / 1000
+    while any(consumer.highwater(tp) is None for tp in full):
+        if monotonic() > until:
+            raise Infrastructure("broker: gives no records")
+        consumer.poll(timeout_ms=100)
+    return {tp: max(end, consumer.highwater(tp)) for tp, end in full.items()}

@@ -39,7 +39,7 @@ def up(
         Path | None, typer.Option(help="Data folder (default: one of the user's own).")
     ] = None,
     sites: Annotated[
-        Path | None, typer.Option(help="Folder with one folder per site (default: the demo's city and jili, a made-up sub-district).")
+        Path | None, typer.Option(help="Folder with one folder per site (default: boston and jili).")
     ] = None,
     port: Annotated[
         list[str] | None,

@@ -61,7 +61,9 @@ class FakeProducer:
     """
 
     def __init__(
-        self, broker: FakeBroker, fate: Callable[[str, bytes, dict[str, str]], Fate] | None = None,
+        self,
+        broker: FakeBroker,
+        fate: Callable[[str, bytes, dict[str, str]], Fate] | None = None,
         step: Callable[[str], Awaitable[None]] = _nothing,
     ) -> None:
         self._broker = broker

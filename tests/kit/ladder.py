@@ -31,9 +31,17 @@ def rules() -> Rules:
     """Four units above one another, every post held, one clock an hour when four hours are promised."""
     units = {p: Unit(p, t, p.rpartition("/")[0] or None) for t, p in enumerate(PATHS, 1)}
     return Rules(
-        units=units, posts={p: Post(f"post:{p}", "holder") for p in PATHS}, capability={},
-        default_capability=Capability(1, 2), capability_version="1", default_term=cast("Any", None), term_rule="",
-        zone=ZoneInfo("UTC"), calendar=cast("Any", None), grace=timedelta(minutes=5), top="top",
+        units=units,
+        posts={p: Post(f"post:{p}", "holder") for p in PATHS},
+        capability={},
+        default_capability=Capability(1, 2),
+        capability_version="1",
+        default_term=cast("Any", None),
+        term_rule="",
+        zone=ZoneInfo("UTC"),
+        calendar=cast("Any", None),
+        grace=timedelta(minutes=5),
+        top="top",
     )
 
 
@@ -51,14 +59,21 @@ class LadderCase:
         self.record: Record[Case] = Record(id="case", site=toy.SITE)
         self.keys = 0
         submitted = asked.RequestSubmitted(
-            request_no="R-1", site_id=toy.SITE, person_ref="p", kind="noise.street", unit_id=PATHS[0],
+            request_no="R-1",
+            site_id=toy.SITE,
+            person_ref="p",
+            kind="noise.street",
+            unit_id=PATHS[0],
             due_at=timestamp(self.promised),
         )
         context = self.engine._context(
             self.record, self.submitted, Moment(self.submitted, self.submitted), recorded_at=self.submitted
         )
         self.engine.create(
-            self.record, ladder.open(None, submitted, context), self.submitted, Moment(self.submitted, self.submitted)
+            self.record,
+            ladder.open(None, submitted, context),
+            self.submitted,
+            Moment(self.submitted, self.submitted),
         )
 
     @property
@@ -80,15 +95,22 @@ class LadderCase:
 
         self.keys += 1
         self.engine.command(
-            self.record, lambda case, context: transition(self.cells, case.status, case, command, context),
-            Moment(now, now), key=str(self.keys), body_hash=b"", occurred_at=at, authorize=authorize,
+            self.record,
+            lambda case, context: transition(self.cells, case.status, case, command, context),
+            Moment(now, now),
+            key=str(self.keys),
+            body_hash=b"",
+            occurred_at=at,
+            authorize=authorize,
         )
 
     def withdraw(self, now: datetime) -> None:
         """The resident's wish arrives."""
         topic = domain.REQUESTS
         sequence = self.record.seen[topic].sequence + 1 if topic in self.record.seen else 1
-        envelope = toy.envelope("case", sequence, asked.WithdrawalRequested(reason="solved"), now, topic=topic)
+        envelope = toy.envelope(
+            "case", sequence, asked.WithdrawalRequested(reason="solved"), now, topic=topic
+        )
         self.engine.consume(self.record, envelope, topic, Position(sequence, 0, sequence), Moment(now, now))
 
     def last_event(self) -> Any:

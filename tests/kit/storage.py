@@ -214,8 +214,11 @@ class FakeRepository(Repository[Any]):
     """`Repository` over a collection in memory; several may share one, as processes share a store."""
 
     def __init__(
-        self, memory: MemoryCollection, model: Model[Any],
-        acknowledged: Callable[[str], Mapping[str, int]] = lambda _id: {}, faults: Faults | None = None,
+        self,
+        memory: MemoryCollection,
+        model: Model[Any],
+        acknowledged: Callable[[str], Mapping[str, int]] = lambda _id: {},
+        faults: Faults | None = None,
     ) -> None:
         super().__init__(AggregateDocument, model, acknowledged)
         self.memory = memory

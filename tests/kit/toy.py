@@ -24,11 +24,21 @@ TICKS = 3
 
 
 def _define() -> dict[str, type[Message]]:
-    text, number = descriptor_pb2.FieldDescriptorProto.TYPE_STRING, descriptor_pb2.FieldDescriptorProto.TYPE_INT64
+    text, number = (
+        descriptor_pb2.FieldDescriptorProto.TYPE_STRING,
+        descriptor_pb2.FieldDescriptorProto.TYPE_INT64,
+    )
     shapes = {
-        "Open": [("name", text)], "Add": [("amount", number), ("padding", text)], "Close": [], "Shrug": [],
-        "Strange": [], "Opened": [("name", text)], "Added": [("amount", number), ("padding", text)], "Closed": [],
-        "Ignored": [("what", text)], "Ticked": [("epoch", number), ("next_started_at", text)],
+        "Open": [("name", text)],
+        "Add": [("amount", number), ("padding", text)],
+        "Close": [],
+        "Shrug": [],
+        "Strange": [],
+        "Opened": [("name", text)],
+        "Added": [("amount", number), ("padding", text)],
+        "Closed": [],
+        "Ignored": [("what", text)],
+        "Ticked": [("epoch", number), ("next_started_at", text)],
         "Replied": [("to", text)],
     }
     file = descriptor_pb2.FileDescriptorProto(name="kit/v1/toy.proto", package="kit.v1", syntax="proto3")
@@ -117,10 +127,19 @@ def model(quirks: Quirks | None = None) -> Model[Toy]:
         quirks.fired.append((context.aggregate_id, deadline.epoch))
         return decided(MESSAGES["Ticked"](epoch=deadline.epoch, next_started_at=begin.isoformat()))
 
-    handlers = {"kit.v1.Open": Consumed(opened, opens=True), "kit.v1.Add": Consumed(added),
-                "kit.v1.Close": Consumed(closed)}
+    handlers = {
+        "kit.v1.Open": Consumed(opened, opens=True),
+        "kit.v1.Add": Consumed(added),
+        "kit.v1.Close": Consumed(closed),
+    }
     return Model(
-        service="toy", topic=EVENTS, evolve=evolve, dump=dump, load=load, deadlines=deadlines, fire=fire,
+        service="toy",
+        topic=EVENTS,
+        evolve=evolve,
+        dump=dump,
+        load=load,
+        deadlines=deadlines,
+        fire=fire,
         consumed={
             **{(SOURCE, name): handler for name, handler in handlers.items()},
             **{(SECOND, name): handler for name, handler in handlers.items() if not handler.opens},
@@ -140,7 +159,9 @@ def evolve(state: Toy | None, event: Any, context: Context) -> Toy:
     if name == "Ticked":
         after = datetime.fromisoformat(event.next_started_at) + PERIOD
         return replace(
-            state, epoch=event.epoch + 1, due_at=after if event.epoch < TICKS else None,
+            state,
+            epoch=event.epoch + 1,
+            due_at=after if event.epoch < TICKS else None,
             ticked_at=(*state.ticked_at, context.at),
         )
     return replace(state, ignored=state.ignored + 1)
@@ -167,8 +188,16 @@ def envelope(
 ) -> Envelope:
     """An event of the upstream."""
     return Envelope(
-        id=event_id("source", aggregate_id, topic, sequence), type=message.DESCRIPTOR.full_name, source="/source",
-        subject=aggregate_id, site=site, time=at, recorded_at=at, sequence=sequence, head=b"", cause="",
+        id=event_id("source", aggregate_id, topic, sequence),
+        type=message.DESCRIPTOR.full_name,
+        source="/source",
+        subject=aggregate_id,
+        site=site,
+        time=at,
+        recorded_at=at,
+        sequence=sequence,
+        head=b"",
+        cause="",
         data=message.SerializeToString(),
     )
 

@@ -26,7 +26,7 @@ from services.chassis.site import Site
 from services.chassis.sweeper import Catchup, Sweeper
 from services.chassis.threads import Threads
 from tests.kit import toy
-from tests.kit.broker import Fate, FakeBroker, FakeProducer, FakeReader
+from tests.kit.broker import FakeBroker, FakeProducer, FakeReader, Fate
 from tests.kit.storage import FakeRepository, Faults, MemoryCollection
 from tests.kit.timing import ManualClock
 
@@ -105,14 +105,18 @@ class World:
     pause: Callable[[], float] | None = None
     fate: Callable[[str, bytes, dict[str, str]], Fate] | None = None
 
-    def process(self, build: str = "1", *, clock: ManualClock | None = None, flood_limit: int = 50) -> "Process":
+    def process(
+        self, build: str = "1", *, clock: ManualClock | None = None, flood_limit: int = 50
+    ) -> "Process":
         """Start one."""
         return Process(self, build, clock or self.clock, flood_limit)
 
     def source(self, aggregate_id: str, *messages: Any, at: datetime | None = None, first: int = 1) -> None:
         """The upstream publishes: the next events of one aggregate, in order."""
         for sequence, message in enumerate(messages, first):
-            self.broker.put(toy.received(toy.envelope(aggregate_id, sequence, message, at or self.clock()), 0))
+            self.broker.put(
+                toy.received(toy.envelope(aggregate_id, sequence, message, at or self.clock()), 0)
+            )
 
     def stored(self, aggregate_id: str) -> Record[toy.Toy]:
         """What the store holds."""
@@ -137,7 +141,9 @@ class Process:
         self.threads = Threadless(self.step)
         self.readiness = Readiness()
         self.wall = WallClock(clock)
-        site = Site(toy.SITE, ZoneInfo("UTC"), cast("Calendar", None), bool(world.replay), "en", cast("Any", None))
+        site = Site(
+            toy.SITE, ZoneInfo("UTC"), cast("Calendar", None), bool(world.replay), "en", cast("Any", None)
+        )
         self.clocks = FakeClocks({site.id: site}, self.wall, world.replay)
         self.acknowledged = Acknowledged()
         self.faults = Faults()
@@ -151,12 +157,26 @@ class Process:
         self.letters = DeadLetters("toy.dead", self.publisher, self.wall)
         self.flood = FakeFlood(world.stops, "nowhere", self.threads, self.readiness, self.wall, flood_limit)
         self.deciding = Deciding(
-            self.engine, self.committer, self.publisher, self.clocks, self.letters, self.flood, self.readiness,
-            self.threads, toy.declared,
+            self.engine,
+            self.committer,
+            self.publisher,
+            self.clocks,
+            self.letters,
+            self.flood,
+            self.readiness,
+            self.threads,
+            toy.declared,
         )
         self.healer = Healer(self.deciding, self.reader, self.threads, self.readiness)
         self.sweeper = Sweeper(
-            "nowhere", self.engine, self.committer, self.publisher, self.clocks, self.threads, self.readiness, Catchup()
+            "nowhere",
+            self.engine,
+            self.committer,
+            self.publisher,
+            self.clocks,
+            self.threads,
+            self.readiness,
+            Catchup(),
         )
         self.commands = Commands(self.engine, self.committer, self.publisher, self.clocks, self.threads)
 
@@ -232,9 +252,16 @@ class Process:
             Creation(aggregate_id, toy.SITE, order, lambda _context: toy.open_toy(name))
         )
 
-    async def add(  # noqa: PLR0913 - the parts of a command
-        self, aggregate_id: str, amount: int, key: str, *, padding: str = "", body: bytes | None = None,
-        occurred_at: datetime | None = None, revision: int | None = None,
+    async def add(
+        self,
+        aggregate_id: str,
+        amount: int,
+        key: str,
+        *,
+        padding: str = "",
+        body: bytes | None = None,
+        occurred_at: datetime | None = None,
+        revision: int | None = None,
     ) -> bytes:
         """Add by command; the answer is the total."""
 

@@ -51,7 +51,9 @@ class Story:
         while any(queues.values()):
             case = self.dice.choice([c for c, queue in queues.items() if queue])
             sequence = queues[case].pop(0)
-            event = toy.envelope(case, sequence, self.events[case][sequence - 1], self.time_of(case, sequence))
+            event = toy.envelope(
+                case, sequence, self.events[case][sequence - 1], self.time_of(case, sequence)
+            )
             world.broker.put(toy.received(event, 0))
 
     def _with_faults(self, length: int) -> list[int]:
@@ -61,7 +63,9 @@ class Story:
             if kind == 0 and sequence < length:
                 order += [sequence + 1, sequence]  # one expired, the later one did not; both are sent again
             elif kind == 1:
-                order += list(range(self.dice.randrange(1, sequence + 1), sequence))  # sent again from some place
+                order += list(
+                    range(self.dice.randrange(1, sequence + 1), sequence)
+                )  # sent again from some place
             order.append(sequence)
         return order
 
@@ -185,7 +189,11 @@ def check(chaos: Chaos) -> None:
         assert record.state is not None
         opened_at = chaos.story.time_of(case, 1)
         assert record.state == toy.Toy(
-            case, open=True, total=totals[case], epoch=TICKS + 1, due_at=None,
+            case,
+            open=True,
+            total=totals[case],
+            epoch=TICKS + 1,
+            due_at=None,
             ticked_at=tuple(opened_at + PERIOD * n for n in range(1, TICKS + 1)),
         )
         assert (record.outbox, record.behind, record.retry_at) == ([], {}, None)
@@ -194,7 +202,9 @@ def check(chaos: Chaos) -> None:
             written = world.broker.events(topic, case)
             assert {e.sequence for e in written} == set(range(1, record.sequences[topic] + 1)), "no gap"
             same = {e.sequence: (e.id, e.type, e.data, e.head) for e in written}
-            assert all(same[e.sequence] == (e.id, e.type, e.data, e.head) for e in written), "a repeat repeats"
+            assert all(same[e.sequence] == (e.id, e.type, e.data, e.head) for e in written), (
+                "a repeat repeats"
+            )
             in_order = sorted(written, key=lambda e: e.sequence)
             assert audit.first_break(in_order, record.heads[topic]) is None
         types = Counter(e.type for e in {e.sequence: e for e in world.broker.events(EVENTS, case)}.values())
@@ -229,10 +239,15 @@ async def _play(dice: random.Random) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=60,
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(seed=st.integers(0, 2**32 - 1))
-def test_two_workers_in_any_interleaving_with_any_fault_end_in_the_same_state_and_the_same_events(seed: int) -> None:
+def test_two_workers_in_any_interleaving_with_any_fault_end_in_the_same_state_and_the_same_events(
+    seed: int,
+) -> None:
     note(f"seed {seed}")
     random.seed(seed)
     run(_play(random.Random(seed)))

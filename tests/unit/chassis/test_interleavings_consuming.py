@@ -25,7 +25,9 @@ def adds(*amounts: int) -> list[object]:
 
 
 def letters(world: World) -> list[tuple[str, int]]:
-    return [(r.headers["dead-reason"], int(r.headers["dead-offset"])) for r in world.broker.records("toy.dead")]
+    return [
+        (r.headers["dead-reason"], int(r.headers["dead-offset"])) for r in world.broker.records("toy.dead")
+    ]
 
 
 def test_poison_5_between_4_and_6_healed_while_7_and_8_arrive() -> None:
@@ -37,7 +39,11 @@ def test_poison_5_between_4_and_6_healed_while_7_and_8_arrive() -> None:
         old = world.process("1")
         await old.consume()
         mark = world.stored("a").behind[SOURCE]
-        assert (mark.reason, mark.upto, world.stored("a").seen[SOURCE].sequence) == ("raised:ValueError", 6, 4)
+        assert (mark.reason, mark.upto, world.stored("a").seen[SOURCE].sequence) == (
+            "raised:ValueError",
+            6,
+            4,
+        )
         assert state_of(world, "b").total == 1, "neighbours go on"
         assert await old.heal() == 0, "the same build does not try the same bug again"
         assert letters(world) == [("raised:ValueError", 4)]
@@ -82,7 +88,9 @@ def test_the_mark_clears_only_where_seen_has_reached_upto() -> None:
         def four_is_skipped() -> None:
             record = other.repository.get(["a"])["a"]
             arrived = world.arrived(SOURCE)[3]
-            other.engine.consume(record, arrived.envelope, SOURCE, arrived.position, other.clocks.read()["site"])
+            other.engine.consume(
+                record, arrived.envelope, SOURCE, arrived.position, other.clocks.read()["site"]
+            )
             assert not other.repository.commit([record], other.wall.now()).lost
 
         healer.faults.writes.append(four_is_skipped)
@@ -174,7 +182,9 @@ def test_the_whole_topic_replayed_from_0_changes_nothing() -> None:
 
 @pytest.mark.parametrize("where", CRASH_POINTS)
 @pytest.mark.parametrize("size", [1, 100])
-def test_a_crash_between_any_two_steps_ends_in_the_same_state_and_the_same_events(where: str, size: int) -> None:
+def test_a_crash_between_any_two_steps_ends_in_the_same_state_and_the_same_events(
+    where: str, size: int
+) -> None:
     assert run(_crashing(where, size)) == run(_crashing("", size))
 
 
@@ -194,8 +204,10 @@ async def _crashing(where: str, size: int) -> tuple[object, ...]:
     await again.rest()
     states = [state_of(world, name) for name in ("a", "b")]
     events = {
-        (topic, e.subject, e.sequence, e.type, e.data) for topic in (EVENTS, OUTCOMES, REPLIES)
-        for name in ("a", "b") for e in world.broker.events(topic, name)
+        (topic, e.subject, e.sequence, e.type, e.data)
+        for topic in (EVENTS, OUTCOMES, REPLIES)
+        for name in ("a", "b")
+        for e in world.broker.events(topic, name)
     }
     for name in ("a", "b"):
         sequences = sorted(set(world.own(name)))
@@ -257,12 +269,17 @@ def test_a_record_without_usable_key_or_envelope_is_reported_alone_and_neighbour
         p = world.process()
         await p.consume()
         assert [reason for reason, _ in letters(world)] == [
-            "null_value", "key_is_not_the_subject", "not_cloudevents", "key_is_not_the_subject",
+            "null_value",
+            "key_is_not_the_subject",
+            "not_cloudevents",
+            "key_is_not_the_subject",
         ]
         assert state_of(world, "b").open
         world.source("a", *adds(5), first=3)
         await p.consume()
-        assert world.stored("a").behind[SOURCE].reason == "gap", "what was reported alone shows as a gap later"
+        assert world.stored("a").behind[SOURCE].reason == "gap", (
+            "what was reported alone shows as a gap later"
+        )
 
     run(main())
 

@@ -81,7 +81,12 @@ def test_a_consumer_heals_from_a_topic_in_which_5_stands_before_4() -> None:
 
 
 def test_two_committers_from_v5_to_v6_in_one_bulk_each_both_unsure() -> None:
-    for fault_a, fault_b in (("executed", "executed"), ("executed", "lost"), ("lost", "executed"), ("half", "half")):
+    for fault_a, fault_b in (
+        ("executed", "executed"),
+        ("executed", "lost"),
+        ("lost", "executed"),
+        ("half", "half"),
+    ):
         run(_both_unsure(fault_a, fault_b))
 
 

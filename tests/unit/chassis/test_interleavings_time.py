@@ -24,7 +24,9 @@ async def at(moment: datetime) -> None:
     await asyncio.sleep((moment - START).total_seconds() - asyncio.get_running_loop().time())
 
 
-def test_a_case_whose_firing_always_raises_among_a_thousand_good_ones_then_withdrawn_by_its_resident() -> None:
+def test_a_case_whose_firing_always_raises_among_a_thousand_good_ones_then_withdrawn_by_its_resident() -> (
+    None
+):
     async def main() -> None:
         world = World()
         p = world.process()
@@ -40,7 +42,9 @@ def test_a_case_whose_firing_always_raises_among_a_thousand_good_ones_then_withd
         assert {state.epoch for state in good} == {2}, "one bad case starves nobody"
         bad = world.stored("bad")
         assert (bad.failures, bad.retry_reason) == (1, "firing_failed:RuntimeError")
-        assert [(r.code, r.detail, r.blocks) for r in p.readiness.reasons] == [("firing_failed", "1: bad", False)]
+        assert [(r.code, r.detail, r.blocks) for r in p.readiness.reasons] == [
+            ("firing_failed", "1: bad", False)
+        ]
         assert p.readiness.ready
         waits = []
         for _ in range(15):
@@ -52,7 +56,9 @@ def test_a_case_whose_firing_always_raises_among_a_thousand_good_ones_then_withd
             assert after.retry_at is not None
             waits.append(after.retry_at - before.retry_at)
         assert waits == sorted(waits), "it backs off"
-        assert timedelta(minutes=59) < waits[-1] <= timedelta(hours=1, milliseconds=1), "up to hourly, for ever"
+        assert timedelta(minutes=59) < waits[-1] <= timedelta(hours=1, milliseconds=1), (
+            "up to hourly, for ever"
+        )
         # The resident withdraws: the command goes past the firing that fails, and the failure ends with its deadline.
         world.source("bad", M["Close"](), first=2)
         await p.consume()
@@ -95,12 +101,16 @@ def test_rebalances_every_two_seconds_while_deadlines_fall_due_fire_each_exactly
         for turn in range(60):
             # Both hold the moved half for a while: the one has not yet heard that it lost it.
             half = [shard for shard in ALL if shard % 2 == turn % 2]
-            await asyncio.gather(workers[0].sweeper.fire(ALL), workers[1].sweeper.fire(half), asyncio.sleep(2))
+            await asyncio.gather(
+                workers[0].sweeper.fire(ALL), workers[1].sweeper.fire(half), asyncio.sleep(2)
+            )
         world.pause = None
         await workers[0].rest()
         assert {state_of(world, f"a{n}").epoch for n in range(60)} == {2}
         for n in range(60):
-            ticked = [e.sequence for e in world.broker.events(toy.EVENTS, f"a{n}") if e.type == "kit.v1.Ticked"]
+            ticked = [
+                e.sequence for e in world.broker.events(toy.EVENTS, f"a{n}") if e.type == "kit.v1.Ticked"
+            ]
             assert sorted(set(ticked)) == [2]
 
     run(main())
@@ -116,10 +126,14 @@ def test_a_producers_clock_one_second_ahead_fires_nothing_early() -> None:
         await at(due - timedelta(milliseconds=500))
         world.source("a", M["Add"](amount=1), at=due + timedelta(milliseconds=500), first=2)
         await p.consume()
-        assert state_of(world, "a").epoch == 1, "before its due time nothing fires, whatever a producer's clock says"
+        assert state_of(world, "a").epoch == 1, (
+            "before its due time nothing fires, whatever a producer's clock says"
+        )
         await p.add("a", 2, "key")
         record = world.stored("a")
-        assert record.last_at == due + timedelta(milliseconds=500), "business time never runs back within a case"
+        assert record.last_at == due + timedelta(milliseconds=500), (
+            "business time never runs back within a case"
+        )
         await at(due + timedelta(milliseconds=1))
         await p.sweep()
         assert state_of(world, "a").ticked_at == (due,)
@@ -157,14 +171,20 @@ def test_withdrawal_requested_while_another_end_is_decided_exactly_one_end_wins(
         def resolved_meanwhile() -> None:
             records = q.repository.get(["a"])
             q.engine.command(
-                records["a"], lambda _s, _c: toy.decided(M["Closed"]()), q.clocks.read()["site"], key="k", body_hash=b""
+                records["a"],
+                lambda _s, _c: toy.decided(M["Closed"]()),
+                q.clocks.read()["site"],
+                key="k",
+                body_hash=b"",
             )
             assert not q.repository.commit([records["a"]], q.wall.now()).lost
 
         p.faults.writes.append(resolved_meanwhile)
         await p.consume()
         state = state_of(world, "a")
-        assert (state.open, state.ignored) == (False, 1), "the later one finds the end and is recorded, never poison"
+        assert (state.open, state.ignored) == (False, 1), (
+            "the later one finds the end and is recorded, never poison"
+        )
         assert world.stored("a").behind == {}
         await p.rest()
         assert world.own("a", OUTCOMES) == []
@@ -184,7 +204,9 @@ def test_a_timer_racing_a_close_exactly_one_wins() -> None:
         def closed_meanwhile() -> None:
             records = q.repository.get(["a"])
             arrived = world.arrived(SOURCE)[1]
-            q.engine.consume(records["a"], arrived.envelope, SOURCE, arrived.position, q.clocks.read()["site"])
+            q.engine.consume(
+                records["a"], arrived.envelope, SOURCE, arrived.position, q.clocks.read()["site"]
+            )
             assert not q.repository.commit([records["a"]], q.wall.now()).lost
 
         p.faults.writes.append(closed_meanwhile)
@@ -227,7 +249,9 @@ def test_at_the_same_instant_the_command_wins() -> None:
     assert (case.state.steps, case.state.status) == ((), "resolved")
 
 
-def test_within_the_grace_the_next_clock_starts_at_the_due_time_and_after_an_outage_nobody_is_skipped_unseen() -> None:
+def test_within_the_grace_the_next_clock_starts_at_the_due_time_and_after_an_outage_nobody_is_skipped_unseen() -> (
+    None
+):
     punctual = ladder.LadderCase(submitted=ladder.clock("09:00"), promised=ladder.clock("13:00"))
     assert punctual.sweep(now=ladder.clock("10:05")) == 1
     assert punctual.record.next_due_at == ladder.clock("11:00")
@@ -247,7 +271,8 @@ def test_a_withdrawal_after_the_case_was_settled_is_declined_and_answered() -> N
     withdrawn = ladder.LadderCase(submitted=ladder.clock("09:00"), promised=ladder.clock("13:00"))
     withdrawn.withdraw(now=ladder.clock("09:29"))
     with pytest.raises(IllegalTransition):
-        withdrawn.command(ladder.resolve, at=ladder.clock("09:30"), now=ladder.clock("09:30"), unit="top/v/q/n")
+        withdrawn.command(
+            ladder.resolve, at=ladder.clock("09:30"), now=ladder.clock("09:30"), unit="top/v/q/n"
+        )
     assert withdrawn.state.status == "withdrawn"
     assert withdrawn.record.next_due_at is None
-
