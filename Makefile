@@ -36,6 +36,8 @@ lint: venv ## Check style, types, contracts, generated files and the lock
 		"$(BIN)/buf lint protos" \
 		"$(BIN)/buf breaking protos --against protos/released.binpb" \
 		"$(BIN)/python tools/generate.py --check" \
+		"$(BIN)/python tools/examples.py --check" \
+		"$(BIN)/python tools/asyncapi.py --check" \
 		"tools/lock --check" \
 	; do echo "$$check"; $$check || failed=1; done; exit $$failed
 
@@ -43,8 +45,10 @@ format: venv ## Put the code in shape
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-gen: venv ## Write the Python code of the contracts anew
+gen: venv ## Write what is made of the contracts anew: Python code, the examples' bytes, docs/asyncapi.yaml
 	@$(BIN)/python tools/generate.py
+	@$(BIN)/python tools/examples.py
+	@$(BIN)/python tools/asyncapi.py
 
 release-image: venv ## Make the present contracts the released ones that `buf breaking` compares with
 	@$(BIN)/buf build protos --exclude-source-info -o protos/released.binpb
