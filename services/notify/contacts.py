@@ -14,13 +14,15 @@ from services.notify.settings import NotifySettings
 
 PURPOSE = "notice_delivery"
 NOBODY = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
+ONE_ALONE = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS})
+"""Codes that say that this one contact can't be read; every other one is a wait for intake."""
 
 
 class Contacts(Protocol):
     """What the sender loop needs of the vault."""
 
-    async def resolve(self, person_refs: Collection[str]) -> Mapping[str, Contact]:
-        """The contacts of people; an empty one for who is not there (any more).
+    async def resolve(self, person_refs: Collection[str]) -> Mapping[str, Contact | None]:
+        """The contacts of people: an empty one for who is not there (any more), None where it can't be read.
 
         Raises:
             Infrastructure: the vault is away.
@@ -36,13 +38,13 @@ class IntakeContacts:
         self._settings = settings
         self._stub = IntakeServiceStub(rpc.channel(settings.intake_address, tls=settings))
 
-    async def resolve(self, person_refs: Collection[str]) -> Mapping[str, Contact]:
+    async def resolve(self, person_refs: Collection[str]) -> Mapping[str, Contact | None]:
         """See `Contacts.resolve`."""
         refs = sorted(set(person_refs))
         found = await asyncio.gather(*(self._one(ref) for ref in refs))
         return dict(zip(refs, found, strict=True))
 
-    async def _one(self, person_ref: str) -> Contact:
+    async def _one(self, person_ref: str) -> Contact | None:
         request = ResolveContactRequest(person_ref=person_ref, purpose=PURPOSE)
         try:
             token = rpc.token_from(self._settings.service_token_file)
@@ -54,5 +56,7 @@ class IntakeContacts:
         except grpc.aio.AioRpcError as error:
             if error.code() in NOBODY:
                 return Contact()
+            if error.code() in ONE_ALONE:
+                return None
             raise Infrastructure(f"intake: {error.code().name}") from error
         return answer.contact

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 from prometheus_client import Counter
 
+from fengqiao.intake.v1.intake_service_pb2 import Contact
 from services.chassis.consumer import patiently
 from services.chassis.engine import Engine, Moment
 from services.chassis.errors import Infrastructure
@@ -45,6 +46,18 @@ ENDED = Counter("fengqiao_notify_outcomes", "What came of attempts to deliver", 
 INTERRUPTED = Counter("fengqiao_notify_interrupted", "Claims that ran out: a message may have gone out twice")
 STOP_GRACE_S = 15.0
 NOT_RENDERED = "not_rendered"
+
+
+class CannotSend(Exception):
+    """A delivery that no further attempt would help; `reason` is a code."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Unreadable(Exception):
+    """The vault can't read this one contact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,28 +153,47 @@ class SenderLoop:
         ]
 
     async def _address(self, due: Sequence[Due]) -> dict[str, Letter]:
-        """A letter for each delivery that can be sent; the others are abandoned, with the reason."""
+        """A letter for each delivery that can be sent; what stops another is noted, and stops it alone."""
         contacts = await self._contacts.resolve({one.delivery.recipient_ref for one in due})
         now = self._base.wall.now()
         letters: dict[str, Letter] = {}
-        hopeless: Plan = {}
+        stopped: Plan = {}
         for one in due:
-            delivery, notice, site = one.delivery, one.record.state, self._base.sites[one.record.site]
-            contact = contacts[delivery.recipient_ref]
-            address = self._senders[delivery.channel].address(contact)
-            if notice is None or not address:
-                _add(hopeless, one, AbandonDelivery(NO_ADDRESS))
-                continue
             try:
-                text = self._templates.render(notice, delivery.template, contact.locale, site)
-            except RenderingFailed:
-                log.exception("not_rendered", delivery_id=delivery.id)
-                _add(hopeless, one, AbandonDelivery(NOT_RENDERED))
+                letters[one.delivery.id] = self._letter(one, contacts[one.delivery.recipient_ref], now)
+            except CannotSend as error:
+                commands: tuple[Command, ...] = (AbandonDelivery(error.reason),)
+            except Exception as error:
+                log.exception("not_prepared", delivery_id=one.delivery.id)
+                reason = f"raised:{type(error).__name__}"
+                commands = (ClaimDelivery(now), RecordFailure(reason, self._settings.pauses))
             else:
-                letters[delivery.id] = Letter(delivery.id, address, text, now)
-        if hopeless:
-            await self._commit({one.record.id: one.record for one in due}, hopeless)
+                continue
+            for command in commands:
+                _add(stopped, one, command)
+        if stopped:
+            await self._commit({one.record.id: one.record for one in due}, stopped)
         return letters
+
+    def _letter(self, one: Due, contact: Contact | None, now: datetime) -> Letter:
+        """What to send where.
+
+        Raises:
+            CannotSend: nowhere to send it to, or nothing to say; trying again is no use.
+            Exception: it may go another time.
+        """
+        delivery, notice = one.delivery, one.record.state
+        if notice is None or contact is None:
+            raise Unreadable(delivery.recipient_ref)
+        address = self._senders[delivery.channel].address(contact)
+        if not address:
+            raise CannotSend(NO_ADDRESS)
+        site = self._base.sites[one.record.site]
+        try:
+            text = self._templates.render(notice, delivery.template, contact.locale, site)
+        except RenderingFailed as error:
+            raise CannotSend(NOT_RENDERED) from error
+        return Letter(delivery.id, address, text, now)
 
     async def _claim(self, due: Sequence[Due]) -> list[Due]:
         """Those that this sender now holds; what another took first is left to it."""

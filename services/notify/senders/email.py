@@ -89,7 +89,7 @@ class EmailSender:
         try:
             message = self._compose(letter)
             await client.send_message(message, sender=self._settings.smtp_sender, recipients=[letter.address])
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - one letter's bug must not stop the others, nor repeat them
             outcome = outcome_of(error)
             log.warning("mail_not_sent", delivery_id=letter.delivery_id, reason=outcome.reason)
             return outcome
@@ -117,7 +117,7 @@ def outcome_of(error: Exception) -> Outcome:
         return REFUSED_FOR_GOOD if error.code >= PERMANENT else Outcome(Verdict.LATER, "server_busy")
     if isinstance(error, aiosmtplib.SMTPNotSupported | ValueError):
         return REFUSED_FOR_GOOD
-    return Outcome(Verdict.LATER, "smtp_error")
+    return Outcome(Verdict.LATER, f"raised:{type(error).__name__}")
 
 
 async def _quit(client: aiosmtplib.SMTP) -> None:

@@ -117,11 +117,11 @@ class Broker:
 class Vault:
     """The contacts that intake would give; while `away` none."""
 
-    contacts: dict[str, Contact] = field(default_factory=dict)
+    contacts: dict[str, Contact | None] = field(default_factory=dict)
     away: bool = False
     asked: list[str] = field(default_factory=list)
 
-    async def resolve(self, person_refs: Collection[str]) -> Mapping[str, Contact]:
+    async def resolve(self, person_refs: Collection[str]) -> Mapping[str, Contact | None]:
         if self.away:
             raise Infrastructure("intake: UNAVAILABLE")
         self.asked += person_refs

@@ -38,6 +38,8 @@ class Intake(IntakeServiceServicer):
         self.asked.append((request.person_ref, request.purpose, principal().subject))
         if self.away:
             raise Infrastructure("store: away")
+        if request.person_ref == "p-broken":
+            raise ValueError("cannot be decrypted")
         if request.person_ref != "p-1":
             raise NotFound("no such person")
         return ResolveContactResponse(contact=KNOWN)
@@ -71,6 +73,11 @@ async def test_each_person_is_asked_for_once_with_the_purpose_as_the_service(
 
 async def test_somebody_who_is_not_there_has_no_address(settings: NotifySettings) -> None:
     assert await IntakeContacts(settings).resolve(["p-1", "p-2"]) == {"p-1": KNOWN, "p-2": Contact()}
+
+
+async def test_a_contact_that_intake_cannot_read_is_told_apart(settings: NotifySettings) -> None:
+    found = await IntakeContacts(settings).resolve(["p-1", "p-broken"])
+    assert found == {"p-1": KNOWN, "p-broken": None}
 
 
 async def test_intake_away_is_a_wait_and_no_answer(settings: NotifySettings, intake: Intake) -> None:

@@ -171,6 +171,26 @@ async def test_somebody_without_an_address_is_a_failure_with_a_reason(house: Hou
     assert [(d.status, d.reason) for d in await house.emails()] == [(FAILED, "no_address"), (DELIVERED, "")]
 
 
+async def test_one_contact_that_cannot_be_read_stops_nobody_else_and_backs_off(house: House) -> None:
+    house.vault.contacts["p-1"] = None
+    await house.hear(event(resolved("p-1"), "case-1"), event(resolved("p-2"), "case-2"))
+    await house.send()
+    unreadable, other = await house.emails()
+    assert (unreadable.status, unreadable.reason, unreadable.attempts) == (PENDING, "raised:Unreadable", 1)
+    assert other.status == DELIVERED
+    house.vault.contacts["p-1"] = Contact(email="canary1@example.org")
+    await house.send()
+    assert {d.status for d in await house.emails()} == {DELIVERED}
+
+
+async def test_an_address_that_no_mail_can_be_written_to_fails_alone(house: House) -> None:
+    house.vault.contacts["p-1"] = Contact(email="canary@example.org\r\nBcc: all@example.org")
+    await house.hear(event(resolved("p-1"), "case-1"), event(resolved("p-2"), "case-2"))
+    await house.send()
+    assert [d.status for d in await house.emails()] == [FAILED, DELIVERED]
+    assert len(house.mail.mails) == 1
+
+
 @pytest.mark.parametrize("executed", [True, False], ids=["executed", "not executed"])
 async def test_an_outcome_is_written_down_though_the_store_fails_in_between(
     house: House, monkeypatch: pytest.MonkeyPatch, *, executed: bool
