@@ -72,7 +72,7 @@ class Obedient(OperationsServiceServicer):
         self.act = act
         self.callers: list[Principal] = []
 
-    async def GetStatus(
+    async def GetStatus(  # noqa: N802 - gRPC's name
         self, request: operations.GetStatusRequest, context: Any
     ) -> operations.GetStatusResponse:
         del request
