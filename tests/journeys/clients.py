@@ -13,7 +13,7 @@ import pytest
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from deploy.local.runtime import Running
 from fengqiao.common.v1 import operations_service_pb2 as operations
@@ -26,7 +26,7 @@ from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
 from services.chassis.consumer import Received
-from services.chassis.healer import read_partition
+from services.chassis.envelope import header_map
 from services.chassis.protobuf import timestamp
 from services.chassis.rpc import bearer
 from tests.waiting import until
@@ -56,6 +56,7 @@ class House:
         self.routing = RoutingServiceStub(self._channels["routing"])
         self.notify = NotifyServiceStub(self._channels["notify"])
         self.operations = {name: OperationsServiceStub(self._channels[name]) for name in running.rpc}
+        self.topics = Topics(running.kafka_bootstrap)
 
     def __enter__(self) -> Self:
         return self
@@ -63,6 +64,7 @@ class House:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.topics.close()
         for channel in self._channels.values():
             channel.close()
 
@@ -94,40 +96,68 @@ class House:
         """Who replays a city's record."""
         return Actor(self, "replay", self.name("replay"), BOSTON, ("*",))
 
-    # -- topics ------------------------------------------------------------------------------------------
-
-    def read(self, topic: str) -> list[Received]:
-        """Every record of a topic as it is now, partition by partition."""
-        bootstrap = self.running.kafka_bootstrap
-        consumer: Any = KafkaConsumer(bootstrap_servers=bootstrap, group_id=None)
-        try:
-            partitions = sorted(consumer.partitions_for_topic(topic) or ())
-        finally:
-            consumer.close()
-        return [record for p in partitions for record in read_partition(bootstrap, topic, p, 0)]
-
-    def topics(self) -> list[str]:
-        """The names of all topics."""
-        consumer: Any = KafkaConsumer(bootstrap_servers=self.running.kafka_bootstrap, group_id=None)
-        try:
-            return sorted(consumer.topics())
-        finally:
-            consumer.close()
-
     def publish(self, topic: str, *records: "Outgoing") -> None:
         """Publish records in order; returns when the broker has them."""
         producer: Any = KafkaProducer(bootstrap_servers=self.running.kafka_bootstrap, acks="all")
         try:
-            sent = [
-                producer.send(
-                    topic, r.value, key=r.key, headers=[(n, t.encode()) for n, t in r.headers.items()]
-                )
-                for r in records
-            ]
+            sent = []
+            for record in records:
+                headers = [(name, text.encode()) for name, text in record.headers.items()]
+                sent.append(producer.send(topic, record.value, key=record.key, headers=headers))
             for each in sent:
                 each.get(timeout=PATIENCE_S)
         finally:
             producer.close()
+
+
+class Topics:
+    """Reads topics from their beginning; what it has read it remembers, so that asking again costs little."""
+
+    def __init__(self, bootstrap: str) -> None:
+        """Connects when first asked."""
+        self._bootstrap = bootstrap
+        self._consumer: Any = None
+        self._read: dict[str, list[Received]] = {}
+        self._next: dict[TopicPartition, int] = {}
+
+    def names(self) -> list[str]:
+        """Every topic there is."""
+        return sorted(self._client().topics())
+
+    def read(self, topic: str) -> list[Received]:
+        """Every record of a topic as it is now, in order within its partitions."""
+        client = self._client()
+        there = [TopicPartition(topic, p) for p in sorted(client.partitions_for_topic(topic) or ())]
+        found = self._read.setdefault(topic, [])
+        client.assign(there)
+        ends = client.end_offsets(there) if there else {}
+        for partition in there:
+            client.seek(partition, self._next.get(partition, 0))
+        while any(client.position(partition) < end for partition, end in ends.items()):
+            for records in client.poll(timeout_ms=200, max_records=2000).values():
+                found += [
+                    Received(r.topic, r.partition, r.offset, r.key, r.value, header_map(r.headers))
+                    for r in records
+                ]
+        self._next |= {partition: client.position(partition) for partition in there}
+        return list(found)
+
+    def close(self) -> None:
+        """Disconnect."""
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _client(self) -> Any:
+        if self._consumer is None:
+            self._consumer = KafkaConsumer(
+                bootstrap_servers=self._bootstrap,
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                metadata_max_age_ms=1_000,
+            )
+        return self._consumer
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +171,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody or something in one role; its commands get a fresh idempotency key each unless one is given."""
+    """Somebody or something in one role; each command gets a fresh idempotency key unless one is given."""
 
     house: House
     role: str

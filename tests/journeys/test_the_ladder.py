@@ -46,7 +46,7 @@ def test_a_resident_submits_and_gets_a_number_and_sees_every_state_change_in_tim
     assert resident.subject not in str(tracked)
 
 
-def test_a_leader_submits_on_a_residents_behalf_at_the_counter_with_the_time_it_was_said(
+def test_a_leader_submits_on_a_residents_behalf_and_the_time_it_was_said_counts(
     house: House,
 ) -> None:
     clerk, leader = house.clerk(), house.leader(NEIGHBOURS)
