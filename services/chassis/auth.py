@@ -66,9 +66,13 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Who may call a method; the handler narrows it further to objects."""
+    """Who may call a method; the handler narrows it further to objects.
+
+    `verdict_each`: the handler judges each message of a request stream, and a bad one stops no other.
+    """
 
     roles: frozenset[Role]
+    verdict_each: bool = False
 
 
 def authorize(principal: Principal, method: str, rules: Mapping[str, Rule]) -> None:

@@ -59,11 +59,12 @@ class Readiness:
             log.info("wait_over", code=code)
             self._tell()
 
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Call back at once and after every change."""
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call back at once and after every change, until what is returned is called."""
         self._listeners.append(listener)
         listener()
+        return lambda: self._listeners.remove(listener)
 
     def _tell(self) -> None:
-        for listener in self._listeners:
+        for listener in list(self._listeners):
             listener()

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import contextvars
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ import protovalidate
 import structlog
 from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -32,6 +33,7 @@ log = structlog.get_logger()
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 DEFAULT_DEADLINE_S = 30.0
 DOMAIN = "fengqiao"
+NOT_DECODABLE = "not_decodable"
 OPEN_TO_ALL = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -92,7 +94,9 @@ def _refusal(error: errors.CommandError) -> status_pb2.Status:
         )
     if "retry_after_ms" in error.details:
         details.append(_retry(error.details["retry_after_ms"]))
-    code = next(code for kind, code in CODES.items() if isinstance(error, kind))
+    code = next(
+        (code for kind, code in CODES.items() if isinstance(error, kind)), code_pb2.FAILED_PRECONDITION
+    )
     return status_pb2.Status(code=code, message=str(error), details=[_any(d) for d in details])
 
 
@@ -159,7 +163,7 @@ class Gate(grpc.aio.ServerInterceptor):
         metadata = dict(handler_call_details.invocation_metadata or ())
         guard = Guard(self._verifier, self._rules, method, str(metadata.get("authorization", "")))
         codecs = {
-            "request_deserializer": handler.request_deserializer,
+            "request_deserializer": _decoder(handler.request_deserializer),
             "response_serializer": handler.response_serializer,
         }
         if handler.response_streaming:
@@ -177,6 +181,33 @@ class Gate(grpc.aio.ServerInterceptor):
         )
         inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
         return wrap(guard.unary(inner), **codecs)
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """Stands for bytes that are no message of their type, until the caller is known and may be told."""
+
+
+def _decoder(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def tried(data: bytes) -> Any:
+        try:
+            return decode(data)
+        except DecodeError:
+            return Undecodable()
+
+    return tried
+
+
+async def _sound(messages: AsyncIterable[Any], *, judged: bool) -> AsyncIterator[Any]:
+    """The messages of a request stream as they come, up to the first that is wrong."""
+    index = 0
+    async for message in messages:
+        if isinstance(message, Undecodable):
+            raise errors.Invalid([errors.Violation(f"[{index}]", NOT_DECODABLE)])
+        if not judged and (found := violations(message)):
+            raise errors.Invalid([errors.Violation(f"[{index}].{v.field}", v.reason) for v in found])
+        yield message
+        index += 1
 
 
 class Guard:
@@ -240,8 +271,11 @@ class Guard:
         caller = self._verifier.verify(token)
         authorize(caller, self._method, self._rules)
         _principal.set(caller)
-        if isinstance(request, Message):
-            validate(request)
+        if isinstance(request, AsyncIterable):
+            return _sound(request, judged=self._rules[self._method].verdict_each)
+        if isinstance(request, Undecodable):
+            raise errors.Invalid([errors.Violation("", NOT_DECODABLE)])
+        validate(request)
         return request
 
     async def _abort(self, context: Any, error: Exception, started: float) -> None:
@@ -270,11 +304,13 @@ async def serving(
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     if not settings.production:
-        names = [name.strip("/").partition("/")[0] for name in rules]
-        reflection.enable_server_reflection([*set(names), reflection.SERVICE_NAME], server)
+        names = {service_of(method) for method in rules}
+        reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
     port = _bind(server, settings)
     await server.start()
-    follower = asyncio.create_task(_follow(checks, readiness))
+    follower = asyncio.create_task(
+        _follow(checks, readiness, ["", *{service_of(method) for method in rules}])
+    )
     log.info("serving", port=port)
     try:
         yield port
@@ -284,21 +320,30 @@ async def serving(
         await server.stop(settings.rpc_grace_s)
 
 
-async def _follow(checks: Any, readiness: Readiness) -> None:
-    """Keep the health service in step with readiness."""
+def service_of(method: str) -> str:
+    """`package.Service` of `/package.Service/Method`."""
+    return method.strip("/").partition("/")[0]
+
+
+async def _follow(checks: Any, readiness: Readiness, names: Sequence[str]) -> None:
+    """Keep the health of the process (the empty name) and of its services in step with readiness."""
     changed = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def changed_from_any_thread() -> None:
         loop.call_soon_threadsafe(changed.set)
 
-    readiness.listen(changed_from_any_thread)
-    while True:
-        changed.clear()
-        serving_status = health_pb2.HealthCheckResponse
-        state = serving_status.SERVING if readiness.ready else serving_status.NOT_SERVING
-        await checks.set("", state)
-        await changed.wait()
+    leave = readiness.listen(changed_from_any_thread)
+    try:
+        while True:
+            changed.clear()
+            serving_status = health_pb2.HealthCheckResponse
+            state = serving_status.SERVING if readiness.ready else serving_status.NOT_SERVING
+            for name in names:
+                await checks.set(name, state)
+            await changed.wait()
+    finally:
+        leave()
 
 
 def _bind(server: grpc.aio.Server, settings: Settings) -> int:

@@ -19,7 +19,7 @@ PROMISERS = frozenset({Role.CLERK, Role.AGENCY, Role.REPLAY})
 # Default deny: a method that is not here is refused.
 RULES = {
     f"{SERVICE}/SubmitRequest": Rule(SUBMITTERS),
-    f"{SERVICE}/ImportRequests": Rule(frozenset({Role.CLERK, Role.DESK, Role.REPLAY})),
+    f"{SERVICE}/ImportRequests": Rule(frozenset({Role.CLERK, Role.DESK, Role.REPLAY}), verdict_each=True),
     f"{SERVICE}/GetRequest": Rule(READERS),
     # The code is the right; the token only says that somebody is there.
     f"{SERVICE}/TrackRequest": Rule(frozenset(Role)),
