@@ -56,8 +56,8 @@ async def _nothing(_step: str) -> None:
 class FakeProducer:
     """`chassis.publisher.Producer`: in order, each record with a fate of its own.
 
-    `fate(topic, key, headers)` decides; `hold()` lets records wait until `release()`: acknowledged late, or a producer
-    that pauses. `step(name)` is awaited before and after each write: crash and delay live there.
+    `fate(topic, key, headers)` decides; `hold()` lets records wait until `release()`: acknowledged late, or
+    a producer that pauses. `step(name)` is awaited before and after each write: crash and delay live there.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The store in memory, below the chassis's own `Repository`, and faults over it or over a real one.
 
-The fake sits where the driver is, so that the guarded commit under test is the real code; one behaviour suite is run
-over both (tests/integration/chassis/test_repository.py), which proves that the fake answers as a store does.
+The fake sits where the driver is, so that the guarded commit under test is the real code; one behaviour suite
+is run over both (tests/integration/chassis/test_repository.py): the fake answers as a store does.
 """
 
 from collections import deque
@@ -160,11 +160,11 @@ def _compare(value: Any, wanted: Any) -> bool:
 
 @dataclass
 class Faults:
-    """What happens to the next bulk writes, one entry each: `executed`, `lost`, `half`, or a call to make just before.
+    """What happens to the next bulk writes, one entry each: a name, or a call to make just before.
 
-    `executed`: it was done, the caller sees a lost connection. `lost`: nothing was done, the caller sees a timeout.
-    `half`: the first half was done, then the connection broke. `unknown`: it was done, and the re-read fails, too.
-    `blind` makes that many next reads fail.
+    `executed`: it was done, the caller sees a lost connection. `lost`: nothing was done, the caller sees a
+    timeout. `half`: the first half was done, then the connection broke. `unknown`: it was done, and the
+    re-read fails, too. `blind` makes that many next reads fail.
     """
 
     writes: deque[str | Callable[[], None]] = field(default_factory=deque)

@@ -1,4 +1,4 @@
-"""A toy aggregate: opened and added to by an upstream, closed late or early, ticking by itself three times."""
+"""A toy aggregate: opened, added to and closed by an upstream, ticking by itself three times."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

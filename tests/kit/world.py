@@ -93,7 +93,7 @@ class FakeFlood(Flood):
 
 @dataclass
 class World:
-    """What outlives a process: store, topics, committed offsets, stops, replay clocks, the bugs in the code."""
+    """What outlives a process: store, topics, committed offsets, stops, replay clocks, bugs in the code."""
 
     broker: FakeBroker = field(default_factory=FakeBroker)
     memory: MemoryCollection = field(default_factory=MemoryCollection)
@@ -210,7 +210,7 @@ class Process:
     # -- what a worker does ----------------------------------------------------------------------------------
 
     async def consume(self, topic: str = toy.SOURCE, size: int = 100) -> int:
-        """Take the next batch from the committed offset, then commit the offset; returns how many there were."""
+        """Take the next batch from the committed offset, then commit it; returns how many there were."""
         at = self.world.offsets.get(topic, 0)
         batch = self.world.broker.records(topic)[at : at + size]
         if batch:
@@ -231,7 +231,7 @@ class Process:
         await self.sweeper.name_failing()
 
     async def rest(self) -> None:
-        """Everything there is to do, until outboxes are trimmed and nothing is left but deadlines to come."""
+        """Everything there is to do, until outboxes are trimmed and only deadlines to come are left."""
         while await self.consume():
             pass
         for _ in range(20):

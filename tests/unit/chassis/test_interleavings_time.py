@@ -7,6 +7,7 @@ import pytest
 
 from services.chassis.commands import id_from
 from services.chassis.errors import CommandError, IllegalTransition
+from services.chassis.model import decided
 from tests.kit import ladder, toy
 from tests.kit.timing import START, run
 from tests.kit.toy import OUTCOMES, PERIOD, SOURCE
@@ -59,7 +60,7 @@ def test_a_case_whose_firing_always_raises_among_a_thousand_good_ones_then_withd
         assert timedelta(minutes=59) < waits[-1] <= timedelta(hours=1, milliseconds=1), (
             "up to hourly, for ever"
         )
-        # The resident withdraws: the command goes past the firing that fails, and the failure ends with its deadline.
+        # The resident withdraws: the command goes past the failing firing, which ends with its deadline.
         world.source("bad", M["Close"](), first=2)
         await p.consume()
         bad = world.stored("bad")
@@ -172,7 +173,7 @@ def test_withdrawal_requested_while_another_end_is_decided_exactly_one_end_wins(
             records = q.repository.get(["a"])
             q.engine.command(
                 records["a"],
-                lambda _s, _c: toy.decided(M["Closed"]()),
+                lambda _s, _c: decided(M["Closed"]()),
                 q.clocks.read()["site"],
                 key="k",
                 body_hash=b"",
@@ -249,9 +250,7 @@ def test_at_the_same_instant_the_command_wins() -> None:
     assert (case.state.steps, case.state.status) == ((), "resolved")
 
 
-def test_within_the_grace_the_next_clock_starts_at_the_due_time_and_after_an_outage_nobody_is_skipped_unseen() -> (
-    None
-):
+def test_within_the_grace_a_clock_starts_at_the_due_time_and_after_an_outage_nobody_is_skipped() -> None:
     punctual = ladder.LadderCase(submitted=ladder.clock("09:00"), promised=ladder.clock("13:00"))
     assert punctual.sweep(now=ladder.clock("10:05")) == 1
     assert punctual.record.next_due_at == ladder.clock("11:00")
