@@ -7,8 +7,8 @@ from services.chassis.foundation import lay
 from services.chassis.service import Service, main
 from services.notify.agents import register
 from services.notify.contacts import IntakeContacts
-from services.notify.domain import EMAIL, SOURCES
 from services.notify.handlers import Deliveries, Notices
+from services.notify.owed import EMAIL, SOURCES
 from services.notify.rendering import Templates
 from services.notify.rpc import RULES, NotifyServicer
 from services.notify.senders.email import EmailSender

@@ -19,7 +19,8 @@ from services.chassis.record import Record
 from services.chassis.store import EPOCH, Raw, infrastructure
 from services.chassis.store import load as load_record
 from services.notify import domain, store
-from services.notify.domain import IN_APP, NEWS, ConfirmDelivery, Delivery, Notice, Redeliver
+from services.notify.domain import ConfirmDelivery, Delivery, Notice, Redeliver
+from services.notify.owed import IN_APP, NEWS
 from services.notify.sending import apply
 
 STATUSES: Mapping[str, rpc.DeliveryStatus.ValueType] = {

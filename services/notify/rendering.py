@@ -14,7 +14,8 @@ from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.chassis.site import Site
-from services.notify.domain import TEMPLATES, Notice
+from services.notify.domain import Notice
+from services.notify.owed import TEMPLATES
 
 LOCALES = ("en", "zh-CN")
 SUFFIX = ".txt"

@@ -15,8 +15,8 @@ from services.chassis.envelope import iso
 from services.chassis.errors import Invalid, Violation
 from services.chassis.rpc import principal
 from services.chassis.site import Site
-from services.notify.domain import IN_APP
 from services.notify.handlers import STATUSES, Deliveries, Place, Row, Wanted, own_only, to_message
+from services.notify.owed import IN_APP
 from services.notify.rendering import Templates
 from services.notify.senders import in_app
 

@@ -33,8 +33,9 @@ from services.chassis.foundation import Foundation, lay
 from services.chassis.record import SHARDS
 from services.chassis.rpc import bearer, channel, details_of, serving
 from services.chassis.store import database
-from services.notify.domain import EMAIL, EVENTS, Delivery, Notice
+from services.notify.domain import EVENTS, Delivery, Notice
 from services.notify.handlers import Deliveries, Notices
+from services.notify.owed import EMAIL
 from services.notify.rendering import Templates
 from services.notify.rpc import RULES, NotifyServicer
 from services.notify.senders import Sender

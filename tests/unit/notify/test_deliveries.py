@@ -19,9 +19,7 @@ from services.chassis.record import Record
 from services.notify import domain
 from services.notify.domain import (
     DELIVERED,
-    EMAIL,
     FAILED,
-    IN_APP,
     PENDING,
     SENDING,
     STATUSES,
@@ -36,6 +34,7 @@ from services.notify.domain import (
     Redeliver,
     ReleaseDelivery,
 )
+from services.notify.owed import EMAIL, IN_APP
 from services.notify.sending import apply
 from services.notify.settings import NotifySettings
 from services.notify.store import dump, load, model

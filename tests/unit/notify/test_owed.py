@@ -10,7 +10,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.routing.v1 import events_pb2 as routing
 from services.chassis.topics import declared_types
 from services.notify import domain
-from services.notify.domain import EMAIL, IN_APP, NOT_OWED, OWED, SOURCES
+from services.notify.owed import EMAIL, IN_APP, NOT_OWED, OWED, SOURCES
 from tests.unit.notify.news import CASE, EVENT, NOW, PERSON, examples, notice, owner, reference
 
 README = Path(domain.__file__).with_name("README.md")

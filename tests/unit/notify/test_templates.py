@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.routing.v1 import events_pb2 as routing
-from services.notify.domain import OWED, TEMPLATES
+from services.notify.owed import OWED, TEMPLATES
 from services.notify.rendering import LOCALES, RenderingFailed, Templates, Text
 from services.notify.settings import TEMPLATES as TEMPLATES_FOLDER
 from tests.unit.notify.news import JILI, PERSON, examples, notice, owner, reference
