@@ -22,11 +22,11 @@ def load(name: str, target: str) -> Any:
     """Import a command and make it ready to run."""
     module, _, attribute = target.partition(":")
     found = getattr(import_module(module), attribute)
-    if not isinstance(found, typer.Typer):
-        alone = typer.Typer(add_completion=False)
-        alone.command(name)(found)
-        found = alone
-    return typer.main.get_command(found)
+    if isinstance(found, typer.Typer):
+        return typer.main.get_group(found)
+    alone = typer.Typer(add_completion=False)
+    alone.command(name)(found)
+    return typer.main.get_command(alone)
 
 
 def group_of(entries: Mapping[str, Entry]) -> type[TyperGroup]:

@@ -20,14 +20,14 @@ Note = Annotated[str, typer.Option(help="In words; stays in routing's store.")]
 @client(Role.DESK)
 async def queue(
     to: Session,
-    unit: Annotated[str, typer.Argument(metavar="UNIT", help="Whose cases.")],
+    owner: Annotated[str, typer.Argument(metavar="UNIT", help="Whose cases.")],
     *,
     below: Annotated[bool, typer.Option("--below", help="Those of the units below it too.")] = False,
     limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=500)] = 50,
     page: Annotated[str, typer.Option(help="Go on after this page token.")] = "",
 ) -> None:
     """Open cases of a unit, soonest due first."""
-    request = rpc.GetQueueRequest(unit_id=unit, include_below=below, page_size=limit, page_token=page)
+    request = rpc.GetQueueRequest(unit_id=owner, include_below=below, page_size=limit, page_token=page)
     answer = await to.call(to.routing.GetQueue, request)
     more = f"\nmore: --page {answer.next_page_token}" if answer.next_page_token else ""
     to.show(answer, text.queue(answer.cases) + more)

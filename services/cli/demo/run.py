@@ -150,7 +150,7 @@ class Run:
         for site in status.sites:
             if first and site.site_id == self._site.id and instant(site.now) > first:
                 raise NoRest(
-                    f"the clock of {site.site_id} stands at {site.now.ToJsonString()}, after the first request: "
+                    f"{site.site_id} stands at {site.now.ToJsonString()}, after the first request: "
                     "a replay needs a fresh runtime (`fengqiao up --fresh`)"
                 )
 
