@@ -95,7 +95,7 @@ def queue(cases: Iterable[routing.Case]) -> str:
 def clock(clock: Clock, *, running: bool) -> str:
     """One tier's clock with the steps by which its end was found."""
     head = f"{clock.name}: due {at(clock.due_at)}"
-    if clock.HasField("rolled_due_at"):
+    if clock.HasField("rolled_due_at") and clock.rolled_due_at != clock.due_at:
         head += f", rolled to {at(clock.rolled_due_at)}"
     notes = [f"since {at(clock.started_at)}", clock.rule, f"calendar {clock.calendar_version}"]
     notes += ["runs now"] * running + ["provisional"] * clock.provisional
