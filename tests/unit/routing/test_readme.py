@@ -1,0 +1,20 @@
+import re
+from pathlib import Path
+
+from services import routing
+from services.chassis.model import diagram
+from services.routing.domain import Ladder, table
+
+README = Path(routing.__file__).with_name("README.md").read_text(encoding="utf-8")
+
+
+def test_the_readmes_diagram_is_the_table() -> None:
+    drawn = diagram(table(Ladder({})), [("assigned", "RequestSubmitted")])
+    assert f"```mermaid\n{drawn}\n```" in README
+
+
+def test_every_test_that_the_readme_names_is_there() -> None:
+    here = "\n".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", README))
+    assert named
+    assert [name for name in named if f"def {name}(" not in here] == []
