@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 DEFAULT_DEADLINE_S = 30.0
+MAX_DEADLINE_S = 600.0
 DOMAIN = "fengqiao"
 NOT_DECODABLE = "not_decodable"
 OPEN_TO_ALL = ("/grpc.health.v1.Health/", "/grpc.reflection.")
@@ -180,7 +181,7 @@ class Gate(grpc.aio.ServerInterceptor):
             else (grpc.unary_unary_rpc_method_handler)
         )
         inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
-        return wrap(guard.unary(inner), **codecs)
+        return wrap(guard.unary(inner, upload=handler.request_streaming), **codecs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +211,14 @@ async def _sound(messages: AsyncIterable[Any], *, judged: bool) -> AsyncIterator
         index += 1
 
 
+def _limit(context: grpc.aio.ServicerContext[Any, Any], *, upload: bool) -> float | None:
+    """Seconds that a call may take: what its caller leaves it, within what is good for us; None: no limit."""
+    remaining = cast("float | None", context.time_remaining())
+    if upload:
+        return remaining
+    return DEFAULT_DEADLINE_S if remaining is None else min(remaining, MAX_DEADLINE_S)
+
+
 class Guard:
     """One call's checks, in the order of rule 19: authenticate, scope, then the message."""
 
@@ -222,22 +231,24 @@ class Guard:
         self._method = method
         self._authorization = authorization
 
-    def unary(self, inner: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
-        """Guard a method that answers once, within its deadline."""
+    def unary(
+        self, inner: Callable[[Any, Any], Awaitable[Any]], *, upload: bool
+    ) -> Callable[[Any, Any], Awaitable[Any]]:
+        """Guard a method that answers once, within its deadline; an upload has none but its caller's."""
 
         async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             started = monotonic()
+            limit = asyncio.timeout(_limit(context, upload=upload))
             try:
                 checked = self._admit(request)
-                remaining = cast("float | None", context.time_remaining())
-                limit = DEFAULT_DEADLINE_S if remaining is None else min(remaining, DEFAULT_DEADLINE_S * 20)
-                result = await asyncio.wait_for(inner(checked, context), limit)
+                async with limit:
+                    result = await inner(checked, context)
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 raise
-            except TimeoutError:
-                self._observe(started, "DEADLINE_EXCEEDED")
-                await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "not done within the deadline")
             except Exception as error:  # noqa: BLE001 - every error becomes a status, in one place
+                if isinstance(error, TimeoutError) and limit.expired():
+                    self._observe(started, "DEADLINE_EXCEEDED")
+                    await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "not done within the deadline")
                 await self._abort(context, error, started)
             else:
                 self._observe(started, "OK")
