@@ -4,8 +4,8 @@ Written by hand: the Python SDK returns protobuf payloads as `str` when the byte
 """
 
 import base64
-import binascii
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,8 @@ from services.chassis.errors import Poison
 
 PROTOBUF = "application/protobuf"
 STRUCTURED = "application/cloudevents+json"
+# From 1, and no more than the store can count.
+SEQUENCE = re.compile(r"[1-9][0-9]{0,17}")
 Headers = list[tuple[str, bytes]]
 
 
@@ -94,7 +96,7 @@ def from_record(headers: Mapping[str, str], value: bytes | None) -> Envelope:
             raise Poison(f"missing_{name}")
     time = _instant(headers["ce_time"], "ce_time")
     recorded = headers.get("ce_recordedtime")
-    if not headers["ce_sequence"].isascii() or not headers["ce_sequence"].isdigit():
+    if not SEQUENCE.fullmatch(headers["ce_sequence"]):
         raise Poison("bad_ce_sequence")
     return Envelope(
         id=headers["ce_id"],
@@ -152,11 +154,11 @@ def from_foreign(headers: Mapping[str, str], value: bytes | None) -> ForeignEven
 def _instant(text: str, name: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        if instant.tzinfo is None:
+            raise Poison(f"bad_{name}")
+        return instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Poison(f"bad_{name}") from None
-    if instant.tzinfo is None:
-        raise Poison(f"bad_{name}")
-    return instant.astimezone(UTC)
 
 
 def _unhex(text: str) -> bytes:
@@ -169,7 +171,7 @@ def _unhex(text: str) -> bytes:
 def _unbase64(text: object) -> bytes:
     try:
         return base64.b64decode(str(text), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise Poison("bad_data_base64") from None
 
 
