@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import contextvars
 import uuid
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +15,7 @@ import structlog
 from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -30,6 +31,8 @@ from services.chassis.settings import Settings
 
 log = structlog.get_logger()
 
+# Years 1900 to 2200: no matter is older or lasts longer, and every zone and calendar can reckon with them.
+EARLIEST_S, LATEST_S, NANOS = -2_208_988_800, 7_258_118_400, 10**9
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 DEFAULT_DEADLINE_S = 30.0
 MAX_DEADLINE_S = 600.0
@@ -114,12 +117,27 @@ def _any(message: Message) -> any_pb2.Any:
 
 
 def violations(message: Message) -> list[errors.Violation]:
-    """What the proto's own rules say is wrong with a message, field by field."""
+    """What is wrong with a message, field by field: by the proto's own rules, and times that no calendar has."""
+    found = [errors.Violation(path, "no_such_time") for path in _impossible_times(message)]
     try:
         protovalidate.validate(message)
     except ValidationError as error:
-        return [errors.Violation(_path(v), v.proto.rule_id or v.proto.message) for v in error.violations]
-    return []
+        found += [errors.Violation(_path(v), v.proto.rule_id or v.proto.message) for v in error.violations]
+    return found
+
+
+def _impossible_times(message: Message, prefix: str = "") -> Iterator[str]:
+    """Where a message holds a timestamp that becomes no date, or one too far off to reckon with."""
+    for descriptor, value in message.ListFields():
+        kind = descriptor.message_type
+        if kind is None or kind.GetOptions().map_entry:
+            continue
+        for number, part in enumerate(value if descriptor.is_repeated else [value]):
+            path = f"{prefix}{descriptor.name}" + (f"[{number}]" if descriptor.is_repeated else "")
+            if not isinstance(part, Timestamp):
+                yield from _impossible_times(part, f"{path}.")
+            elif not (EARLIEST_S <= part.seconds < LATEST_S and 0 <= part.nanos < NANOS):
+                yield path
 
 
 def validate(message: Message) -> None:

@@ -235,7 +235,8 @@ def check(message: InboundRequest, source: Source, moment: Moment) -> None:
     found = violations(message)
     if message.site_id != source.site and not any(v.field == "site_id" for v in found):
         found.append(Violation("site_id", "not_the_site_of_the_source"))
-    if not moment.replay and message.HasField("occurred_at") and instant(message.occurred_at) > moment.now:
+    settled = moment.replay or any(v.field == "occurred_at" for v in found)
+    if not settled and instant(message.occurred_at) > moment.now:
         found.append(Violation("occurred_at", "later_than_now"))
     if found:
         raise Refused(found, reference=message.reference[:MAX_REFERENCE])
