@@ -1,7 +1,7 @@
 """The services as people and systems reach them: one actor per role, each with a token of its own."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
@@ -95,6 +95,10 @@ class House:
     def replay(self) -> "Actor":
         """Who replays a city's record."""
         return Actor(self, "replay", self.name("replay"), BOSTON, ("*",))
+
+    def replay_everywhere(self) -> "Actor":
+        """A replay that may act at any site, also at one that there is none of."""
+        return Actor(self, "replay", self.name("replay"), "*", ("*",))
 
     def publish(self, topic: str, *records: "Outgoing") -> None:
         """Publish records in order; returns when the broker has them."""
@@ -242,7 +246,7 @@ class Actor:
         request = intake.WatchTimelineRequest(case_id=case_id, cursor=cursor)
         return list(self.stream(self.house.intake.WatchTimeline, request))
 
-    def follow(self, case_id: str, cursor: str = "") -> Iterator[intake.WatchTimelineResponse]:
+    def follow(self, case_id: str, cursor: str = "") -> Generator[intake.WatchTimelineResponse, None, None]:
         """The timeline from a cursor on, and what comes; cancelled when the caller closes the generator."""
         request = intake.WatchTimelineRequest(case_id=case_id, cursor=cursor, follow=True)
         stream = self.stream(self.house.intake.WatchTimeline, request)
@@ -353,6 +357,10 @@ class Actor:
             return case if holds(case) else None
 
         return until(look, PATIENCE_S, f"case {case_id}")
+
+    def until_owned_by(self, case_id: str, unit_id: str) -> routing.Case:
+        """Wait until a unit has the case."""
+        return self.until_case(case_id, lambda case: case.assignment.unit_id == unit_id)
 
     def until_request(self, case_id: str, status: intake.RequestStatus.ValueType) -> intake.Request:
         """Wait until the request has come to a status."""

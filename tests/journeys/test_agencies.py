@@ -1,7 +1,6 @@
-"""Another agency's events make the same cases; each record has its verdict, and no bad one stops its neighbours."""
+"""Another agency's events make the same cases; each has its verdict, and no bad one stops its neighbours."""
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -85,7 +84,7 @@ def structured(message: InboundRequest, key: str = "", **more: Any) -> Outgoing:
 
 
 @pytest.fixture(scope="module")
-def agency(house: House) -> Iterator[Agency]:
+def agency(house: House) -> Agency:
     """A source that is registered while everything runs."""
     source = house.name("police").replace("_", "-")
     registered = house.operator().register_source(source)

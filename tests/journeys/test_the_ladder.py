@@ -111,7 +111,7 @@ def test_the_resident_can_always_ask_to_go_one_tier_up(house: House) -> None:
     resident.until_case(case_id)
     for unit_id in (SECTION, COMMUNITY, STREET):
         resident.ask_up(case_id)
-        case = resident.until_case(case_id, lambda c, u=unit_id: c.assignment.unit_id == u)
+        case = resident.until_owned_by(case_id, unit_id)
         assert case.steps[-1].reason == events.MOVE_REASON_RESIDENT
     resident.ask_up(case_id)
     # At the top a supervision order (督办) answers instead of silence; the last clock runs on.
