@@ -10,12 +10,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fengqiao.common.v1 import operations_service_pb2 as operations
-from fengqiao.common.v1.operations_service_pb2_grpc import OperationsServiceServicer
 from fengqiao.routing.v1 import routing_service_pb2 as routing
-from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceServicer
 from services.chassis.auth import Principal, Role, Rule
 from services.chassis.clock import process_time
 from services.chassis.rpc import principal
+from services.chassis.settings import Settings
 
 OPERATIONS = "/fengqiao.common.v1.OperationsService"
 WATCH_BOARD = "/fengqiao.routing.v1.RoutingService/WatchBoard"
@@ -24,6 +23,13 @@ RULES = {
     f"{OPERATIONS}/MoveReplayClock": Rule(frozenset({Role.OPERATOR})),
     WATCH_BOARD: Rule(frozenset({Role.OPERATOR})),
 }
+
+
+def settings(**changes: Any) -> Settings:
+    """Settings of a service of no importance."""
+    return Settings.model_validate(
+        {"service": "toy", "environment": "development", "rpc_grace_s": 2.0} | changes
+    )
 
 
 class Keys:
@@ -65,7 +71,17 @@ def key_file(folder: Path, *keys: Keys) -> Path:
     return path
 
 
-class Obedient(OperationsServiceServicer):
+class Silent:
+    """A servicer whose methods nobody may reach, but those that a subclass has."""
+
+    def __getattr__(self, method: str) -> Callable[[Any, Any], Any]:
+        async def nobody(_request: Any, _context: Any) -> Any:
+            raise AssertionError(method)
+
+        return nobody
+
+
+class Obedient(Silent):
     """Does in GetStatus what a test says, and remembers who called."""
 
     def __init__(self, act: Callable[[Any], Any] | None = None) -> None:
@@ -87,14 +103,8 @@ class Obedient(OperationsServiceServicer):
         del context
         return operations.MoveReplayClockResponse(now=request.to)
 
-    async def ListDeadLetters(  # noqa: N802 - gRPC's name
-        self, request: operations.ListDeadLettersRequest, context: Any
-    ) -> operations.ListDeadLettersResponse:
-        """Not in the table."""
-        raise AssertionError("nobody may come here")
 
-
-class Board(RoutingServiceServicer):
+class Board(Silent):
     """Streams what a test says."""
 
     def __init__(self, stream: Callable[[], AsyncIterator[routing.WatchBoardResponse]]) -> None:
