@@ -102,6 +102,7 @@ class World:
     stops: set[str] = field(default_factory=set)
     replay: dict[str, datetime] = field(default_factory=dict)
     clock: ManualClock = field(default_factory=ManualClock)
+    processes: list["Process"] = field(default_factory=list)
     pause: Callable[[], float] | None = None
     fate: Callable[[str, bytes, dict[str, str]], Fate] | None = None
 
@@ -137,6 +138,8 @@ class Process:
     def __init__(self, world: World, build: str, clock: ManualClock, flood_limit: int) -> None:
         self.world = world
         self.dead = asyncio.Event()
+        self.never = asyncio.Event()
+        world.processes.append(self)
         self.crash_at: str | None = None
         self.threads = Threadless(self.step)
         self.readiness = Readiness()
@@ -188,12 +191,12 @@ class Process:
             self.crash_at = None
             self.dead.set()
         if self.dead.is_set():
-            await asyncio.Event().wait()
+            await self.never.wait()
         pause = self.world.pause() if self.world.pause else 0.0
         if pause:
             await asyncio.sleep(pause)
         if self.dead.is_set():
-            await asyncio.Event().wait()
+            await self.never.wait()
 
     async def survives(self, doing: Awaitable[object]) -> bool:
         """Do something; False when the process died over it."""

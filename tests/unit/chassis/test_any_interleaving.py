@@ -2,8 +2,8 @@
 
 Two processes of one service consume, heal, sweep and take commands over one store and one broker. A seed
 decides how long each step takes (so how the steps of both interleave), where processes die, what becomes of
-each record that is sent and of each write, and in what order and how often the upstream's events stand in their
-topic. A failing example prints its seed; in CI the seeds are the same each time.
+each record that is sent and of each write, and in what order and how often the upstream's events stand in
+their topic. A failing example prints its seed; in CI the seeds are the same each time.
 """
 
 import asyncio

@@ -228,6 +228,7 @@ def test_after_a_long_outage_of_the_broker_everything_that_waited_is_sent_at_onc
         for n in range(450):
             await p.create(f"a{n}")
         await asyncio.sleep(120)
+        assert await p.sweeper.sweep_outboxes(ALL) == 200, "one batch, and no more while it is refused"
         assert world.broker.records(EVENTS) == []
         world.broker.away = False
         assert await p.sweeper.sweep_outboxes(ALL) == 450
