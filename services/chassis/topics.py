@@ -59,7 +59,6 @@ def load() -> tuple[Topic, ...]:
 
 def _read(path: Path) -> Topic:
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    number, _, unit = str(raw["retention"]).partition(" ")
     return Topic(
         name=raw["topic"],
         description=raw["description"],
@@ -68,9 +67,32 @@ def _read(path: Path) -> Topic:
         consumers=tuple(raw["consumers"]),
         key=raw["key"],
         partitions=int(raw["partitions"]),
-        retention_ms=int(number) * DAY_MS if unit == "days" else -1,
+        retention_ms=_milliseconds(str(raw["retention"])),
         types=None if raw["types"] == "any" else frozenset(raw["types"]),
     )
+
+
+def _milliseconds(retention: str) -> int:
+    number, _, unit = retention.partition(" ")
+    if unit == "days" and number.isdecimal():
+        return int(number) * DAY_MS
+    if retention != "forever":
+        raise ValueError(f"retention: `forever` or `<n> days`, not {retention!r}")
+    return -1
+
+
+def _retention_ms(text: str) -> int:
+    """`forever` or `<n> days`; a slip must not keep for ever what has to go, nor let go what has to stay.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if text == "forever":
+        return -1
+    number, _, unit = text.partition(" ")
+    if unit != "days" or int(number) < 1:
+        raise ValueError(f"retention: {text}")
+    return int(number) * DAY_MS
 
 
 @functools.cache
