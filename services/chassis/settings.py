@@ -4,9 +4,9 @@
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -52,6 +52,13 @@ class Settings(BrokerSettings):
     batch_max: int = 500
     linger_ms: int = 10
     sweep_interval_ms: int = 200
+
+    @model_validator(mode="after")
+    def _whole_tls(self) -> Self:
+        """A certificate without its key would leave the calls in the clear, and nobody would know."""
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key come together")
+        return self
 
     @property
     def production(self) -> bool:

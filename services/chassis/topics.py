@@ -67,18 +67,9 @@ def _read(path: Path) -> Topic:
         consumers=tuple(raw["consumers"]),
         key=raw["key"],
         partitions=int(raw["partitions"]),
-        retention_ms=_milliseconds(str(raw["retention"])),
+        retention_ms=_retention_ms(str(raw["retention"])),
         types=None if raw["types"] == "any" else frozenset(raw["types"]),
     )
-
-
-def _milliseconds(retention: str) -> int:
-    number, _, unit = retention.partition(" ")
-    if unit == "days" and number.isdecimal():
-        return int(number) * DAY_MS
-    if retention != "forever":
-        raise ValueError(f"retention: `forever` or `<n> days`, not {retention!r}")
-    return -1
 
 
 def _retention_ms(text: str) -> int:

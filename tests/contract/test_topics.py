@@ -29,6 +29,7 @@ from services.intake import store as intake_store
 from services.intake import timeline
 from services.notify import agents as notify_agents
 from services.notify import domain as notify
+from services.notify import owed
 from services.notify import store as notify_store
 from services.routing import agents as routing_agents
 from services.routing import domain as routing
@@ -217,7 +218,7 @@ def read_by_routing() -> set[str]:
 
 def read_by_notify() -> set[str]:
     worker = Listener()
-    notify_agents.register(cast("Any", worker), dict.fromkeys(notify.SOURCES, TAKES))
+    notify_agents.register(cast("Any", worker), dict.fromkeys(owed.SOURCES, TAKES))
     return worker.topics
 
 

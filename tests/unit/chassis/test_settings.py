@@ -55,3 +55,9 @@ def test_each_service_has_a_database_and_a_group_of_its_own() -> None:
     assert (one.database, one.group) == ("demo_intake", "fengqiao-intake-2")
     assert other.database != one.database
     assert other.group != one.group
+
+
+@pytest.mark.parametrize("alone", ["tls_cert", "tls_key"])
+def test_half_a_certificate_is_refused_rather_than_served_in_the_clear(alone: str) -> None:
+    with pytest.raises(ValidationError, match="come together"):
+        Settings.model_validate({"service": "toy", alone: Path("half.pem")})
