@@ -382,6 +382,8 @@ def _bind(server: grpc.aio.Server, settings: Settings) -> int:
         pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
         credentials = grpc.ssl_server_credentials([pair], ca, require_client_auth=ca is not None)
         return server.add_secure_port(address, credentials)
+    if settings.tls_ca:
+        raise ValueError("tls_ca is set, tls_cert and tls_key are not: the calls would come in the clear")
     return server.add_insecure_port(address)
 
 

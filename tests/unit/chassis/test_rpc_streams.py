@@ -217,3 +217,10 @@ async def test_readiness_may_change_after_its_server_is_gone(opened: Open) -> No
         readiness = door.readiness
     readiness.wait("stopping", "asked to stop")
     assert not readiness._listeners
+
+
+async def test_an_authority_without_a_certificate_of_ones_own_never_serves_in_the_clear() -> None:
+    half = Settings(service="toy", tls_ca=Path("ca.pem"))
+    with pytest.raises(ValueError, match="in the clear"):
+        async with rpc.serving(half, [], {}, Readiness()):
+            raise AssertionError("it serves")
