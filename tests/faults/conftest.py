@@ -1,0 +1,120 @@
+"""What faults are done to: a runtime of its own, whose processes are killed and stopped as clients go on."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import structlog
+
+from deploy.local.folders import RUNTIME_FILE
+from deploy.local.parts import Choice
+from deploy.local.runtime import SERVICES, Options, Runtime
+from deploy.local.supervisor import State, Status
+from services.cli.demo.command import demo_sites
+from tests.faults.conservation import History, broken
+from tests.journeys.clients import House
+from tests.waiting import until
+
+JILI = Path(__file__).parents[1] / "journeys" / "sites" / "jili"
+REST_S = 100.0
+STOP_S = 15.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A started runtime, actors that call it, and the record of what they were told."""
+
+    runtime: Runtime
+    house: House
+    history: History
+
+    def pid(self, name: str) -> int:
+        """The process that runs something now, as `runtime.json` tells everybody."""
+        text = (Path(self.runtime.running.data_dir) / RUNTIME_FILE).read_text(encoding="utf-8")
+        pid: int | None = json.loads(text)["processes"][name]["pid"]
+        if pid is None:
+            raise ProcessLookupError(name)
+        return pid
+
+    def kill(self, name: str) -> None:
+        """SIGKILL; the supervisor restarts it."""
+        os.kill(self.pid(name), signal.SIGKILL)
+        log.info("killed", process=name)
+
+    def ask_to_stop(self, name: str) -> Status:
+        """SIGTERM; returns how it ended, before the supervisor restarts it."""
+        asked = time.monotonic()
+        os.kill(self.pid(name), signal.SIGTERM)
+
+        def ended() -> Status | None:
+            status = self.runtime.supervisor.status(name)
+            return status if status.state is State.DOWN else None
+
+        status = until(ended, STOP_S, f"the end of {name}")
+        log.info("stopped", process=name, seconds=round(time.monotonic() - asked, 1))
+        return status
+
+    @contextmanager
+    def standing_still(self, name: str) -> Iterator[None]:
+        """A process gets no more time, keeps its connections, and goes on afterwards."""
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def until_ready(self) -> None:
+        """Wait until every service is ready again, by itself."""
+        until(
+            lambda: all(self.runtime.supervisor.status(name).state is State.READY for name in SERVICES),
+            REST_S,
+            "services that are ready again",
+        )
+
+    def until_conserved(self) -> None:
+        """Wait for rest, and that nothing was lost, doubled, reordered or left over."""
+        self.until_ready()
+        found = ["not looked yet"]
+
+        def holds() -> bool:
+            found[:] = broken(self.house, self.runtime.options.sites, self.history)
+            return not found
+
+        try:
+            until(holds, REST_S, "conservation")
+        except AssertionError:
+            pytest.fail("\n".join(found[:20]))
+
+
+@contextmanager
+def laid(folder: Path, choice: Choice) -> Iterator[Ground]:
+    """Lay a ground in a folder: both sites, empty stores and topics."""
+    sites = folder / "sites"
+    sites.mkdir()
+    demo_sites(sites)
+    (sites / "jili").symlink_to(JILI, target_is_directory=True)
+    options = Options(sites=sites, name="faults", data_dir=folder / "runtime", parts=choice, fresh=True)
+    with Runtime(options, print) as runtime, House(runtime.running) as house:
+        yield Ground(runtime, house, History())
+
+
+@pytest.fixture(scope="session")
+def choice(request: pytest.FixtureRequest) -> Choice:
+    """Which parts."""
+    return Choice(request.config.getoption("--parts"))
+
+
+@pytest.fixture(scope="package")
+def ground(tmp_path_factory: pytest.TempPathFactory, choice: Choice) -> Iterator[Ground]:
+    """Where all faults happen, one test after another: what one leaves broken, the next one finds."""
+    with laid(tmp_path_factory.mktemp("faults"), choice) as made:
+        yield made
