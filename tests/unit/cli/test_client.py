@@ -15,17 +15,14 @@ from typer.testing import CliRunner, Result
 
 from fengqiao.common.v1 import operations_service_pb2 as operations
 from fengqiao.common.v1.operations_service_pb2_grpc import (
-    OperationsServiceServicer,
     add_OperationsServiceServicer_to_server,
 )
 from fengqiao.intake.v1 import intake_service_pb2 as intake
 from fengqiao.intake.v1.intake_service_pb2_grpc import (
-    IntakeServiceServicer,
     add_IntakeServiceServicer_to_server,
 )
 from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1.routing_service_pb2_grpc import (
-    RoutingServiceServicer,
     add_RoutingServiceServicer_to_server,
 )
 from services.chassis.errors import CommandError, Forbidden, IllegalTransition, Invalid, Violation
@@ -38,7 +35,7 @@ Context = grpc.ServicerContext
 
 
 @dataclass
-class House(IntakeServiceServicer, RoutingServiceServicer, OperationsServiceServicer):
+class House:
     """Services that answer, or refuse what they are told to; they keep what they were asked."""
 
     refusal: CommandError | None = None
@@ -73,6 +70,16 @@ class House(IntakeServiceServicer, RoutingServiceServicer, OperationsServiceServ
             context.abort_with_status(rpc_status.to_status(to_status(self.refusal)))
 
 
+class Fake:
+    """A servicer of any service: what the house doesn't know is not there."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._house, method, None)
+
+
 @dataclass
 class Terminal:
     """Types commands at the fakes."""
@@ -96,9 +103,10 @@ def house() -> House:
 @pytest.fixture
 def terminal(house: House) -> Iterator[Terminal]:
     server = grpc.server(ThreadPoolExecutor(2))
-    add_IntakeServiceServicer_to_server(house, server)
-    add_RoutingServiceServicer_to_server(house, server)
-    add_OperationsServiceServicer_to_server(house, server)
+    fake: Any = Fake(house)
+    add_IntakeServiceServicer_to_server(fake, server)
+    add_RoutingServiceServicer_to_server(fake, server)
+    add_OperationsServiceServicer_to_server(fake, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield Terminal(f"127.0.0.1:{port}")
@@ -225,7 +233,7 @@ def test_a_dead_letter_is_shown_by_headers_and_size(terminal: Terminal, house: H
     assert said.exit_code == 0
     assert "bad_protobuf" in said.stdout
     assert "12 bytes" in said.stdout
-    assert house.asked == [operations.ListDeadLettersRequest(page_size=1, page_token="7")]
+    assert [(asked.page_size, int(asked.page_token)) for asked in house.asked] == [(1, 7)]
     assert (
         terminal.type("dlq", "show", "0-8", "--service", "routing").stderr
         == "routing has no dead letter 0-8\n"
