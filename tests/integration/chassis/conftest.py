@@ -1,0 +1,18 @@
+"""The lab: one broker, topics and a group of its own for each test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.chassis.faust_lab import Lab
+from tests.parts import Parts
+
+SHORTEST_SESSION_S = {True: 6.0, False: 2.0}
+"""Apache Kafka refuses shorter ones; the wheel doesn't, and lets a group wait for half of it."""
+
+
+@pytest.fixture
+def lab(broker: str, parts: Parts, topic_suffix: str) -> Iterator[Lab]:
+    lab = Lab(broker, topic_suffix, SHORTEST_SESSION_S[parts.broker.genuine])
+    yield lab
+    lab.close()
