@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from fengqiao.routing.v1.events_pb2 import MOVE_REASON_TIMEOUT
 from services.chassis.record import Deadline
 
 EVENTS = "fengqiao.routing.events"
@@ -81,9 +82,12 @@ class Case:
         return next((c for c in self.plan if c.tier == self.running), None)
 
     def owner_at(self, at: datetime) -> tuple[str, int]:
-        """Unit and tier that owned the case at a time; late entries are checked against it (rule 17)."""
+        """Unit and tier that owned the case at a time; late entries are checked against it (rule 17).
+
+        At the very instant of a climb by clock it is still the former owner; of any other move, the new one.
+        """
         for step in self.steps:
-            if at <= step.at:
+            if at < step.at or (at == step.at and step.reason == MOVE_REASON_TIMEOUT):
                 return step.from_unit_id, step.from_tier
         return self.unit_id, self.tier
 

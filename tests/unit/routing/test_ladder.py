@@ -162,6 +162,13 @@ def test_a_former_owner_can_enter_a_settlement_late_and_nothing_else() -> None:
     assert refused.value.reason == "moved_on"
 
 
+def test_at_the_instant_of_a_lift_the_case_is_already_the_new_owners() -> None:
+    walk = Walk(replay=True).submit().order(domain.EscalateCase("不归我管")).order(domain.AcceptCase())
+    walk.order(domain.ResolveCase("mended"))
+    resolved = ev.CaseResolved.FromString(walk.record.outbox[-1].data)
+    assert (resolved.unit_id, resolved.tier) == (SECTION, 2)
+
+
 def test_the_handler_can_lift_a_case_one_tier() -> None:
     case = Walk().submit().order(domain.EscalateCase("不归我管")).case
     assert (case.tier, case.steps[0].reason) == (2, ev.MOVE_REASON_HANDLER)
