@@ -117,7 +117,7 @@ def _any(message: Message) -> any_pb2.Any:
 
 
 def violations(message: Message) -> list[errors.Violation]:
-    """What is wrong with a message, field by field: by the proto's own rules, and times that no calendar has."""
+    """What is wrong with a message, field by field: by its proto's rules, and times that no calendar has."""
     found = [errors.Violation(path, "no_such_time") for path in _impossible_times(message)]
     try:
         protovalidate.validate(message)
