@@ -17,6 +17,7 @@ from services.chassis.errors import Forbidden, Infrastructure, Unauthenticated
 AUDIENCE = "fengqiao"
 DEVELOPMENT_ISSUER = "fengqiao-dev"
 LEEWAY = timedelta(seconds=5)
+LONGEST_LIFE = timedelta(hours=1)
 EVERYWHERE = "*"
 PEM_END = b"-----END PUBLIC KEY-----"
 
@@ -117,6 +118,8 @@ class Verifier:
                 continue
             except jwt.InvalidTokenError as error:
                 raise Unauthenticated(f"token refused: {type(error).__name__}") from None
+            if claims["exp"] - claims["iat"] > LONGEST_LIFE.total_seconds():
+                raise Unauthenticated("token refused: it lives too long")
             return self._principal(claims)
         raise Unauthenticated("token refused: no key of ours signed it")
 

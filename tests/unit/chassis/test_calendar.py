@@ -33,7 +33,11 @@ FAR = date(2027, 1, 1)
 days = st.dates(date(2019, 1, 1), date(2026, 10, 31))
 lengths = st.integers(1, 90)
 units = st.sampled_from([Unit.CALENDAR_DAYS, Unit.WORKING_DAYS])
-instants = st.datetimes(datetime(2019, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC))
+instants = st.datetimes(
+    datetime(2019, 1, 1),  # noqa: DTZ001 - Hypothesis wants bounds without a zone and adds it
+    datetime(2028, 1, 1),  # noqa: DTZ001 - as above
+    timezones=st.just(UTC),
+)
 
 
 def in_china(length: int, unit: Unit, start: str) -> DueDate:

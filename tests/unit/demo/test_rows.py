@@ -120,7 +120,7 @@ def test_a_close_at_the_opening_is_a_close_and_a_blank_one_an_open_case(tmp_path
 
 
 @pytest.mark.parametrize(("flag", "ontime"), [("ONTIME", True), ("OVERDUE", False), ("", None), ("?", None)])
-def test_a_blank_flag_is_none(tmp_path: Path, flag: str, ontime: bool | None) -> None:
+def test_a_blank_flag_is_none(tmp_path: Path, *, flag: str, ontime: bool | None) -> None:
     assert rows_of(tmp_path, {"ontime": flag})[0].ontime is ontime
 
 
