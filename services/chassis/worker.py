@@ -36,6 +36,7 @@ WATCH_PERIOD_S = 2.0
 BROKER_TIMEOUT_MS = 5_000
 IN_FLIGHT_GRACE_S = 10.0
 STOP_GRACE_S = 20.0
+SUBSCRIBE_PERIOD_S = 0.1
 # Reasons that explain a standstill: an outage must not become a restart loop.
 DECLARED_WAITS = frozenset({"consumer", "flood", "broker"})
 
@@ -138,8 +139,11 @@ class Worker:
         agent = self.agent(topic)(read)
         if self._joined:
             await agent.start()
-            # Faust does so by itself, unless a rebalance goes on; before it, acks of the topic don't count.
-            await self.app.consumer.subscribe(await self.app.topics._update_indices())  # noqa: SLF001
+            # Faust forgets a change that comes during a rebalance; until it has subscribed, no ack counts.
+            while not (self._stopping or self.app.topics.acks_enabled_for(topic)):
+                if self.app.topics._subscription_changed is not None:  # noqa: SLF001 - it has no other door
+                    self.app.topics._subscription_changed.set()  # noqa: SLF001 - as above
+                await asyncio.sleep(SUBSCRIBE_PERIOD_S)
 
     def _batches(self, stream: Any) -> AsyncIterator[Sequence[Any]]:
         # `noack_take` puts back what it finds here: from its end on, events would be acknowledged unhandled.
