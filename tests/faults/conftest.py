@@ -80,9 +80,16 @@ class Ground:
             "services that are ready again",
         )
 
+    def rests(self) -> bool:
+        """Whether nothing is on its way, by what the services say: asked before all of it is read."""
+        statuses = [self.house.operator().status(name) for name in SERVICES]
+        waiting = sum(s.outbox_waiting + s.behind + s.due_unfired + sum(s.lag.values()) for s in statuses)
+        return not waiting + sum(s.figures["waiting"] for s in statuses if s.service == "notify")
+
     def until_conserved(self) -> None:
         """Wait for rest, and that nothing was lost, doubled, reordered or left over."""
         self.until_ready()
+        until(self.rests, REST_S, "services at rest")
         found = ["not looked yet"]
 
         def holds() -> bool:

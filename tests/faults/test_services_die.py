@@ -1,4 +1,4 @@
-"""Services killed in the midst of a city's day, or asked to stop: nothing is lost, and nothing comes twice."""
+"""Services killed in the midst of a city's day, or asked to stop: nothing is lost, nothing comes twice."""
 
 import asyncio
 import os
@@ -25,6 +25,9 @@ from tests.waiting import until
 
 ROWS = int(os.environ.get("FENGQIAO_FAULTS_ROWS", "150"))
 """How much of the city's slice is run; 600 is all of it."""
+
+PAUSE_S = 0.15
+"""Between two submissions of a client: some are always under way, and the stores stay small."""
 
 
 class Onlooker:
@@ -111,7 +114,7 @@ class Submitting(threading.Thread):
         self.count = 0
 
     def run(self) -> None:
-        while not self._stopped.wait(0.02):
+        while not self._stopped.wait(PAUSE_S):
             submission = self._resident.submission()
             while True:
                 try:
@@ -130,7 +133,7 @@ class Submitting(threading.Thread):
 
     def until_more(self) -> None:
         """Wait for a few more submissions."""
-        wanted = self.count + 20
+        wanted = self.count + 10
         until(lambda: self.count >= wanted, 60, "submissions")
 
     def finish(self) -> None:
