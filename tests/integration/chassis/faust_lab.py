@@ -200,13 +200,13 @@ class Process:
 
     def until_told(self, line: str) -> None:
         try:
-            until(lambda: line in self.lines(), timeout=60, what=f"the process to say {line!r}")
+            until(lambda: line in self.lines(), timeout=120, what=f"the process to say {line!r}")
         except AssertionError as error:
             raise AssertionError(
                 f"{error}; it said {self.lines()}, its log:\n{self.log.read_text()[-3000:]}"
             ) from None
 
-    def end(self, how: signal.Signals, within: float = 20) -> int:
+    def end(self, how: signal.Signals, within: float = 60) -> int:
         self.popen.send_signal(how)
         return self.popen.wait(within)
 
