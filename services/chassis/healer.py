@@ -12,6 +12,7 @@ from services.chassis.consumer import Arrived, Deciding, Received, keyed
 from services.chassis.envelope import from_record, header_map
 from services.chassis.errors import Infrastructure, Poison
 from services.chassis.metrics import METRICS
+from services.chassis.offsets import exact_ends
 from services.chassis.readiness import Readiness
 from services.chassis.record import Behind, Position, Record
 from services.chassis.store import EPOCH
@@ -62,8 +63,8 @@ def read_partition(bootstrap: str, topic: str, partition: int, offset: int) -> l
     )
     try:
         there = TopicPartition(topic, partition)
+        end = exact_ends(consumer, [there]).get(there, 0)
         consumer.assign([there])
-        end = consumer.end_offsets([there])[there]
         consumer.seek(there, offset)
         while consumer.position(there) < end:
             for records in consumer.poll(timeout_ms=POLL_MS, max_records=1000).values():

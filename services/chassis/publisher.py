@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 import structlog
 from kafka import KafkaProducer
+from kafka.errors import KafkaConnectionError, KafkaTimeoutError
 
+from services.chassis.clock import monotonic
 from services.chassis.envelope import Envelope, Headers, event_id, to_headers
 from services.chassis.errors import Infrastructure
 from services.chassis.record import OutboxEntry, Record
@@ -16,6 +18,8 @@ from services.chassis.threads import Threads
 log = structlog.get_logger()
 
 REMEMBERED_AGGREGATES = 200_000
+BLOCK_MS = 5_000
+REFUSE_S = 2.0
 
 
 class Producer(Protocol):
@@ -36,10 +40,11 @@ class KafkaPythonProducer:
     """
 
     def __init__(self, bootstrap: str, client_id: str, linger_ms: int = 5) -> None:
-        """Call `start` before the first `send`."""
+        """Connects at the first `send`."""
         self._settings = {"bootstrap_servers": bootstrap, "client_id": client_id, "linger_ms": linger_ms}
         self._threads = Threads(1)
         self._producer: Any = None
+        self._refusing_until = 0.0
 
     def _client(self) -> Any:
         if self._producer is None:
@@ -47,7 +52,8 @@ class KafkaPythonProducer:
                 **self._settings,
                 acks="all",
                 enable_idempotence=True,
-                max_block_ms=5_000,
+                bootstrap_timeout_ms=BLOCK_MS,
+                max_block_ms=BLOCK_MS,
                 delivery_timeout_ms=30_000,
                 request_timeout_ms=10_000,
             )
@@ -63,8 +69,17 @@ class KafkaPythonProducer:
                 done.set_result(acknowledged)
 
         def enqueue() -> None:
+            if monotonic() < self._refusing_until:
+                loop.call_soon_threadsafe(settle, False)  # noqa: FBT003 - as above
+                return
             try:
                 sent = self._client().send(topic, key=key, value=value, headers=headers)
+            except (KafkaConnectionError, KafkaTimeoutError) as error:
+                # Without a broker each record would block the next: let the sweep come back instead.
+                log.warning("broker_away", reason=type(error).__name__)
+                self._refusing_until = monotonic() + REFUSE_S
+                loop.call_soon_threadsafe(settle, False)  # noqa: FBT003 - as above
+                return
             except Exception as error:  # noqa: BLE001 - whatever it is, who waits must learn of it
                 log.warning("publish_failed", topic=topic, reason=type(error).__name__)
                 loop.call_soon_threadsafe(settle, False)  # noqa: FBT003 - as above

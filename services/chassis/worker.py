@@ -8,20 +8,19 @@ ends the process with the offset uncommitted, so that the batch comes again.
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import faust
 import structlog
 from faust.types import TP
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
 
 from services.chassis.clock import monotonic
 from services.chassis.consumer import Received
 from services.chassis.envelope import header_map
 from services.chassis.errors import Infrastructure
 from services.chassis.metrics import METRICS
+from services.chassis.offsets import Bounds, CommittedShort
 from services.chassis.readiness import Readiness
 from services.chassis.record import SHARDS
 from services.chassis.settings import Settings
@@ -33,7 +32,6 @@ log = structlog.get_logger()
 Take = Callable[[Sequence[Received]], Awaitable[None]]
 STALL_S = 60.0
 WATCH_PERIOD_S = 2.0
-BROKER_TIMEOUT_MS = 5_000
 IN_FLIGHT_GRACE_S = 10.0
 STOP_GRACE_S = 20.0
 SUBSCRIBE_PERIOD_S = 0.1
@@ -246,132 +244,3 @@ class Worker:
 def _received(message: Any) -> Received:
     headers = header_map(message.headers)
     return Received(message.topic, message.partition, message.offset, message.key, message.value, headers)
-
-
-class Bounds:
-    """What partitions hold, by the broker's own word: the fetcher that may have stalled is not asked.
-
-    Blocking, one thread only. Each call raises Infrastructure when the broker is away.
-    """
-
-    def __init__(self, bootstrap: str) -> None:
-        """Connects when first asked."""
-        self._bootstrap = bootstrap
-        self._open: Any = None
-
-    def read(self, tps: Iterable[TP]) -> tuple[dict[TP, int], dict[TP, int]]:
-        """The first offset of each partition, and the next one to be written."""
-        there = [TopicPartition(*tp) for tp in tps]
-        if not there:
-            return {}, {}
-        with self._client() as client:
-            first = client.beginning_offsets(there, timeout_ms=BROKER_TIMEOUT_MS)
-            ends = client.end_offsets(there, timeout_ms=BROKER_TIMEOUT_MS)
-        return {TP(*tp): n for tp, n in first.items()}, {TP(*tp): n for tp, n in ends.items()}
-
-    def holds(self, tp: TP, offset: int) -> bool:
-        """Whether there is any record from an offset on; what transactions leave behind is none."""
-        there = TopicPartition(*tp)
-        until = monotonic() + BROKER_TIMEOUT_MS / 1000
-        with self._client() as client:
-            client.assign([there])
-            client.seek(there, offset)
-            while monotonic() < until:
-                if client.poll(timeout_ms=500, max_records=1):
-                    return True
-                highwater = client.highwater(there)
-                if (
-                    highwater is not None
-                    and client.position(there, timeout_ms=BROKER_TIMEOUT_MS) >= highwater
-                ):
-                    return False
-        raise Infrastructure("broker: gives no records")
-
-    def close(self) -> None:
-        """Disconnect."""
-        if self._open is not None:
-            self._open.close()
-            self._open = None
-
-    @contextlib.contextmanager
-    def _client(self) -> Iterator[Any]:
-        try:
-            if self._open is None:
-                self._open = KafkaConsumer(
-                    bootstrap_servers=self._bootstrap,
-                    group_id=None,
-                    enable_auto_commit=False,
-                    bootstrap_timeout_ms=BROKER_TIMEOUT_MS,
-                )
-            yield self._open
-        except KafkaError as error:
-            self.close()
-            raise Infrastructure(f"broker: {type(error).__name__}") from error
-
-
-class CommittedShort:
-    """Whether a group's committed offsets are short of the ends that its topics had at the first call."""
-
-    def __init__(self, bootstrap: str, group: str, topics: Sequence[str]) -> None:
-        """Blocking; call it in a thread."""
-        self._bootstrap = bootstrap
-        self._group = group
-        self._topics = topics
-        self._ends: dict[TopicPartition, int] | None = None
-
-    def __call__(self) -> bool:
-        """True while there is something left to consume.
-
-        Raises:
-            Infrastructure: the broker is away.
-        """
-        try:
-            if self._ends is None:
-                self._ends = self._read_ends()
-            if not self._ends:
-                return False
-            committed = self._read_committed()
-            return any(committed.get(tp, 0) < end for tp, end in self._ends.items())
-        except KafkaError as error:
-            raise Infrastructure(f"broker: {type(error).__name__}") from error
-
-    def _read_ends(self) -> dict[TopicPartition, int]:
-        consumer: Any = KafkaConsumer(
-            bootstrap_servers=self._bootstrap, group_id=None, enable_auto_commit=False
-        )
-        try:
-            there = [
-                TopicPartition(topic, partition)
-                for topic in self._topics
-                for partition in consumer.partitions_for_topic(topic) or ()
-            ]
-            return _exact_ends(consumer, there) if there else {}
-        finally:
-            consumer.close()
-
-    def _read_committed(self) -> dict[TopicPartition, int]:
-        admin: Any = KafkaAdminClient(bootstrap_servers=self._bootstrap)
-        try:
-            offsets = admin.list_group_offsets(self._group).get(self._group, {})
-            return {tp: found.offset for tp, found in offsets.items()}
-        finally:
-            admin.close()
-
-
-def _exact_ends(consumer: Any, there: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-    """The ends of the partitions that hold anything.
-
-    Tansu answers with one after the first record of the last batch; what comes with records is right.
-    """
-    first = consumer.beginning_offsets(there, timeout_ms=BROKER_TIMEOUT_MS)
-    ends = consumer.end_offsets(there, timeout_ms=BROKER_TIMEOUT_MS)
-    full = {tp: end for tp, end in ends.items() if end > first[tp]}
-    consumer.assign(list(full))
-    for tp, end in full.items():
-        consumer.seek(tp, end - 1)
-    until = monotonic() + BROKER_TIMEOUT_MS / 1000
-    while any(consumer.highwater(tp) is None for tp in full):
-        if monotonic() > until:
-            raise Infrastructure("broker: gives no records")
-        consumer.poll(timeout_ms=100)
-    return {tp: max(end, consumer.highwater(tp)) for tp, end in full.items()}

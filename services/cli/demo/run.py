@@ -18,6 +18,7 @@ from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
 from services.chassis import rpc
 from services.chassis.clock import monotonic
+from services.chassis.offsets import exact_ends
 from services.chassis.protobuf import instant, instant_or_none, timestamp
 from services.chassis.topics import load
 from services.cli.calls import Caller
@@ -253,7 +254,7 @@ def published(bootstrap: str) -> int:
     try:
         topics = [topic.name for topic in load() if topic.types and not topic.per_source]
         there = [TopicPartition(t, p) for t in topics for p in consumer.partitions_for_topic(t) or ()]
-        return sum(consumer.end_offsets(there).values())
+        return sum(exact_ends(consumer, there).values())
     finally:
         consumer.close()
 

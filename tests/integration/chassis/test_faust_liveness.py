@@ -15,7 +15,7 @@ from services.chassis import worker as worker_module
 from services.chassis.consumer import Received
 from services.chassis.errors import Infrastructure
 from services.chassis.metrics import METRICS
-from services.chassis.worker import Bounds, CommittedShort
+from services.chassis.offsets import Bounds, CommittedShort
 from tests.integration.chassis.faust_lab import Lab, Member
 from tests.parts import Parts
 from tests.waiting import until_async
