@@ -11,6 +11,7 @@ from faust.types import TP
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.errors import KafkaTimeoutError
 
+from services.chassis import offsets
 from services.chassis import worker as worker_module
 from services.chassis.consumer import Received
 from services.chassis.errors import Infrastructure
@@ -177,7 +178,7 @@ def test_a_broker_that_is_away_is_infrastructure_and_the_next_question_connects_
 
     tp, bounds = TP(lab.topic("back"), 0), Bounds(lab.bootstrap)
     with monkeypatch.context() as away:
-        away.setattr(worker_module, "KafkaConsumer", refuse)
+        away.setattr(offsets, "KafkaConsumer", refuse)
         with pytest.raises(Infrastructure, match="broker"):
             bounds.read([tp])
         with pytest.raises(Infrastructure, match="broker"):
