@@ -3,26 +3,19 @@
 import asyncio
 import contextlib
 import contextvars
-import uuid
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import grpc
-import protovalidate
 import structlog
-from google.protobuf import any_pb2
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import DecodeError, Message
-from google.protobuf.timestamp_pb2 import Timestamp
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.protobuf.message import DecodeError
+from google.rpc import code_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
-from protovalidate import ValidationError
 
-from services.chassis import errors
+from services.chassis import errors, refusals
 from services.chassis.auth import Principal, Rule, Verifier, authorize
 from services.chassis.clock import monotonic
 from services.chassis.metrics import METRICS
@@ -31,12 +24,9 @@ from services.chassis.settings import Settings
 
 log = structlog.get_logger()
 
-# Years 1900 to 2200: no matter is older or lasts longer, and every zone and calendar can reckon with them.
-EARLIEST_S, LATEST_S, NANOS = -2_208_988_800, 7_258_118_400, 10**9
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 DEFAULT_DEADLINE_S = 30.0
 MAX_DEADLINE_S = 600.0
-DOMAIN = "fengqiao"
 NOT_DECODABLE = "not_decodable"
 OPEN_TO_ALL = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 OPTIONS = [
@@ -44,20 +34,6 @@ OPTIONS = [
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),
 ]
-KEEPALIVE = [("grpc.keepalive_time_ms", 20_000), ("grpc.keepalive_timeout_ms", 5_000)]
-
-CODES: Mapping[type[errors.CommandError], int] = {
-    errors.Invalid: code_pb2.INVALID_ARGUMENT,
-    errors.NotFound: code_pb2.NOT_FOUND,
-    errors.Forbidden: code_pb2.PERMISSION_DENIED,
-    errors.Unauthenticated: code_pb2.UNAUTHENTICATED,
-    errors.IllegalTransition: code_pb2.FAILED_PRECONDITION,
-    errors.NotYetRouted: code_pb2.FAILED_PRECONDITION,
-    errors.StaleRevision: code_pb2.ABORTED,
-    errors.KeyReused: code_pb2.ALREADY_EXISTS,
-    errors.Contended: code_pb2.UNAVAILABLE,
-    errors.TooLarge: code_pb2.RESOURCE_EXHAUSTED,
-}
 
 _principal: contextvars.ContextVar[Principal] = contextvars.ContextVar("principal")
 
@@ -65,100 +41,6 @@ _principal: contextvars.ContextVar[Principal] = contextvars.ContextVar("principa
 def principal() -> Principal:
     """The caller of the RPC that runs now."""
     return _principal.get()
-
-
-# -- errors --------------------------------------------------------------------------------------------------
-
-
-def to_status(error: BaseException) -> status_pb2.Status:
-    """The one place where an error becomes a gRPC status with its details."""
-    if isinstance(error, errors.CommandError):
-        return _refusal(error)
-    if isinstance(error, errors.Infrastructure):
-        return status_pb2.Status(
-            code=code_pb2.UNAVAILABLE, message=f"not available now: {error}", details=[_any(_retry("1000"))]
-        )
-    error_id = uuid.uuid4().hex
-    log.error("rpc_failed", error_id=error_id, error=type(error).__name__, exc_info=error)
-    return status_pb2.Status(code=code_pb2.INTERNAL, message=f"our mistake; it is on record as {error_id}")
-
-
-def _refusal(error: errors.CommandError) -> status_pb2.Status:
-    details: list[Message] = [
-        error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.details)
-    ]
-    if isinstance(error, errors.Invalid):
-        details.append(
-            error_details_pb2.BadRequest(
-                field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.reason)
-                    for v in error.violations
-                ]
-            )
-        )
-    if "retry_after_ms" in error.details:
-        details.append(_retry(error.details["retry_after_ms"]))
-    code = next(
-        (code for kind, code in CODES.items() if isinstance(error, kind)), code_pb2.FAILED_PRECONDITION
-    )
-    return status_pb2.Status(code=code, message=str(error), details=[_any(d) for d in details])
-
-
-def _retry(milliseconds: str) -> error_details_pb2.RetryInfo:
-    delay = Duration()
-    delay.FromMilliseconds(int(milliseconds))
-    return error_details_pb2.RetryInfo(retry_delay=delay)
-
-
-def _any(message: Message) -> any_pb2.Any:
-    packed = any_pb2.Any()
-    packed.Pack(message)
-    return packed
-
-
-def violations(message: Message) -> list[errors.Violation]:
-    """What is wrong with a message, field by field: by its proto's rules, and times that no calendar has."""
-    found = [errors.Violation(path, "no_such_time") for path in _impossible_times(message)]
-    try:
-        protovalidate.validate(message)
-    except ValidationError as error:
-        found += [errors.Violation(_path(v), v.proto.rule_id or v.proto.message) for v in error.violations]
-    return found
-
-
-def _impossible_times(message: Message, prefix: str = "") -> Iterator[str]:
-    """Where a message holds a timestamp that becomes no date, or one too far off to reckon with."""
-    for descriptor, value in message.ListFields():
-        kind = descriptor.message_type
-        if kind is None or kind.GetOptions().map_entry:
-            continue
-        for number, part in enumerate(value if descriptor.is_repeated else [value]):
-            path = f"{prefix}{descriptor.name}" + (f"[{number}]" if descriptor.is_repeated else "")
-            if not isinstance(part, Timestamp):
-                yield from _impossible_times(part, f"{path}.")
-            elif not (EARLIEST_S <= part.seconds < LATEST_S and 0 <= part.nanos < NANOS):
-                yield path
-
-
-def validate(message: Message) -> None:
-    """Refuse a message that breaks its proto's rules.
-
-    Raises:
-        Invalid: it names each field.
-    """
-    if found := violations(message):
-        raise errors.Invalid(found)
-
-
-def _path(violation: Any) -> str:
-    parts = []
-    for element in violation.proto.field.elements:
-        at = element.subscript
-        parts.append(f"{element.field_name}[{at.value}]" if at else str(element.field_name))
-    return ".".join(parts)
-
-
-# -- server --------------------------------------------------------------------------------------------------
 
 
 class Gate(grpc.aio.ServerInterceptor):
@@ -223,7 +105,7 @@ async def _sound(messages: AsyncIterable[Any], *, judged: bool) -> AsyncIterator
     async for message in messages:
         if isinstance(message, Undecodable):
             raise errors.Invalid([errors.Violation(f"[{index}]", NOT_DECODABLE)])
-        if not judged and (found := violations(message)):
+        if not judged and (found := refusals.violations(message)):
             raise errors.Invalid([errors.Violation(f"[{index}].{v.field}", v.reason) for v in found])
         yield message
         index += 1
@@ -304,11 +186,11 @@ class Guard:
             return _sound(request, judged=self._rules[self._method].verdict_each)
         if isinstance(request, Undecodable):
             raise errors.Invalid([errors.Violation("", NOT_DECODABLE)])
-        validate(request)
+        refusals.validate(request)
         return request
 
     async def _abort(self, context: Any, error: Exception, started: float) -> None:
-        status = to_status(error)
+        status = refusals.to_status(error)
         self._observe(started, code_pb2.Code.Name(status.code))
         await context.abort_with_status(rpc_status.to_status(status))
 
@@ -385,42 +267,3 @@ def _bind(server: grpc.aio.Server, settings: Settings) -> int:
     if settings.tls_ca:
         raise ValueError("tls_ca is set, tls_cert and tls_key are not: the calls would come in the clear")
     return server.add_insecure_port(address)
-
-
-# -- client --------------------------------------------------------------------------------------------------
-
-
-def channel(address: str, *, tls: Settings | None = None) -> grpc.aio.Channel:
-    """A channel to a service; create it inside the event loop that uses it."""
-    options = [*OPTIONS[:2], *KEEPALIVE]
-    if tls and tls.tls_ca:
-        key = tls.tls_key.read_bytes() if tls.tls_key else None
-        cert = tls.tls_cert.read_bytes() if tls.tls_cert else None
-        credentials = grpc.ssl_channel_credentials(tls.tls_ca.read_bytes(), key, cert)
-        return grpc.aio.secure_channel(address, credentials, options=options)
-    return grpc.aio.insecure_channel(address, options=options)
-
-
-def bearer(token: str) -> tuple[tuple[str, str], ...]:
-    """Metadata that carries a token."""
-    return (("authorization", f"Bearer {token.strip()}"),)
-
-
-def token_from(path: Path | None) -> tuple[tuple[str, str], ...]:
-    """Metadata with a service's current token; read anew each time, since it is renewed."""
-    return bearer(path.read_text(encoding="utf-8")) if path else ()
-
-
-def details_of(error: grpc.aio.AioRpcError) -> tuple[str, list[str]]:
-    """The reason code of a failed call (empty if it has none) and, for bad input, each field with what is
-    wrong.
-    """
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # AioRpcError is enough of a call
-    reason, fields = "", []
-    for packed in status.details if status else ():
-        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-        if packed.Unpack(info):
-            reason = info.reason
-        elif packed.Unpack(bad):
-            fields += [f"{v.field}: {v.description}" for v in bad.field_violations]
-    return reason, fields

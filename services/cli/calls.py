@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 
-from services.chassis import rpc
+from services.chassis import client
 from services.chassis.clock import monotonic
 
 DEADLINE_S = 20.0
@@ -37,7 +37,7 @@ class Caller:
         end, pause = monotonic() + self._patience_s, FIRST_PAUSE_S
         while True:
             try:
-                return await method(request, metadata=rpc.bearer(self.token()), timeout=DEADLINE_S)
+                return await method(request, metadata=client.bearer(self.token()), timeout=DEADLINE_S)
             except grpc.aio.AioRpcError as error:
                 if monotonic() > end or not worth_repeating(error, wait_for_it=wait_for_it):
                     raise
@@ -49,4 +49,4 @@ def worth_repeating(error: grpc.aio.AioRpcError, *, wait_for_it: bool) -> bool:
     """Whether the same call can come out otherwise later."""
     if error.code() in AWAY:
         return True
-    return wait_for_it and (error.code() in NOT_THERE_YET or rpc.details_of(error)[0] == "not_yet_routed")
+    return wait_for_it and (error.code() in NOT_THERE_YET or client.details_of(error)[0] == "not_yet_routed")

@@ -12,7 +12,7 @@ from deploy.local.health import Serving
 from deploy.local.parts import Choice, Part, brokers, stores, wanted
 from deploy.local.runtime import Running, find_running
 from fengqiao.common.v1 import operations_service_pb2, operations_service_pb2_grpc
-from services.chassis.rpc import bearer
+from services.chassis.client import bearer
 
 
 def doctor() -> None:

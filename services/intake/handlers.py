@@ -18,7 +18,7 @@ from services.chassis.foundation import Foundation
 from services.chassis.model import Context, Decision, transition
 from services.chassis.protobuf import instant, timestamp
 from services.chassis.record import Record
-from services.chassis.rpc import violations
+from services.chassis.refusals import violations
 from services.intake import domain
 from services.intake.access import PROMISERS, may_see, out_of_reach
 from services.intake.domain import Request

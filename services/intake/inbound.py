@@ -25,7 +25,7 @@ from services.chassis.errors import CommandError, Contended, Infrastructure, Poi
 from services.chassis.foundation import Foundation
 from services.chassis.model import Decision, Emit
 from services.chassis.protobuf import instant
-from services.chassis.rpc import violations
+from services.chassis.refusals import violations
 from services.chassis.side import Side
 from services.intake import domain
 from services.intake.domain import Request

@@ -8,7 +8,7 @@ import grpc
 
 from fengqiao.intake.v1.intake_service_pb2 import Contact, ResolveContactRequest
 from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
-from services.chassis import rpc
+from services.chassis import client
 from services.chassis.errors import Infrastructure
 from services.notify.settings import NotifySettings
 
@@ -36,7 +36,7 @@ class IntakeContacts:
     def __init__(self, settings: NotifySettings) -> None:
         """Call it in the event loop that uses it."""
         self._settings = settings
-        self._stub = IntakeServiceStub(rpc.channel(settings.intake_address, tls=settings))
+        self._stub = IntakeServiceStub(client.channel(settings.intake_address, tls=settings))
 
     async def resolve(self, person_refs: Collection[str]) -> Mapping[str, Contact | None]:
         """See `Contacts.resolve`."""
@@ -47,7 +47,7 @@ class IntakeContacts:
     async def _one(self, person_ref: str) -> Contact | None:
         request = ResolveContactRequest(person_ref=person_ref, purpose=PURPOSE)
         try:
-            token = rpc.token_from(self._settings.service_token_file)
+            token = client.token_from(self._settings.service_token_file)
             answer = await self._stub.ResolveContact(
                 request, metadata=token, timeout=self._settings.intake_timeout_s
             )

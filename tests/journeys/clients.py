@@ -25,10 +25,10 @@ from fengqiao.notify.v1 import notify_service_pb2 as notify
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
+from services.chassis.client import bearer
 from services.chassis.consumer import Received
 from services.chassis.envelope import header_map
 from services.chassis.protobuf import timestamp
-from services.chassis.rpc import bearer
 from tests.waiting import until
 
 T = TypeVar("T")

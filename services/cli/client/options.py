@@ -13,8 +13,8 @@ import typer
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from services.chassis.auth import Role
+from services.chassis.client import details_of
 from services.chassis.protobuf import timestamp
-from services.chassis.rpc import details_of
 from services.cli.client.session import Misuse, Options, Session
 
 REFUSED = 1

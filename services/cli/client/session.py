@@ -16,7 +16,7 @@ from fengqiao.common.v1.operations_service_pb2_grpc import OperationsServiceStub
 from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
-from services.chassis import rpc
+from services.chassis import client
 from services.chassis.settings import Settings
 from services.cli.calls import Caller
 
@@ -101,7 +101,7 @@ class Session:
 
     def stream(self, method: Callable[..., Any], request: Message) -> Any:
         """The answers of a streaming method. Iterating raises grpc.aio.AioRpcError."""
-        return method(request, metadata=rpc.bearer(self._token()))
+        return method(request, metadata=client.bearer(self._token()))
 
     def show(self, answer: Message | Mapping[str, Message | None], text: str) -> None:
         """Print an answer: `text` for people; with --json a line of proto3 JSON, in the contract's names."""
@@ -120,7 +120,7 @@ class Session:
         if address is None:
             raise Misuse(f"no address of {service}: --address {service}=HOST:PORT")
         if address not in self._channels:
-            self._channels[address] = rpc.channel(address, tls=Settings(service="cli"))
+            self._channels[address] = client.channel(address, tls=Settings(service="cli"))
         return self._channels[address]
 
 

@@ -16,7 +16,7 @@ from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.routing.v1 import events_pb2 as events
 from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
-from services.chassis import rpc
+from services.chassis import client
 from services.chassis.clock import monotonic
 from services.chassis.offsets import exact_ends
 from services.chassis.protobuf import instant, instant_or_none, timestamp
@@ -93,7 +93,7 @@ class Run:
         self._site = site
         self._rows = list(rows)
         self._caller = caller
-        self._channels = {name: rpc.channel(addresses[name]) for name in SERVICES}
+        self._channels = {name: client.channel(addresses[name]) for name in SERVICES}
         self._operations = {name: OperationsServiceStub(self._channels[name]) for name in SERVICES}
         self._routing = RoutingServiceStub(self._channels["routing"])
         self._notify = NotifyServiceStub(self._channels["notify"])
@@ -210,7 +210,7 @@ class Run:
         try:
             boards = self._routing.WatchBoard(
                 routing.WatchBoardRequest(site_id=self._site.id),
-                metadata=rpc.bearer(self._caller.token()),
+                metadata=client.bearer(self._caller.token()),
                 timeout=10,
             )
             async for board in boards:

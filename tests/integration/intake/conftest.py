@@ -21,12 +21,13 @@ from fengqiao.intake.v1.intake_service_pb2_grpc import (
     add_IntakeServiceServicer_to_server,
 )
 from services.chassis import store as chassis_store
+from services.chassis.client import bearer, channel, details_of
 from services.chassis.clock import WallClock
 from services.chassis.consumer import Received
 from services.chassis.envelope import Headers, header_map
 from services.chassis.errors import Violation
 from services.chassis.foundation import Foundation, lay
-from services.chassis.rpc import bearer, channel, details_of, serving
+from services.chassis.rpc import serving
 from services.chassis.store import Blocks, database
 from services.intake.access import RULES
 from services.intake.domain import OUTCOMES, Request

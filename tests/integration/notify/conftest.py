@@ -25,13 +25,14 @@ from fengqiao.notify.v1.notify_service_pb2_grpc import (
 )
 from fengqiao.routing.v1 import events_pb2 as routing
 from services.chassis import store as chassis_store
+from services.chassis.client import bearer, channel, details_of
 from services.chassis.clock import WallClock
 from services.chassis.consumer import Received
 from services.chassis.envelope import Envelope, Headers, header_map, to_headers
 from services.chassis.errors import Infrastructure
 from services.chassis.foundation import Foundation, lay
 from services.chassis.record import SHARDS
-from services.chassis.rpc import bearer, channel, details_of, serving
+from services.chassis.rpc import serving
 from services.chassis.store import database
 from services.notify.domain import EVENTS, Delivery, Notice
 from services.notify.handlers import Deliveries, Notices

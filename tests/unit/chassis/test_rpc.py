@@ -28,7 +28,7 @@ from fengqiao.routing.v1.routing_service_pb2_grpc import (
     RoutingServiceStub,
     add_RoutingServiceServicer_to_server,
 )
-from services.chassis import errors, rpc
+from services.chassis import client, errors, refusals, rpc
 from services.chassis.auth import Role, Rule, Verifier
 from services.chassis.clock import process_time
 from services.chassis.operations import add_operations
@@ -37,7 +37,7 @@ from tests.unit.chassis.edge import RULES, Board, Keys, Obedient, key_file, sett
 from tests.waiting import until_async
 
 KEYS = Keys()
-OPERATOR = rpc.bearer(KEYS.mint())
+OPERATOR = client.bearer(KEYS.mint())
 STATUS = operations.GetStatusRequest()
 NOW = Timestamp(seconds=1_700_000_000)
 WARM = 5.0
@@ -83,7 +83,7 @@ def opened(tmp_path: Path) -> Open:
             servicers.append((add_RoutingServiceServicer_to_server, board))
         async with (
             rpc.serving(chosen, servicers, RULES, readiness) as port,
-            rpc.channel(f"127.0.0.1:{port}") as channel,
+            client.channel(f"127.0.0.1:{port}") as channel,
         ):
             yield Door(port, channel, readiness)
 
@@ -132,8 +132,8 @@ async def wait_for_ever(_context: Any) -> None:
         (("authorization", "Bearer nonsense"),),
         (("authorization", f"Basic {KEYS.mint()}"),),
         (("authorization", KEYS.mint()),),
-        rpc.bearer(Keys().mint()),
-        rpc.bearer(KEYS.mint(exp=process_time() - timedelta(minutes=1))),
+        client.bearer(Keys().mint()),
+        client.bearer(KEYS.mint(exp=process_time() - timedelta(minutes=1))),
     ],
     ids=["none", "empty", "no-token", "nonsense", "basic", "no-scheme", "forged", "ended"],
 )
@@ -154,7 +154,7 @@ async def test_the_scheme_of_a_token_is_read_in_any_case(opened: Open) -> None:
 async def test_a_role_that_the_table_does_not_name_is_refused(opened: Open) -> None:
     servicer = Obedient()
     async with opened(servicer) as door:
-        error = await refused(door.status(rpc.bearer(KEYS.mint(role="clerk"))))
+        error = await refused(door.status(client.bearer(KEYS.mint(role="clerk"))))
     assert error.code() is grpc.StatusCode.PERMISSION_DENIED
     assert servicer.callers == []
 
@@ -172,7 +172,9 @@ async def test_a_stranger_learns_nothing_of_what_is_wrong_with_the_message(opene
     async with opened() as door:
         stranger = await refused(door.operations.MoveReplayClock(bad, timeout=WARM))
         outsider = await refused(
-            door.operations.MoveReplayClock(bad, metadata=rpc.bearer(KEYS.mint(role="service")), timeout=WARM)
+            door.operations.MoveReplayClock(
+                bad, metadata=client.bearer(KEYS.mint(role="service")), timeout=WARM
+            )
         )
     assert stranger.code() is grpc.StatusCode.UNAUTHENTICATED
     assert outsider.code() is grpc.StatusCode.PERMISSION_DENIED
@@ -190,7 +192,7 @@ async def test_calls_at_the_same_time_see_each_its_own_caller(opened: Open) -> N
     servicer = Obedient(meet)
     async with opened(servicer) as door:
         names = [f"post-{n}" for n in range(20)]
-        answers = await asyncio.gather(*(door.status(rpc.bearer(KEYS.mint(sub=name))) for name in names))
+        answers = await asyncio.gather(*(door.status(client.bearer(KEYS.mint(sub=name))) for name in names))
     assert [answer.service for answer in answers] == names
 
 
@@ -210,7 +212,7 @@ async def test_every_wrong_field_is_named(opened: Open) -> None:
         )
         error = await refused(call)
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert rpc.details_of(error) == ("invalid_argument", ["site_id: string.pattern", "to: required"])
+    assert client.details_of(error) == ("invalid_argument", ["site_id: string.pattern", "to: required"])
 
 
 async def test_a_sound_message_comes_through(opened: Open) -> None:
@@ -221,12 +223,12 @@ async def test_a_sound_message_comes_through(opened: Open) -> None:
 
 
 def test_a_field_is_named_by_its_whole_path() -> None:
-    wrong = rpc.violations(
+    wrong = refusals.violations(
         routing.BatchGetCasesRequest(case_ids=["7d0c1f8e-8f5a-4f7e-9b1a-0a3f2b1c4d5e", "x"])
     )
     assert [(v.field, v.reason) for v in wrong] == [("case_ids[1]", "string.uuid")]
     with pytest.raises(errors.Invalid):
-        rpc.validate(intake.SubmitRequestRequest())
+        refusals.validate(intake.SubmitRequestRequest())
 
 
 async def test_a_message_that_is_too_big_is_refused_before_it_is_read(opened: Open) -> None:
@@ -259,9 +261,9 @@ ENDS = [
 
 
 def test_every_refusal_of_the_chassis_has_its_code() -> None:
-    refusals = {kind for kind in errors.CommandError.__subclasses__() if kind.__module__ == errors.__name__}
-    assert {type(error) for error, _ in ENDS} == refusals | {errors.Infrastructure}
-    assert set(rpc.CODES) == refusals
+    kinds = {kind for kind in errors.CommandError.__subclasses__() if kind.__module__ == errors.__name__}
+    assert {type(error) for error, _ in ENDS} == kinds | {errors.Infrastructure}
+    assert set(refusals.CODES) == kinds
 
 
 @pytest.mark.parametrize(("error", "code"), ENDS, ids=lambda value: type(value).__name__)
@@ -290,7 +292,7 @@ async def test_a_refusal_that_has_no_code_of_its_own_is_a_failed_precondition(op
     async with opened(Obedient(acts(UnknownRefusal("no paper")))) as door:
         caught = await refused(door.status())
     assert caught.code() is grpc.StatusCode.FAILED_PRECONDITION
-    assert rpc.details_of(caught)[0] == "out_of_paper"
+    assert client.details_of(caught)[0] == "out_of_paper"
 
 
 async def test_a_mistake_of_ours_shows_an_id_that_the_log_has_and_nothing_else(opened: Open) -> None:
@@ -374,7 +376,7 @@ async def test_a_stream_is_for_callers_with_a_right_and_for_sound_messages(opene
     async with opened(board=Board(stream)) as door:
         for call, code in (
             (watch(door, ()), grpc.StatusCode.UNAUTHENTICATED),
-            (watch(door, rpc.bearer(KEYS.mint(role="resident"))), grpc.StatusCode.PERMISSION_DENIED),
+            (watch(door, client.bearer(KEYS.mint(role="resident"))), grpc.StatusCode.PERMISSION_DENIED),
             (watch(door, site="NO"), grpc.StatusCode.INVALID_ARGUMENT),
         ):
             assert (await refused(call.read())).code() is code
@@ -428,7 +430,7 @@ async def through_the_gate(folder: Path, upload: Any, rows: AsyncIterator[routin
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        async with rpc.channel(f"127.0.0.1:{port}") as channel:
+        async with client.channel(f"127.0.0.1:{port}") as channel:
             call: Any = channel.stream_unary(
                 "/toy.Toy/Upload", routing.BoardCell.SerializeToString, routing.BoardCell.FromString
             )
@@ -548,7 +550,7 @@ async def test_between_services_both_sides_show_a_certificate(opened: Open, tmp_
     async with opened(tls_ca=authority.ca, **authority.issue("server")) as door:
         answers = {}
         for who, tls in {"theirs": theirs, "nameless": nameless, "forged": forged, "plain": None}.items():
-            async with rpc.channel(f"localhost:{door.port}", tls=tls) as channel:
+            async with client.channel(f"localhost:{door.port}", tls=tls) as channel:
                 stub: Any = OperationsServiceStub(channel)
                 try:
                     answers[who] = (await stub.GetStatus(STATUS, metadata=OPERATOR, timeout=WARM)).service
@@ -565,7 +567,7 @@ async def test_between_services_both_sides_show_a_certificate(opened: Open, tmp_
 def test_a_services_token_is_read_anew_for_each_call(tmp_path: Path) -> None:
     path = tmp_path / "service.jwt"
     path.write_text("one\n")
-    assert rpc.token_from(path) == (("authorization", "Bearer one"),)
+    assert client.token_from(path) == (("authorization", "Bearer one"),)
     path.write_text("two")
-    assert rpc.token_from(path) == (("authorization", "Bearer two"),)
-    assert rpc.token_from(None) == ()
+    assert client.token_from(path) == (("authorization", "Bearer two"),)
+    assert client.token_from(None) == ()

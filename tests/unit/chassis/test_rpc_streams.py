@@ -16,7 +16,7 @@ from fengqiao.intake.v1.intake_service_pb2_grpc import (
     IntakeServiceStub,
     add_IntakeServiceServicer_to_server,
 )
-from services.chassis import rpc
+from services.chassis import client, rpc
 from services.chassis.auth import Role, Rule
 from services.chassis.readiness import Readiness
 from services.chassis.settings import Settings
@@ -27,7 +27,7 @@ SERVICE = "fengqiao.intake.v1.IntakeService"
 IMPORT, WATCH = f"/{SERVICE}/ImportRequests", f"/{SERVICE}/WatchTimeline"
 OPERATOR = frozenset({Role.OPERATOR})
 KEYS = Keys()
-CALLER = rpc.bearer(KEYS.mint())
+CALLER = client.bearer(KEYS.mint())
 CASE = "6b0f2f0e-6f0a-5c1e-9d43-0c1a7f3f2b10"
 SECONDS = 5.0
 
@@ -91,7 +91,7 @@ def opened(tmp_path: Path) -> Open:
         servicers = [(add_IntakeServiceServicer_to_server, servicer)]
         async with (
             rpc.serving(settings, servicers, rules, readiness) as port,
-            rpc.channel(f"127.0.0.1:{port}") as channel,
+            client.channel(f"127.0.0.1:{port}") as channel,
         ):
             yield Door(channel, servicer, readiness)
 
@@ -125,7 +125,7 @@ async def test_a_wrong_row_ends_the_stream_and_is_named_with_its_place(opened: O
         error = await refused(door.send([sound(1), Row(row=-1), sound(3)]))
         assert door.servicer.rows == [1]
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    reason, fields = rpc.details_of(error)
+    reason, fields = client.details_of(error)
     assert reason == "invalid_argument"
     assert fields == ["[1].row: int64.gte"]
 
@@ -140,8 +140,8 @@ async def test_where_the_table_says_so_each_row_is_left_to_the_handler(opened: O
     ("metadata", "code"),
     [
         ((), grpc.StatusCode.UNAUTHENTICATED),
-        (rpc.bearer(Keys().mint()), grpc.StatusCode.UNAUTHENTICATED),
-        (rpc.bearer(KEYS.mint(role="resident")), grpc.StatusCode.PERMISSION_DENIED),
+        (client.bearer(Keys().mint()), grpc.StatusCode.UNAUTHENTICATED),
+        (client.bearer(KEYS.mint(role="resident")), grpc.StatusCode.PERMISSION_DENIED),
     ],
     ids=["nobody", "forged", "another role"],
 )
@@ -172,7 +172,7 @@ async def test_the_request_of_a_stream_of_answers_is_validated(opened: Open) -> 
         wrong = intake.WatchTimelineRequest(case_id="no id", cursor="c" * 65)
         error = await refused(drained(door.stub.WatchTimeline(wrong, metadata=CALLER, timeout=SECONDS)))
         assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-        assert {f.partition(":")[0] for f in rpc.details_of(error)[1]} == {"case_id", "cursor"}
+        assert {f.partition(":")[0] for f in client.details_of(error)[1]} == {"case_id", "cursor"}
         right = intake.WatchTimelineRequest(case_id=CASE, cursor="c")
         answers = await drained(door.stub.WatchTimeline(right, metadata=CALLER, timeout=SECONDS))
         assert [answer.cursor for answer in answers] == ["c", "post-7"]

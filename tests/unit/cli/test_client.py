@@ -26,7 +26,7 @@ from fengqiao.routing.v1.routing_service_pb2_grpc import (
     add_RoutingServiceServicer_to_server,
 )
 from services.chassis.errors import CommandError, Forbidden, IllegalTransition, Invalid, Violation
-from services.chassis.rpc import to_status
+from services.chassis.refusals import to_status
 from services.cli.__main__ import app
 
 CASE = "0566b6d8-6cf4-5a20-a290-cf1ebdfd650a"
