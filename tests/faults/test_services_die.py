@@ -152,7 +152,7 @@ def test_a_service_that_is_asked_to_stop_ends_with_0_within_seconds_and_loses_no
         for name in SERVICES:
             client.until_more()
             assert ground.ask_to_stop(name).reason == "ended with 0"
-            ground.until_ready()
+        ground.until_ready()
     finally:
         client.finish()
     ground.until_conserved()

@@ -74,7 +74,6 @@ class Case:
     supervised_at: datetime | None = None
     resolved_at: datetime | None = None
     outcome: str = ""
-    rated: bool = False
 
     @property
     def clock(self) -> Clock | None:
