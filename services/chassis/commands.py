@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from google.protobuf.message import Message
+
+from fengqiao.common.v1.common_pb2 import CommandMeta
 from services.chassis.clock import Clocks
 from services.chassis.committer import Committer
-from services.chassis.engine import Engine, Moment
+from services.chassis.engine import Engine, Moment, body_hash
 from services.chassis.errors import (
     CommandError,
     Contended,
@@ -23,6 +26,7 @@ from services.chassis.errors import (
     Violation,
 )
 from services.chassis.model import Context, Decision
+from services.chassis.protobuf import instant
 from services.chassis.publisher import Publisher
 from services.chassis.record import Record, to_ms
 from services.chassis.threads import Threads
@@ -54,6 +58,16 @@ class Creation(Generic[S]):
     order: Order
     decide: Callable[[Context], Decision]
     cause: str = ""
+
+
+def order_of(subject: str, meta: CommandMeta, request: Message) -> Order:
+    """The order of a request: its caller and whole body are what the key stands for."""
+    return Order(
+        key=meta.idempotency_key,
+        body_hash=body_hash(request, subject),
+        expected_revision=meta.expected_revision if meta.HasField("expected_revision") else None,
+        occurred_at=instant(meta.occurred_at) if meta.HasField("occurred_at") else None,
+    )
 
 
 def id_from(*parts: str) -> str:

@@ -11,8 +11,7 @@ from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.intake.v1 import events_pb2 as ev
 from fengqiao.intake.v1 import intake_service_pb2 as rpc
 from services.chassis.auth import Principal, Role
-from services.chassis.commands import Creation, Order, id_from
-from services.chassis.engine import body_hash
+from services.chassis.commands import Creation, id_from, order_of
 from services.chassis.errors import CommandError, Forbidden, Invalid, NotFound, Violation
 from services.chassis.foundation import Foundation
 from services.chassis.model import Context, Decision, transition
@@ -106,7 +105,7 @@ class Requests:
 
         answer = await self.base.commands.execute(
             case_id,
-            to_order(principal, meta, request),
+            order_of(principal.subject, meta, request),
             decide,
             authorize=authorize,
             answer=lambda record: str(record.revision).encode(),
@@ -215,18 +214,8 @@ def _creation(principal: Principal, submission: rpc.SubmitRequestRequest, number
     return Creation(
         id=id_from("intake", principal.subject, submission.meta.idempotency_key),
         site=body.site_id,
-        order=to_order(principal, submission.meta, submission),
+        order=order_of(principal.subject, submission.meta, submission),
         decide=lambda _context: domain.submit(command),
-    )
-
-
-def to_order(principal: Principal, meta: CommandMeta, request: Message) -> Order:
-    """Key, hash, revision and business time of a request."""
-    return Order(
-        key=meta.idempotency_key,
-        body_hash=body_hash(request, principal.subject),
-        expected_revision=meta.expected_revision if meta.HasField("expected_revision") else None,
-        occurred_at=instant(meta.occurred_at) if meta.HasField("occurred_at") else None,
     )
 
 

@@ -1,7 +1,5 @@
 """gRPC: translate, call one handler. Errors are mapped in the chassis, in one place."""
 
-import base64
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,8 +9,7 @@ import grpc
 from fengqiao.notify.v1 import notify_service_pb2 as rpc
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceServicer
 from services.chassis.auth import Role, Rule
-from services.chassis.envelope import iso
-from services.chassis.errors import Invalid, Violation
+from services.chassis.paging import read_token, write_token
 from services.chassis.rpc import principal
 from services.chassis.site import Site
 from services.notify.handlers import STATUSES, Deliveries, Place, Row, Wanted, own_only, to_message
@@ -91,28 +88,12 @@ class NotifyServicer(NotifyServiceServicer):
 
     async def _page(self, wanted: Wanted, page_size: int, page_token: str) -> tuple[Sequence[Row], str]:
         limit = page_size or DEFAULT_PAGE
-        after = read_token(page_token) if page_token else None
+        after = read_token(page_token, to_place) if page_token else None
         rows = await self._deliveries.page(principal(), wanted, after, limit)
-        return rows, write_token(rows[-1].place) if len(rows) == limit else ""
+        last = rows[-1].place if len(rows) == limit else None
+        return rows, write_token(last.created_at, last.notice_id, last.index) if last else ""
 
 
-def write_token(place: Place) -> str:
-    """A place in a list as clients carry it."""
-    parts = [iso(place.created_at), place.notice_id, place.index]
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
-
-
-def read_token(token: str) -> Place:
-    """A place in a list.
-
-    Raises:
-        Invalid: it is none of ours.
-    """
-    try:
-        at, notice_id, index = json.loads(base64.urlsafe_b64decode(token))
-        created_at = datetime.fromisoformat(at)
-        if created_at.tzinfo is None:
-            raise ValueError(at)
-        return Place(created_at, str(notice_id), int(index))
-    except (ValueError, TypeError):
-        raise Invalid([Violation("page_token", "not_a_token_of_ours")]) from None
+def to_place(created_at: datetime, rest: Sequence[Any]) -> Place:
+    """The place that a token names."""
+    return Place(created_at, str(rest[0]), int(rest[1]))

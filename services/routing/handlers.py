@@ -11,12 +11,11 @@ from fengqiao.common.v1.common_pb2 import CommandMeta, Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.events_pb2 import MoveReason
 from services.chassis.auth import Principal
-from services.chassis.commands import Order
-from services.chassis.engine import body_hash
+from services.chassis.commands import order_of
 from services.chassis.errors import CommandError, Forbidden, NotFound
 from services.chassis.foundation import Foundation
 from services.chassis.model import Context, Decision, Table, transition
-from services.chassis.protobuf import instant, timestamp
+from services.chassis.protobuf import timestamp
 from services.chassis.record import Record
 from services.chassis.store import Raw
 from services.routing import domain
@@ -71,7 +70,7 @@ class Cases:
 
         answer = await self.base.commands.execute(
             case_id,
-            to_order(principal, meta, request),
+            order_of(principal.subject, meta, request),
             decide,
             authorize=authorize,
             answer=lambda record: to_message(record, instant_of(record)).SerializeToString(),
@@ -204,16 +203,6 @@ def out_of_reach(principal: Principal) -> CommandError:
     if principal.covers_all:
         return NotFound("no such case")
     return Forbidden("no such case in your territory")
-
-
-def to_order(principal: Principal, meta: CommandMeta, request: Message) -> Order:
-    """Key, hash, revision and business time of a request."""
-    return Order(
-        key=meta.idempotency_key,
-        body_hash=body_hash(request, principal.subject),
-        expected_revision=meta.expected_revision if meta.HasField("expected_revision") else None,
-        occurred_at=instant(meta.occurred_at) if meta.HasField("occurred_at") else None,
-    )
 
 
 def instant_of(record: Record[Case]) -> datetime:

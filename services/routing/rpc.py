@@ -1,10 +1,7 @@
 """gRPC: translate, call one handler. Errors are mapped in the chassis, in one place."""
 
 import asyncio
-import base64
-import json
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Any
 
 import grpc
@@ -14,7 +11,9 @@ from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceServicer
 from services.chassis.auth import Role, Rule
-from services.chassis.errors import Forbidden, Invalid, Violation
+from services.chassis.errors import Forbidden
+from services.chassis.paging import read_token, write_token
+from services.chassis.protobuf import instant
 from services.chassis.rpc import principal
 from services.routing.domain import Case
 from services.routing.domain.clocks import to_message
@@ -69,11 +68,16 @@ class RoutingServicer(RoutingServiceServicer):
         """Open cases of a unit, soonest due first."""
         del context
         limit = request.page_size or DEFAULT_PAGE
-        after = _read_token(request.page_token) if request.page_token else None
+        after = (
+            read_token(request.page_token, lambda at, rest: (at, str(rest[0])))
+            if request.page_token
+            else None
+        )
         cases = await self._cases.queue(
             principal(), request.unit_id, after, limit, below=request.include_below
         )
-        token = _token(cases[-1]) if len(cases) == limit else ""
+        last = cases[-1] if len(cases) == limit else None
+        token = write_token(instant(last.due_at), last.case_id) if last else ""
         return rpc.GetQueueResponse(cases=cases, next_page_token=token)
 
     async def AcceptCase(self, request: rpc.AcceptCaseRequest, context: Context) -> rpc.AcceptCaseResponse:
@@ -139,16 +143,3 @@ def to_explanation(case: Case) -> rpc.ExplainDeadlineResponse:
     return rpc.ExplainDeadlineResponse(
         clocks=[to_message(clock) for clock in case.plan], running=case.clock.name if case.clock else ""
     )
-
-
-def _token(case: rpc.Case) -> str:
-    pair = [case.due_at.ToJsonString(), case.case_id]
-    return base64.urlsafe_b64encode(json.dumps(pair).encode()).decode()
-
-
-def _read_token(token: str) -> tuple[datetime, str]:
-    try:
-        at, case_id = json.loads(base64.urlsafe_b64decode(token))
-        return datetime.fromisoformat(at), str(case_id)
-    except (ValueError, TypeError):
-        raise Invalid([Violation("page_token", "not_a_token_of_ours")]) from None
