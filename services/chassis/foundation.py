@@ -28,6 +28,9 @@ from services.chassis.threads import Threads
 from services.chassis.topics import declared_types
 
 S = TypeVar("S")
+
+# Shorter than the age at which a sweep takes an outbox for unpublished.
+TRIM_AFTER_S = 2.5
 T = TypeVar("T")
 
 
@@ -149,7 +152,7 @@ def lay(
     acknowledged = Acknowledged()
     committer = Committer(Repository(document, model, acknowledged.of), threads, wall)
     producer = producer or KafkaPythonProducer(settings.kafka_bootstrap, f"fengqiao-{settings.service}")
-    publisher = Publisher(settings.service, producer, acknowledged)
+    publisher = Publisher(settings.service, producer, acknowledged, TRIM_AFTER_S)
     reader = reader or KafkaTopicReader(settings.kafka_bootstrap)
     letters = DeadLetters(f"fengqiao.{settings.service}.dead", publisher, wall)
     flood = Flood(settings.service, threads, readiness, wall)

@@ -137,17 +137,24 @@ def acknowledged_prefixes(entries: Sequence[OutboxEntry], results: Sequence[bool
 class Publisher:
     """Publishes whole outboxes and remembers what may be trimmed."""
 
-    def __init__(self, service: str, producer: Producer, acknowledged: Acknowledged) -> None:
-        """`service` is the source attribute of the events."""
+    def __init__(
+        self, service: str, producer: Producer, acknowledged: Acknowledged, trim_after_s: float = 0.0
+    ) -> None:
+        """`service` is the source attribute of the events.
+
+        A document that rests for `trim_after_s` seconds is trimmed; one committed again meanwhile drops
+        its acknowledged prefix in that commit, and costs no write of its own.
+        """
         self._service = service
         self._producer = producer
         self._acknowledged = acknowledged
-        self._trimmable: dict[str, int] = {}
+        self._trim_after_s = trim_after_s
+        self._trimmable: dict[str, tuple[int, float]] = {}
         self._running: set[asyncio.Task[None]] = set()
 
     def sibling(self) -> "Publisher":
         """A publisher over the same client for another collection, which trims for itself."""
-        return Publisher(self._service, self._producer, self._acknowledged)
+        return Publisher(self._service, self._producer, self._acknowledged, self._trim_after_s)
 
     async def publish(self, records: Iterable[Record[Any]]) -> bool:
         """Send each record's whole outbox in order; True when the broker acknowledged all of it.
@@ -164,7 +171,8 @@ class Publisher:
             for topic, sequence in acknowledged_prefixes(entries, results).items():
                 self._acknowledged.note(record.id, topic, sequence)
             if all(results):
-                self._trimmable[record.id] = max(record.version, self._trimmable.get(record.id, 0))
+                known, _ = self._trimmable.pop(record.id, (0, 0.0))
+                self._trimmable[record.id] = max(record.version, known), monotonic()
                 if len(self._trimmable) > REMEMBERED_AGGREGATES:  # nobody trims here; another's sweep will
                     del self._trimmable[next(iter(self._trimmable))]
             else:
@@ -182,8 +190,11 @@ class Publisher:
             log.warning("publish_incomplete", aggregates=len(records))
 
     def take_trimmable(self) -> dict[str, int]:
-        """Id → version of documents whose whole outbox is acknowledged; taken once."""
-        taken, self._trimmable = self._trimmable, {}
+        """Id → version of documents whose whole outbox has been acknowledged for a while; taken once."""
+        ripe = monotonic() - self._trim_after_s
+        taken = {key: version for key, (version, at) in self._trimmable.items() if at <= ripe}
+        for key in taken:
+            del self._trimmable[key]
         return taken
 
     def idle(self, record: Record[Any]) -> bool:
@@ -195,7 +206,7 @@ class Publisher:
 
     def note_idle(self, record: Record[Any]) -> None:
         """Let the next trim empty a stored outbox."""
-        self._trimmable[record.id] = record.version
+        self._trimmable[record.id] = record.version, 0.0
 
     async def report(self, topic: str, key: bytes, value: bytes, headers: Headers) -> None:
         """Send one record that has no outbox (a dead letter) and wait for the broker's word.

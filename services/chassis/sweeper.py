@@ -26,7 +26,7 @@ S = TypeVar("S")
 
 BATCH = 200
 OUTBOX_PERIOD_S = 1.0
-OUTBOX_AGE = timedelta(seconds=2)
+OUTBOX_AGE = timedelta(seconds=4)
 CATCH_UP_LIMIT = timedelta(minutes=5)
 
 
