@@ -75,7 +75,7 @@ def _picture(progress: Progress, figures: Figures) -> RenderableType:
     notices = figures.status["notify"].figures if "notify" in figures.status else {}
     line = (
         f"climbs {board.climbs}   under supervision {board.supervised}   "
-        f"notices {sum(notices.values())}   waiting in topics {_lag(figures)}"
+        f"events {figures.events}   notices {sum(notices.values())}   waiting in topics {_lag(figures)}"
     )
     away = f"[red]away: {', '.join(sorted(figures.away))}[/red]" if figures.away else ""
     return Group(rows, table, line, away)

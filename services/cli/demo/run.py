@@ -20,6 +20,7 @@ from services.chassis import client
 from services.chassis.clock import monotonic
 from services.chassis.offsets import exact_ends
 from services.chassis.protobuf import instant, instant_or_none, timestamp
+from services.chassis.threads import Threads
 from services.chassis.topics import load
 from services.cli.calls import Caller
 from services.cli.demo import oracle
@@ -57,6 +58,7 @@ class Figures:
     board: routing.WatchBoardResponse | None = None
     status: dict[str, operations.GetStatusResponse] = field(default_factory=dict)
     away: set[str] = field(default_factory=set)
+    events: int = 0
     phase: str = "starting"
 
 
@@ -100,6 +102,7 @@ class Run:
         self._notify = NotifyServiceStub(self._channels["notify"])
         self._intake = IntakeServiceStub(self._channels["intake"])
         self._bootstrap = bootstrap
+        self._published = Published(bootstrap)
         self.figures = Figures()
 
     async def go(self, until: datetime, run_id: str, view: View) -> Result:
@@ -137,12 +140,13 @@ class Run:
             wrong=wrong,
             latencies=[latency(case) for case in cases.values()],
             seconds=seconds,
-            events=await asyncio.to_thread(published, self._bootstrap),
+            events=await self._published.exactly(),
             notices=dict(self.figures.status["notify"].figures),
         )
 
     async def close(self) -> None:
-        """Let go of the services."""
+        """Let go of broker and services."""
+        await self._published.close()
         await asyncio.gather(*(channel.close() for channel in self._channels.values()))
 
     async def _check_clock(self) -> None:
@@ -216,6 +220,7 @@ class Run:
 
     async def _poll_board(self) -> None:
         try:
+            self.figures.events = await self._published.about()
             boards = self._routing.WatchBoard(
                 routing.WatchBoardRequest(site_id=self._site.id),
                 metadata=client.bearer(self._caller.token()),
@@ -256,15 +261,39 @@ class Run:
         )
 
 
-def published(bootstrap: str) -> int:
-    """How many events the topics of the house hold."""
-    consumer: Any = KafkaConsumer(bootstrap_servers=bootstrap, group_id=None)
-    try:
+class Published:
+    """How many events the topics of the house hold; one connection, asked from one thread."""
+
+    def __init__(self, bootstrap: str) -> None:
+        """Connects when first asked."""
+        self._bootstrap = bootstrap
+        self._threads = Threads(1)
+        self._consumer: Any = None
+
+    async def about(self) -> int:
+        """Quickly; on the wheel broker it may miss the end of the last batch."""
+        return await self._threads.run(lambda: sum(self._open().end_offsets(self._there()).values()))
+
+    async def exactly(self) -> int:
+        """By the records themselves."""
+        return await self._threads.run(lambda: sum(exact_ends(self._open(), self._there()).values()))
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._consumer is not None:
+            await self._threads.run(self._consumer.close)
+        self._threads.close()
+
+    def _open(self) -> Any:
+        if self._consumer is None:
+            self._consumer = KafkaConsumer(
+                bootstrap_servers=self._bootstrap, group_id=None, enable_auto_commit=False
+            )
+        return self._consumer
+
+    def _there(self) -> list[TopicPartition]:
         topics = [topic.name for topic in load() if topic.types and not topic.per_source]
-        there = [TopicPartition(t, p) for t in topics for p in consumer.partitions_for_topic(t) or ()]
-        return sum(exact_ends(consumer, there).values())
-    finally:
-        consumer.close()
+        return [TopicPartition(t, p) for t in topics for p in self._open().partitions_for_topic(t) or ()]
 
 
 def latency(case: routing.Case) -> float:
