@@ -55,7 +55,7 @@ class Keys:
             "site": "jili",
             "units": ["jili/a"],
             "iat": now,
-            "exp": now + timedelta(minutes=5),
+            "exp": now + timedelta(minutes=55),
         } | changes
         return {name: value for name, value in claims.items() if value is not None}
 
