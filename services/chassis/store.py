@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import bson
@@ -423,4 +423,3 @@ class Blocks:
 
 DUPLICATE_KEY = 11000
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-RECENT = timedelta(days=7)
