@@ -4,10 +4,10 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up doctor test test-best lint format gen release-image lock clean
+.PHONY: help venv demo up doctor test test-best bench peers bench-peers mutants faults faults-all faults-mutations faults-report lint format gen release-image lock clean
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  ARGS='…' goes on to the command, e.g. make test ARGS='tests/unit -k calendar'"
 
 venv: ## Make .venv from the lock, if it isn't there
@@ -27,6 +27,32 @@ test: venv ## Run all tests on the embedded parts, with coverage
 
 test-best: venv ## Run all tests on the best parts there are (Apache Kafka, mongod)
 	@$(BIN)/python -m pytest --parts best $(ARGS)
+
+bench: venv ## Measure the workloads on the parts found; writes docs/bench.json, docs/bench.md, plots (hours, resumable)
+	@$(BIN)/python -m tests.bench run $(ARGS)
+
+PEERS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fengqiao/peers
+
+peers: ## Set up the peers to measure against, in the folder PEERS=… (npm, pip, apt-get download; 500 MB)
+	@tests/bench/peers/setup $(PEERS) $(ARGS)
+
+bench-peers: venv ## Measure E4-T against the peers that are set up, in turn; the ratios come last
+	@$(BIN)/python -m tests.bench peers --peers $(PEERS) $(ARGS)
+
+mutants: venv ## Take each hard rule's line away: its test must fail
+	@$(BIN)/python tools/mutants.py
+
+faults: venv ## Break the house and look whether all holds: SEED=7 SECONDS=90, or FAULT=name
+	@$(BIN)/python -m tests.faults once $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(FAULT),--fault $(FAULT)) $(ARGS)
+
+faults-all: venv ## Each fault alone, SEEDS=2 times; goes on where it was left; tables in docs/reliability.md
+	@$(BIN)/python -m tests.faults all $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
+
+faults-mutations: venv ## Take away what holds the house together: the checker must notice each
+	@$(BIN)/python -m tests.faults mutations $(ARGS)
+
+faults-report: venv ## Write the tables of docs/reliability.md anew
+	@$(BIN)/python -m tests.faults report
 
 lint: venv ## Check style, types, contracts, generated files and the lock
 	@failed=0; for check in \

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
+from deploy.local import containers
 from deploy.local.parts import Choice, Kind, Part, brokers, stores, take, wanted
 from deploy.local.supervisor import Supervisor
 
@@ -62,17 +63,31 @@ def store(parts: Parts) -> str:
 
 @pytest.fixture
 def database_name(store: str) -> Iterator[str]:
-    """The name of a database that doesn't exist yet and is dropped after the test."""
+    """The name of a database that doesn't exist yet; what begins with it is dropped after the test."""
     name = f"test_{uuid4().hex[:12]}"
     yield name
     with MongoClient[dict[str, object]](store) as client:
-        client.drop_database(name)
+        for made in client.list_database_names():
+            if made.startswith(name):
+                client.drop_database(made)
 
 
 @pytest.fixture
 def topic_suffix() -> str:
     """Something to end the names of a test's topics and groups with."""
     return uuid4().hex[:12]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips tests marked `docker` where no engine answers, and where the quick parts were asked for: before
+    any of their fixtures is made, of whatever scope, as one of them builds the image.
+    """
+    if item.get_closest_marker("docker"):
+        if Choice(item.config.getoption("--parts")) not in {Choice.BEST, Choice.DOCKER}:
+            pytest.skip("builds images: run with --parts best")
+        if lacking := containers.lacks():
+            pytest.skip(f"needs {lacking}")
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,10 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Any, cast
 
 from deploy.local.errors import PartMissing, RuntimeFailed
+from deploy.local.ports import LOOPBACK
 from deploy.local.supervisor import Supervisor
 from services.chassis.clock import monotonic
 
@@ -62,6 +64,8 @@ def _listens(address: str) -> bool:
 
 def pull(image: str, say: Callable[[str], None]) -> None:
     """Have an image. Raises PartMissing when it is neither here nor to be pulled."""
+    if lacking := lacks():
+        raise PartMissing(lacking)
     import docker
     from docker.errors import DockerException, ImageNotFound
 
@@ -95,7 +99,8 @@ def run(supervisor: Supervisor, box: Box, ready: Callable[[], str | None]) -> No
     for key, value in box.environment.items():
         container.with_env(key, value)
     for inside, outside in box.ports.items():
-        container.with_bind_ports(inside, outside)
+        # Not `with_bind_ports`: that listens to the whole network.
+        cast("dict[str, Any]", container.ports)[f"{inside}/tcp"] = (LOOPBACK, outside)
     if box.command:
         container.with_command(list(box.command))
     try:

@@ -4,9 +4,16 @@ own.
 Tokens are JWTs signed with Ed25519 (`alg: EdDSA`). Claims: `iss` fengqiao-dev, `aud` fengqiao, `sub` an
 opaque reference of a person or service, `site`, `role`, `units` (the units the role acts for, `["*"]` for the
 whole site), `iat`, `exp`.
+
+`python -m deploy.local.issuer --keys keys --tokens tokens notify` keeps the token files of services fresh
+until SIGTERM, where no runtime does it: beside services in containers.
 """
 
+import argparse
+import base64
 import os
+import secrets
+import signal
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
@@ -38,6 +45,18 @@ def private_key(path: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise TypeError(f"{path} holds no Ed25519 key")
     return key
+
+
+def make_keys(folder: Path, services: Sequence[str]) -> None:
+    """Make what services need of secrets, and leave alone what is there: `vault.key`, `audit-<service>.pem`
+    each, and the issuer's pair.
+    """
+    vault = folder / "vault.key"
+    if not vault.exists():
+        write_secret(vault, base64.b64encode(secrets.token_bytes(32)))
+    for name in services:
+        private_key(folder / f"audit-{name}.pem")
+    Issuer(folder)
 
 
 def write_secret(path: Path, content: bytes) -> None:
@@ -115,3 +134,23 @@ class ServiceTokens:
     def _renew(self) -> None:
         while not self._stop.wait(_RENEW_EVERY.total_seconds()):
             self.write()
+
+
+def main() -> None:
+    """Writes tokens until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keys", type=Path, required=True)
+    parser.add_argument("--tokens", type=Path, required=True)
+    parser.add_argument("services", nargs="+")
+    given = parser.parse_args()
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    tokens = ServiceTokens(Issuer(given.keys), given.tokens, given.services)
+    tokens.start()
+    ended.wait()
+    tokens.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -61,13 +61,14 @@ class Keeper:
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default=LOOPBACK)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--dir", type=Path, required=True)
     given = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    controller = Controller(Keeper(given.dir), hostname=LOOPBACK, port=given.port)
+    controller = Controller(Keeper(given.dir), hostname=given.host, port=given.port)
     controller.start()
     stop.wait()
     controller.stop()

@@ -26,6 +26,8 @@ class Choice(StrEnum):
     """KAFKA_BOOTSTRAP and MONGO_URL, else Docker, else programs of this machine, else the wheels."""
     DOCKER = "docker"
     """Docker, nothing else."""
+    PROGRAMS = "programs"
+    """As best, but for Docker: processes of this machine, whose CPU and memory can be read."""
 
 
 class Kind(StrEnum):
@@ -118,6 +120,8 @@ def wanted(choice: Choice, parts: Mapping[str, Part]) -> list[Part]:
             return given or list(parts.values())
         case Choice.DOCKER:
             return [parts["docker"]]
+        case Choice.PROGRAMS:
+            return given or [part for word, part in parts.items() if word != "docker"]
 
 
 def take(kind: Kind, candidates: Sequence[Part], say: Callable[[str], None]) -> Found:

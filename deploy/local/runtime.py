@@ -4,31 +4,30 @@ A context manager. Everything it starts is a process of its own and ends with it
 itself. `runtime.json` in the data folder tells others (doctor, the client commands) where everything listens.
 """
 
-import base64
 import json
 import os
-import secrets
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from deploy.local.errors import RuntimeFailed
 from deploy.local.folders import RUNTIME_FILE, Folder, held, home
-from deploy.local.health import Serving
-from deploy.local.issuer import Issuer, ServiceTokens, private_key, write_secret
+from deploy.local.issuer import Issuer, ServiceTokens, make_keys
 from deploy.local.parts import Choice, Kind, Part, brokers, stores, take, wanted
 from deploy.local.ports import LOOPBACK, answers, free_port
 from deploy.local.process import Spec
 from deploy.local.supervisor import Status, Supervisor
 from services.chassis.clock import process_time
+from services.chassis.health import Measured, Serving
 
-SERVICES = {name: f"services.{name}" for name in ("intake", "routing", "notify")}
+SERVICES = {name: f"services.{name}" for name in ("intake", "routing", "mediation", "petition", "notify")}
 """The services by name, and the module that runs each."""
 
 
@@ -43,6 +42,9 @@ class Options:
     data_dir: Path | None = None
     """None: the first default folder that no other runtime holds."""
     parts: Choice = Choice.WHEELS
+    broker: Part | None = None
+    """A broker to take whatever `parts` says, for example three brokers; its neighbour `store` likewise."""
+    store: Part | None = None
     fresh: bool = False
     """Start empty, even where the parts kept the data of the last run."""
     sync_on_commit: bool = True
@@ -50,8 +52,14 @@ class Options:
     ports: Mapping[str, int] = field(default_factory=dict)
     """RPC ports by service; the others are free ones."""
     services: Mapping[str, str] = field(default_factory=lambda: SERVICES)
+    workers: Mapping[str, int] = field(default_factory=dict)
+    """How many workers share a service's partitions: one, in the process of its RPCs, unless said here."""
     ready_within: float = 90.0
     """Seconds that services have to become ready."""
+    replication_factor: int = 1
+    """How many brokers keep each topic."""
+    environment: Callable[[str, "Running"], Mapping[str, str]] = lambda _name, _running: {}
+    """What to add to the environment of a service, or of a further worker (`<service>-worker`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +78,16 @@ class Running:
     rpc: dict[str, str]
     """Address (host:port) of each service's gRPC server."""
     metrics: dict[str, str]
-    """Address (host:port) of each service's metrics."""
+    """Address (host:port) of the metrics of each service, and of each further worker."""
+    keys: str
+    """Folder of the development issuer's key pair."""
     processes: dict[str, dict[str, Any]]
     """Per process its state, pid, restarts and reason."""
 
     @property
     def issuer(self) -> Issuer:
         """The runtime's token issuer."""
-        return Issuer(Path(self.data_dir) / "keys")
+        return Issuer(Path(self.keys))
 
     @property
     def mails(self) -> Path:
@@ -109,6 +119,7 @@ class Runtime:
         self._stack = ExitStack()
         self._running: Running | None = None
         self._writing = threading.Lock()
+        self._environments: dict[str, dict[str, str]] = {}
 
     def __enter__(self) -> Self:
         """Starts everything and waits until every service is ready.
@@ -137,13 +148,51 @@ class Runtime:
         """Every process with its state."""
         return self.supervisor.statuses()
 
+    def add_worker(self, service: str) -> str:
+        """Start a further worker of a service, which gets some of its partitions; returns the process's name.
+
+        It is ready some seconds later: `supervisor.wait_ready`.
+        """
+        running = self.running
+        there = {status.name for status in self.statuses()}
+        name = next(name for number in count(2) if (name := f"{service}-worker-{number}") not in there)
+        metrics_port = str(free_port())
+        self._running = replace(running, metrics={**running.metrics, name: f"{LOOPBACK}:{metrics_port}"})
+        self.supervisor.start(
+            Spec(
+                name=name,
+                command=(sys.executable, "-m", self.options.services[service], "worker"),
+                environment={
+                    **self._environments[service],
+                    **self.options.environment(f"{service}-worker", running),
+                    "FENGQIAO_RPC_PORT": "0",
+                    "FENGQIAO_METRICS_PORT": metrics_port,
+                },
+                log=self._log(name),
+                ready=Measured(int(metrics_port)),
+                ready_within=self.options.ready_within,
+                together=True,
+            )
+        )
+        return name
+
+    def remove_worker(self, name: str) -> None:
+        """Stop a further worker for good, also one that just died; the others get its partitions."""
+        self.supervisor.stop(name)
+        metrics = {other: address for other, address in self.running.metrics.items() if other != name}
+        self._running = replace(self.running, metrics=metrics)
+        self._write()
+
     def _start(self, stack: ExitStack) -> None:
         options = self.options
         folder = Folder.claim(options.data_dir) if options.data_dir else Folder.claim_free(options.name)
         stack.callback(folder.release)
-        broker = take(Kind.BROKER, wanted(options.parts, brokers()), self._say)
+        known_stores = stores(sync_on_commit=options.sync_on_commit)
+        broker = take(
+            Kind.BROKER, [options.broker] if options.broker else wanted(options.parts, brokers()), self._say
+        )
         store = take(
-            Kind.STORE, wanted(options.parts, stores(sync_on_commit=options.sync_on_commit)), self._say
+            Kind.STORE, [options.store] if options.store else wanted(options.parts, known_stores), self._say
         )
         for passed_over in (*broker.passed_over, *store.passed_over):
             self._say(f"passed over {passed_over}")
@@ -166,6 +215,7 @@ class Runtime:
             smtp=f"{LOOPBACK}:{free_port()}",
             rpc={name: f"{LOOPBACK}:{options.ports.get(name) or free_port()}" for name in options.services},
             metrics={name: f"{LOOPBACK}:{free_port()}" for name in options.services},
+            keys=str(folder.path / "keys"),
             processes={},
         )
         self._start_mailbox()
@@ -218,7 +268,9 @@ class Runtime:
 
     def _start_services(self, folder: Path, tokens: ServiceTokens) -> None:
         names = list(self.options.services)
+        make_keys(folder / "keys", names)
         environments = {name: self._environment(name, folder, tokens) for name in names}
+        self._environments = environments
         self._say("topics and indexes")
         preparations = [("topics", "services.chassis.topics", "create", environments[names[0]])]
         preparations += [
@@ -242,7 +294,10 @@ class Runtime:
                     together=True,
                 )
             )
-        self.supervisor.wait_ready("mailbox", *names)
+        more = [
+            self.add_worker(name) for name, wanted in self.options.workers.items() for _ in range(1, wanted)
+        ]
+        self.supervisor.wait_ready("mailbox", *names, *more)
 
     def _prepare(self, name: str, module: str, command: str, environment: Mapping[str, str]) -> None:
         self.supervisor.run(
@@ -258,10 +313,6 @@ class Runtime:
     def _environment(self, name: str, folder: Path, tokens: ServiceTokens) -> dict[str, str]:
         running = self.running
         keys = folder / "keys"
-        vault, audit = keys / "vault.key", keys / f"audit-{name}.pem"
-        if not vault.exists():
-            write_secret(vault, base64.b64encode(secrets.token_bytes(32)))
-        private_key(audit)
         smtp_host, _, smtp_port = running.smtp.rpartition(":")
         return {
             "PYTHONUNBUFFERED": "1",
@@ -276,11 +327,13 @@ class Runtime:
             "FENGQIAO_SITES": str(self.options.sites.resolve()),
             "FENGQIAO_JWT_PUBLIC_KEYS": str(running.issuer.public_keys),
             "FENGQIAO_SERVICE_TOKEN_FILE": str(tokens[name]),
-            "FENGQIAO_VAULT_KEY_FILE": str(vault),
-            "FENGQIAO_AUDIT_KEY_FILE": str(audit),
+            "FENGQIAO_VAULT_KEY_FILE": str(keys / "vault.key"),
+            "FENGQIAO_AUDIT_KEY_FILE": str(keys / f"audit-{name}.pem"),
             "FENGQIAO_INTAKE_ADDRESS": running.rpc.get("intake", ""),
             "FENGQIAO_SMTP_HOST": smtp_host,
             "FENGQIAO_SMTP_PORT": smtp_port,
+            "FENGQIAO_REPLICATION_FACTOR": str(self.options.replication_factor),
+            **self.options.environment(name, running),
         }
 
     def _log(self, name: str) -> Path:

@@ -119,6 +119,10 @@ class Supervisor:
         self._reaper.began("c", container_id)
         self._closers.append((name, container_id, stop))
 
+    def containers(self) -> dict[str, str]:
+        """Ids of the containers that were adopted, by name."""
+        return {name: container_id for name, container_id, _ in self._closers}
+
     def run(self, spec: Spec) -> None:
         """Run something to its end. Raises RuntimeFailed, with the end of its log, unless it exits with 0 in
         time.
@@ -207,6 +211,12 @@ class Supervisor:
                 kept.process = None
         if everything:
             self._close_rest()
+
+    def again(self, name: str) -> None:
+        """Start once more what was stopped by name. Raises KeyError for an unknown name, RuntimeFailed."""
+        with self._lock:
+            spec = self._kept[name].spec
+        self.start(spec)
 
     def kill(self, name: str) -> None:
         """SIGKILL one process, as a fault; the watch restarts it. Raises KeyError for an unknown name."""

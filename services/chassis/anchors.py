@@ -1,5 +1,6 @@
 """Signs the audit heads from time to time, so that nobody can rewrite a whole chain unseen (rule 21)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ HEADS_PER_ANCHOR = 20_000
 class Anchors:
     """Insert-only signatures over the heads that changed since the last one."""
 
-    def __init__(self, alias: str, repository: Repository[Any], key: Ed25519PrivateKey) -> None:
+    def __init__(self, alias: str, repositories: Sequence[Repository[Any]], key: Ed25519PrivateKey) -> None:
         """`alias` names the service's database connection."""
         self._alias = alias
-        self._repository = repository
+        self._repositories = repositories
         self._key = key
 
     def anchor(self, now: datetime) -> int:
@@ -33,9 +34,8 @@ class Anchors:
             # Commits carry the time before their write: one may have landed after the last anchor with an
             # earlier time.
             since = last["at"] - OVERLAP if last else EPOCH
-            changed = list(
-                self._repository.collection.find({"updated_at": {"$gt": since, "$lte": now}}, {"own": 1})
-            )
+            query = {"updated_at": {"$gt": since, "$lte": now}}
+            changed = [raw for each in self._repositories for raw in each.collection.find(query, {"own": 1})]
             if not changed:
                 return 0
             heads = [(raw["_id"], own["topic"], bytes(own["head"])) for raw in changed for own in raw["own"]]

@@ -15,13 +15,22 @@ from services.chassis.envelope import Envelope, iso
 GENESIS = b""
 
 
-def link(head: bytes, event_id: str, event_type: str, occurred_at: datetime, data: bytes) -> bytes:
-    """The head (32 bytes) after an event."""
-    digest = hashlib.sha256(head)
-    for part in (event_id.encode(), event_type.encode(), iso(occurred_at).encode(), data):
-        digest.update(len(part).to_bytes(4, "big"))
-        digest.update(part)
-    return digest.digest()
+def link(
+    head: bytes,
+    event_id: str,
+    event_type: str,
+    site: str,
+    times: tuple[datetime, datetime],
+    cause: str,
+    data: bytes,
+) -> bytes:
+    """The head (32 bytes) after an event; `times` are when it happened and when it was recorded."""
+    hashed = [head]
+    for text in (event_id, event_type, site, iso(times[0]), iso(times[1]), cause):
+        part = text.encode()
+        hashed += len(part).to_bytes(4, "big"), part
+    hashed += len(data).to_bytes(4, "big"), data
+    return hashlib.sha256(b"".join(hashed)).digest()
 
 
 def first_break(events: Iterable[Envelope], head: bytes | None = None) -> str | None:
@@ -34,7 +43,8 @@ def first_break(events: Iterable[Envelope], head: bytes | None = None) -> str | 
     for event in events:
         if not 1 <= event.sequence <= len(heads):
             return event.id
-        after = link(heads[event.sequence - 1], event.id, event.type, event.time, event.data)
+        before, times = heads[event.sequence - 1], (event.time, event.recorded_at)
+        after = link(before, event.id, event.type, event.site, times, event.cause, event.data)
         if event.sequence == len(heads):
             heads.append(after)
         if not after == event.head == heads[event.sequence]:

@@ -1,8 +1,9 @@
 """Who calls, and what they may: short-lived JWTs, and one default-deny table of methods (design §4)."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from services.chassis.clock import process_time
 from services.chassis.errors import Forbidden, Infrastructure, Unauthenticated
 
 AUDIENCE = "fengqiao"
@@ -19,6 +21,7 @@ DEVELOPMENT_ISSUER = "fengqiao-dev"
 LEEWAY = timedelta(seconds=5)
 LONGEST_LIFE = timedelta(hours=1)
 EVERYWHERE = "*"
+REMEMBERED_TOKENS = 4_096
 PEM_END = b"-----END PUBLIC KEY-----"
 
 
@@ -34,6 +37,9 @@ class Role(StrEnum):
     OPERATOR = "operator"
     SERVICE = "service"
     REPLAY = "replay"
+    MEDIATOR = "mediator"
+    PETITION_OFFICER = "petition_officer"
+    INSPECTOR = "inspector"
 
 
 # A replay acts for whoever owns a case: nobody but the embedded runtime may issue it.
@@ -94,6 +100,8 @@ class Verifier:
         """Without a file nobody is let in."""
         self._path = keys
         self._production = production
+        # Callers by token, and until when: a signature is checked once, the time and the keys each time.
+        self._known: OrderedDict[str, tuple[Principal, datetime]] = OrderedDict()
         self._keys: list[Ed25519PublicKey] = []
         self._read_at = 0
 
@@ -104,7 +112,13 @@ class Verifier:
             Unauthenticated: it is missing, forged, expired, for somebody else, or for development.
             Infrastructure: the file of keys can't be read, or holds a key that is not Ed25519.
         """
-        for key in self._current_keys():
+        keys = self._current_keys()
+        if found := self._known.get(token):
+            caller, until = found
+            if process_time() < until:
+                return caller
+            del self._known[token]
+        for key in keys:
             try:
                 claims = jwt.decode(
                     token,
@@ -120,7 +134,11 @@ class Verifier:
                 raise Unauthenticated(f"token refused: {type(error).__name__}") from None
             if claims["exp"] - claims["iat"] > LONGEST_LIFE.total_seconds():
                 raise Unauthenticated("token refused: it lives too long")
-            return self._principal(claims)
+            caller = self._principal(claims)
+            self._known[token] = caller, datetime.fromtimestamp(claims["exp"], UTC) + LEEWAY
+            if len(self._known) > REMEMBERED_TOKENS:
+                self._known.popitem(last=False)
+            return caller
         raise Unauthenticated("token refused: no key of ours signed it")
 
     def _principal(self, claims: Mapping[str, Any]) -> Principal:
@@ -141,9 +159,11 @@ class Verifier:
         try:
             changed_at = self._path.stat().st_mtime_ns
             if changed_at != self._read_at:
+                self._known.clear()
                 self._keys = _read_keys(self._path.read_bytes())
                 self._read_at = changed_at
         except FileNotFoundError:
+            self._known.clear()
             return []
         except (OSError, ValueError, UnsupportedAlgorithm) as error:
             raise Infrastructure(f"public keys: {type(error).__name__}") from error

@@ -248,6 +248,12 @@ class Unit(StrEnum):
     CALENDAR_DAYS = "calendar_days"
     WORKING_DAYS = "working_days"
     SECONDS = "seconds"
+    MILLISECONDS = "milliseconds"
+
+    @property
+    def elapsed(self) -> timedelta | None:
+        """How long one of them is, whatever the calendar says; None for days, which are not all as long."""
+        return {Unit.SECONDS: timedelta(seconds=1), Unit.MILLISECONDS: _ONE_MS}.get(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +270,7 @@ class Term:
 
     def __post_init__(self) -> None:
         """Raise ValueError for a term without length, or of more than ten years in days."""
-        if self.length < 1 or (self.unit is not Unit.SECONDS and self.length > _MAX_DAYS):
+        if self.length < 1 or (self.unit.elapsed is None and self.length > _MAX_DAYS):
             msg = f"term: length {self.length} is not in 1 to {_MAX_DAYS} days"
             raise ValueError(msg)
 
@@ -274,8 +280,9 @@ class Step:
     """Part of the way to a due date: from the day before `first` it moves on by `amount`, because of `code`.
 
     `code` is a `Day` (worked days count in a working-day term, others are passed over) or a `Unit`; `amount`
-    is in days, in seconds for `seconds`. A day on which a calendar-day term ends but nobody works is counted
-    first and passed over then. All amounts add up to the way from the start to the rolled date.
+    is in days, for `seconds` and `milliseconds` in these. A day on which a calendar-day term ends but nobody
+    works is counted first and passed over then. All amounts add up to the way from the start to the rolled
+    date.
     """
 
     code: str
@@ -307,8 +314,8 @@ def due(term: Term, start: datetime, zone: tzinfo, calendar: Calendar) -> DueDat
     """
     start = to_ms(start)
     local = start.astimezone(zone)
-    if term.unit is Unit.SECONDS:
-        end = start + timedelta(seconds=term.length)
+    if elapsed := term.unit.elapsed:
+        end = start + term.length * elapsed
         steps: tuple[Step, ...] = (Step(term.unit, local.date(), term.length),)
         return DueDate(
             strict=end, rolled=end, provisional=False, steps=steps, calendar_version=calendar.version

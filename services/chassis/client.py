@@ -37,6 +37,16 @@ def token_from(path: Path | None) -> tuple[tuple[str, str], ...]:
     return bearer(path.read_text(encoding="utf-8")) if path else ()
 
 
+def rule_of(error: grpc.aio.AioRpcError) -> str:
+    """Id and version of the rule that a failed call broke; empty if it names none."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # as in `details_of`
+    for packed in status.details if status else ():
+        info = error_details_pb2.ErrorInfo()
+        if packed.Unpack(info):
+            return str(info.metadata.get("rule", ""))
+    return ""
+
+
 def details_of(error: grpc.aio.AioRpcError) -> tuple[str, list[str]]:
     """The reason code of a failed call (empty if it has none) and, for bad input, each field with what is
     wrong.

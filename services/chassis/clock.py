@@ -8,9 +8,11 @@ from pymongo.errors import DuplicateKeyError
 
 from services.chassis.engine import Moment
 from services.chassis.errors import Invalid, NotFound, Violation
+from services.chassis.metrics import METRICS
 from services.chassis.record import to_ms
 from services.chassis.site import Site
 from services.chassis.store import EPOCH, JOURNALED, MAJORITY, database, infrastructure
+from services.chassis.threads import Threads
 
 MAX_SKEW = timedelta(seconds=2)
 
@@ -33,11 +35,17 @@ class WallClock:
         self._read = read
         self._offset = timedelta(0)
         self._measured_at = float("-inf")
+        # The store's time, and when it was asked: it can't be more now than that and what has passed since.
+        self._theirs: tuple[datetime, float] | None = None
 
     def now(self) -> datetime:
-        """The time nothing may run ahead of."""
+        """The time nothing may run ahead of, also when this process's clock has jumped a moment ago."""
         mine = self._read()
-        return to_ms(min(mine, mine + self._offset))
+        latest = min(mine, mine + self._offset)
+        if self._theirs is not None:
+            theirs, asked_at = self._theirs
+            latest = min(latest, theirs + timedelta(seconds=monotonic() - asked_at))
+        return to_ms(latest)
 
     @property
     def skew(self) -> timedelta:
@@ -45,25 +53,33 @@ class WallClock:
         return self._offset
 
     @property
-    def skewed(self) -> bool:
-        """True when the clocks differ too much to fire deadlines."""
-        return abs(self._offset) > MAX_SKEW
+    def fault(self) -> str:
+        """Why nothing may fire: the clocks differ too much. Empty when they don't."""
+        if abs(self._offset) <= MAX_SKEW:
+            return ""
+        return f"store and process clocks differ by {self._offset.total_seconds():.3f} s; nothing fires"
 
     def measure_now_and_then(self, alias: str) -> None:
         """As `measure`, when the last one is a second old: not every process sweeps, and all of
         them decide.
         """
-        if monotonic() - self._measured_at > 1:
+        if self.is_due():
             self.measure(alias)
+
+    def is_due(self) -> bool:
+        """Whether the last comparison is a second old."""
+        return monotonic() - self._measured_at > 1
 
     def measure(self, alias: str) -> None:
         """Compare with the store's clock; blocks for one round trip."""
-        self._measured_at = monotonic()
+        asked_at = self._measured_at = monotonic()
         before = self._read()
         with infrastructure():
             theirs: datetime = database(alias).client.admin.command("hello")["localTime"]
         after = self._read()
         theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
+        # It tells milliseconds: what it cut off must not hold us back.
+        self._theirs = theirs + timedelta(milliseconds=1), asked_at
         # Within the round trip the clocks can't be told apart.
         if theirs < before:
             self._offset = theirs - before
@@ -71,6 +87,7 @@ class WallClock:
             self._offset = theirs - after
         else:
             self._offset = timedelta(0)
+        METRICS.clock_skew_seconds.set(self._offset.total_seconds())
 
 
 class Clocks:
@@ -80,6 +97,7 @@ class Clocks:
         """`alias` names the service's database connection."""
         self._alias = alias
         self._sites = sites
+        self._replays = any(site.replay for site in sites.values())
         self.wall = wall
 
     def read(self) -> dict[str, Moment]:
@@ -87,7 +105,7 @@ class Clocks:
         self.wall.measure_now_and_then(self._alias)
         now = self.wall.now()
         replayed = {}
-        if any(site.replay for site in self._sites.values()):
+        if self._replays:
             with infrastructure():
                 clocks = database(self._alias).get_collection("replay_clocks", read_concern=MAJORITY)
                 replayed = {raw["_id"]: raw["now"] for raw in clocks.find()}
@@ -98,16 +116,25 @@ class Clocks:
             for site in self._sites.values()
         }
 
+    async def look(self, threads: Threads) -> dict[str, Moment]:
+        """As `read`, in a thread only where it asks the store."""
+        return await threads.run(self.read) if self._asks else self.read()
+
     def moment(self, site_id: str) -> Moment:
         """The moment of one site.
 
         Raises:
             Invalid: there is no such site.
         """
-        found = self.read().get(site_id)
-        if found is None:
-            raise Invalid([Violation("site_id", "unknown_site")])
-        return found
+        return _of(self.read(), site_id)
+
+    async def look_at(self, site_id: str, threads: Threads) -> Moment:
+        """As `moment`, in a thread only where it asks the store."""
+        return _of(await self.look(threads), site_id)
+
+    @property
+    def _asks(self) -> bool:
+        return self._replays or self.wall.is_due()
 
     def move(self, site_id: str, to: datetime) -> datetime:
         """Set a replay clock forward; returns where it stands (it never goes back).
@@ -132,3 +159,10 @@ class Clocks:
                 clocks.update_one({"_id": site_id, "now": {"$lt": to}}, {"$set": {"now": to}})
             found = clocks.find_one({"_id": site_id})
         return found["now"] if found else to
+
+
+def _of(moments: Mapping[str, Moment], site_id: str) -> Moment:
+    found = moments.get(site_id)
+    if found is None:
+        raise Invalid([Violation("site_id", "unknown_site")])
+    return found

@@ -114,10 +114,10 @@ class Commands(Generic[S]):
             Infrastructure: the store is away; the outcome is unknown, the same key finds it out.
         """
         for _ in range(ATTEMPTS):
-            record = (await self._committer.get([aggregate_id])).get(aggregate_id)
+            record = await self._committer.get_one(aggregate_id)
             if record is None:
                 raise absent()
-            moment = await self._threads.run(self._clocks.moment, record.site)
+            moment = await self._clocks.look_at(record.site, self._threads)
             not_ahead(order.occurred_at, moment)
             try:
                 result = self._engine.command(
@@ -158,7 +158,7 @@ class Commands(Generic[S]):
 
         The result holds a record or a refusal for each creation, in order.
         """
-        moments = await self._threads.run(self._clocks.read)
+        moments = await self._clocks.look(self._threads)
         drafts: dict[str, Record[S]] = {}
         refused: dict[int, CommandError] = {}
         for index, creation in enumerate(creations):

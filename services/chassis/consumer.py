@@ -5,12 +5,14 @@ to 13).
 import asyncio
 import functools
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import structlog
 
+from services.chassis import faults
 from services.chassis.clock import Clocks
 from services.chassis.committer import Committer
 from services.chassis.deadletters import DeadLetters
@@ -124,6 +126,7 @@ class Deciding(Generic[S]):
         self._declared = declared
         # Aggregates behind for which something arrived, perhaps what they lack: the healer looks at once.
         self.stirred: set[str] = set()
+        self._dropped = Counter[str]()
 
     async def take(self, batch: Sequence[Received]) -> None:
         """Make a batch's effects durable: decide in memory, one bulk of guarded writes, publish."""
@@ -132,6 +135,8 @@ class Deciding(Generic[S]):
         with METRICS.batch_seconds.time():
             arrived = await patiently(self._readiness, "consumer", lambda: readable(batch, self.letters))
             await self.apply(arrived)
+        dropped, self._dropped = self._dropped, Counter()
+        faults.duplicates_dropped(dropped)
 
     async def apply(self, arrived: Sequence[Arrived], *, healing: bool = False) -> None:
         """Apply events, again and again until every one is stored, a duplicate, or marked as waiting."""
@@ -162,7 +167,7 @@ class Deciding(Generic[S]):
         self, pending: dict[str, list[Arrived]], oversize: set[str], *, healing: bool
     ) -> Committed[S]:
         records = await self.committer.get(list(pending))
-        moments = await self._threads.run(self._clocks.read)
+        moments = await self._clocks.look(self._threads)
         drafts: list[Record[S]] = []
         for aggregate_id, events in pending.items():
             site = events[0].envelope.site
@@ -199,6 +204,8 @@ class Deciding(Generic[S]):
             if newly:
                 await self._flood.count(draft.id)
             return
+        if verdict is Verdict.DUPLICATE:
+            self._dropped[topic] += 1
         if verdict is Verdict.SKIPPED:
             self.stirred.add(draft.id)
         if verdict is Verdict.GAP:

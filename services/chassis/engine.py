@@ -170,7 +170,7 @@ class Engine(Generic[S]):
         draft.facts = []
         for each in facts:
             self._apply_fact(draft, self.model.consumed[(each.topic, each.type)], each, moment)
-        _overwrite(record, draft)
+        record.become(draft)
 
     def _apply_fact(self, draft: Record[S], handler: Consumed, fact: Fact, moment: Moment) -> None:
         message = parse(fact.type, fact.data)
@@ -228,7 +228,7 @@ class Engine(Generic[S]):
         self._emit(draft, decision, at, moment, cause="")
         result = answer(draft)
         self.remember(draft, key, body_hash, result, moment)
-        _overwrite(record, draft)
+        record.become(draft)
         return result
 
     def create(
@@ -267,7 +267,7 @@ class Engine(Generic[S]):
             except Exception as error:  # noqa: BLE001 - one case's bug must not starve the rest (rule 18)
                 self.back_off(record, error, moment)
                 break
-            _overwrite(record, draft)
+            record.become(draft)
             fired += 1
         due_at = self._due_at(record)
         if due_at != record.next_due_at:
@@ -317,9 +317,10 @@ class Engine(Generic[S]):
         draft.private.update(decision.private)
         if decision.events:
             draft.last_at = max(draft.last_at or at, at)
-        if self._next_due(draft) != was_due:
+        due = self._next_due(draft)
+        if due != was_due:
             _forgive(draft)
-        draft.next_due_at = self._due_at(draft)
+        draft.next_due_at = due.due_at if due else None
         draft.dirty = True
 
     def _next_due(self, record: Record[S]) -> Deadline | None:
@@ -342,7 +343,8 @@ class Engine(Generic[S]):
     ) -> None:
         sequence = draft.sequences.get(topic, 0) + 1
         identity = event_id(self.model.service, draft.id, topic, sequence)
-        head = audit.link(draft.heads.get(topic, audit.GENESIS), identity, type_name, at, data)
+        before, times = draft.heads.get(topic, audit.GENESIS), (at, moment.recorded_at)
+        head = audit.link(before, identity, type_name, draft.site, times, cause, data)
         draft.sequences[topic] = sequence
         draft.heads[topic] = head
         draft.outbox.append(
@@ -367,8 +369,3 @@ def _by_due(deadline: Deadline) -> tuple[datetime, str, int]:
 def _forgive(record: Record[S]) -> None:
     """Another deadline is next: the back-off was the failing one's, and must not hold this one back."""
     record.failures, record.retry_at, record.retry_reason = 0, None, ""
-
-
-def _overwrite(record: Record[S], draft: Record[S]) -> None:
-    for name in Record.__slots__:
-        setattr(record, name, getattr(draft, name))

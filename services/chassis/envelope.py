@@ -4,6 +4,7 @@ Written by hand: the Python SDK returns protobuf payloads as `str` when the byte
 """
 
 import base64
+import functools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,7 @@ PROTOBUF = "application/protobuf"
 STRUCTURED = "application/cloudevents+json"
 # From 1, and no more than the store can count.
 SEQUENCE = re.compile(r"[1-9][0-9]{0,17}")
+REQUIRED = ("ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "ce_sequence")
 Headers = list[tuple[str, bytes]]
 
 
@@ -43,9 +45,11 @@ class Envelope:
     traceparent: str = ""
 
 
+@functools.lru_cache(maxsize=4096)  # an event's times are written four times, and many share one
 def iso(instant: datetime) -> str:
     """ISO 8601 in UTC with milliseconds and Z."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def event_id(service: str, aggregate_id: str, topic: str, sequence: int) -> str:
@@ -75,10 +79,18 @@ def to_headers(envelope: Envelope) -> Headers:
     return [(name, value.encode()) for name, value in pairs.items()]
 
 
+@functools.lru_cache(maxsize=256)
+def _lower(name: str) -> str:
+    return name.lower()
+
+
 def header_map(headers: Iterable[tuple[str, bytes | None]] | Mapping[str, bytes] | None) -> dict[str, str]:
     """Headers as text; undecodable bytes become replacement characters rather than an error."""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
-    return {name.lower(): (value or b"").decode("utf-8", "replace") for name, value in pairs}
+    pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers or ())
+    try:
+        return {_lower(name): value.decode() if value else "" for name, value in pairs}
+    except UnicodeDecodeError:
+        return {_lower(name): (value or b"").decode("utf-8", "replace") for name, value in pairs}
 
 
 def from_record(headers: Mapping[str, str], value: bytes | None) -> Envelope:
@@ -91,7 +103,7 @@ def from_record(headers: Mapping[str, str], value: bytes | None) -> Envelope:
         raise Poison("not_cloudevents")
     if value is None:
         raise Poison("null_value")
-    for name in ("ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "ce_sequence"):
+    for name in REQUIRED:
         if not headers.get(name):
             raise Poison(f"missing_{name}")
     time = _instant(headers["ce_time"], "ce_time")
@@ -99,18 +111,18 @@ def from_record(headers: Mapping[str, str], value: bytes | None) -> Envelope:
     if not SEQUENCE.fullmatch(headers["ce_sequence"]):
         raise Poison("bad_ce_sequence")
     return Envelope(
-        id=headers["ce_id"],
-        type=headers["ce_type"],
-        source=headers["ce_source"],
-        subject=headers["ce_subject"],
-        site=headers.get("ce_site", ""),
-        time=time,
-        recorded_at=_instant(recorded, "ce_recordedtime") if recorded else time,
-        sequence=int(headers["ce_sequence"]),
-        head=_unhex(headers.get("ce_audithead", "")),
-        cause=headers.get("ce_cause", ""),
-        data=value,
-        traceparent=headers.get("traceparent", ""),
+        headers["ce_id"],
+        headers["ce_type"],
+        headers["ce_source"],
+        headers["ce_subject"],
+        headers.get("ce_site", ""),
+        time,
+        _instant(recorded, "ce_recordedtime") if recorded else time,
+        int(headers["ce_sequence"]),
+        _unhex(headers.get("ce_audithead", "")),
+        headers.get("ce_cause", ""),
+        value,
+        headers.get("traceparent", ""),
     )
 
 

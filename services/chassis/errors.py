@@ -40,8 +40,9 @@ class Invalid(CommandError):
 
     reason = "invalid_argument"
 
-    def __init__(self, violations: Sequence[Violation]) -> None:
-        super().__init__("; ".join(f"{v.field}: {v.reason}" for v in violations))
+    def __init__(self, violations: Sequence[Violation], **details: str) -> None:
+        """`details` may name the `rule` that is broken."""
+        super().__init__("; ".join(f"{v.field}: {v.reason}" for v in violations), **details)
         self.violations = tuple(violations)
 
 

@@ -9,6 +9,7 @@ import structlog
 from pymongo.collection import Collection
 
 from services.chassis.clock import WallClock, monotonic
+from services.chassis.metrics import METRICS
 from services.chassis.readiness import Readiness
 from services.chassis.store import JOURNALED, MAJORITY, Raw, database, infrastructure
 from services.chassis.threads import Threads
@@ -50,6 +51,7 @@ class Flood:
             self._recent.popleft()
         if len({i for _, i in self._recent}) > self._limit:
             self._open = False
+            METRICS.floods.inc()
             log.error("flood", aggregates=len(self._recent), window_s=self._window_s)
             await self._threads.run(self._store_stop)
 

@@ -1,12 +1,13 @@
 """What every service stands on, wired once: store, clock, engine, publisher, consumers, sweeps."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from mongoengine import Document, connect
 from mongoengine.connection import disconnect
 
+from services.chassis import mishaps
 from services.chassis.anchors import Anchors, read_key
 from services.chassis.clock import Clocks, WallClock
 from services.chassis.commands import Commands
@@ -16,11 +17,11 @@ from services.chassis.deadletters import DeadLetters
 from services.chassis.engine import Engine
 from services.chassis.flood import Flood
 from services.chassis.healer import Healer, KafkaTopicReader, TopicReader
+from services.chassis.kinds import Kind
 from services.chassis.model import Model
 from services.chassis.publisher import Acknowledged, KafkaPythonProducer, Producer, Publisher
 from services.chassis.readiness import Readiness
 from services.chassis.settings import Settings
-from services.chassis.side import Side
 from services.chassis.site import Site, load_sites
 from services.chassis.store import AggregateDocument, Repository
 from services.chassis.sweeper import Catchup, Sweeper
@@ -36,74 +37,104 @@ T = TypeVar("T")
 
 @dataclass
 class Foundation(Generic[S]):
-    """The parts of one service; tests lay one with a producer and a clock of their own."""
+    """The parts of one service; tests lay one with a producer and a clock of their own.
+
+    `kinds` are its kinds of aggregates, the first one its main kind; see `side`.
+    """
 
     settings: Settings
     sites: dict[str, Site]
-    model: Model[S]
     documents: tuple[type[Document], ...]
     readiness: Readiness
     threads: Threads
     wall: WallClock
     clocks: Clocks
-    engine: Engine[S]
     acknowledged: Acknowledged
-    committer: Committer[S]
-    publisher: Publisher
-    commands: Commands[S]
     letters: DeadLetters
     flood: Flood
-    deciding: Deciding[S]
     reader: TopicReader
-    healer: Healer[S]
-    sides: list[Side[Any]] = field(default_factory=list)
+    first: Kind[S]
+    kinds: list[Kind[Any]]
+    healer: Healer
 
     @property
     def alias(self) -> str:
         """Name of the database connection: the service's."""
         return self.settings.service
 
+    @property
+    def model(self) -> Model[S]:
+        """The main kind's."""
+        return self.first.engine.model
+
+    @property
+    def engine(self) -> Engine[S]:
+        """The main kind's."""
+        return self.first.engine
+
+    @property
+    def committer(self) -> Committer[S]:
+        """The main kind's."""
+        return self.first.committer
+
+    @property
+    def publisher(self) -> Publisher:
+        """The main kind's."""
+        return self.first.publisher
+
+    @property
+    def commands(self) -> Commands[S]:
+        """The main kind's."""
+        return self.first.commands
+
+    @property
+    def deciding(self) -> Deciding[S]:
+        """The main kind's consumer."""
+        return self.first.deciding
+
     def collecting(self, collect: Callable[[Sequence[Arrived]], Awaitable[None]]) -> Collecting:
         """A consumer that only inserts."""
         return Collecting(collect, self.letters, self.flood, self.readiness, declared_types)
 
-    def side(self, model: Model[T], document: type[AggregateDocument]) -> Side[T]:
-        """Further aggregates in a collection of their own; their outboxes are swept with the first. See
-        `lay`.
-        """
+    def side(self, model: Model[T], document: type[AggregateDocument]) -> Kind[T]:
+        """A further kind of aggregate, with a collection and topics of its own; see `lay`."""
         committer = Committer(Repository(document, model, self.acknowledged.of), self.threads, self.wall)
         publisher = self.publisher.sibling()
         engine = Engine(model, self.settings.build)
-        made = Side(committer, publisher, Commands(engine, committer, publisher, self.clocks, self.threads))
-        self.sides.append(made)
+        made = Kind(
+            engine,
+            committer,
+            publisher,
+            Commands(engine, committer, publisher, self.clocks, self.threads),
+            Deciding(
+                engine,
+                committer,
+                publisher,
+                self.clocks,
+                self.letters,
+                self.flood,
+                self.readiness,
+                self.threads,
+                declared_types,
+            ),
+        )
+        self.kinds.append(made)
         return made
 
     async def trim(self) -> None:
         """Empty the outboxes that the broker has acknowledged, where no sweeper does it."""
-        for committer, publisher in (
-            (self.committer, self.publisher),
-            *((s.committer, s.publisher) for s in self.sides),
-        ):
-            await self.threads.run(committer.repository.trim, publisher.take_trimmable())
+        for kind in self.kinds:
+            await self.threads.run(kind.committer.repository.trim, kind.publisher.take_trimmable())
 
-    def sweeper(self, catchup: Catchup) -> Sweeper[S]:
+    def sweeper(self, catchup: Catchup) -> Sweeper:
         """The sweeper of a worker process."""
-        return Sweeper(
-            self.alias,
-            self.engine,
-            self.committer,
-            self.publisher,
-            self.clocks,
-            self.threads,
-            self.readiness,
-            catchup,
-            self.sides,
-        )
+        return Sweeper(self.alias, self.kinds, self.clocks, self.threads, self.readiness, catchup)
 
     def anchors(self) -> Anchors | None:
         """The signer of audit heads; None without a key."""
         path = self.settings.audit_key_file
-        return Anchors(self.alias, self.committer.repository, read_key(path)) if path else None
+        repositories = [kind.committer.repository for kind in self.kinds]
+        return Anchors(self.alias, repositories, read_key(path)) if path else None
 
     async def close(self) -> None:
         """Publish what is under way, then let go of broker and store."""
@@ -152,6 +183,8 @@ def lay(
     acknowledged = Acknowledged()
     committer = Committer(Repository(document, model, acknowledged.of), threads, wall)
     producer = producer or KafkaPythonProducer(settings.kafka_bootstrap, f"fengqiao-{settings.service}")
+    if settings.mishaps:
+        producer = mishaps.install(settings.mishaps, producer)
     publisher = Publisher(settings.service, producer, acknowledged, TRIM_AFTER_S)
     reader = reader or KafkaTopicReader(settings.kafka_bootstrap)
     letters = DeadLetters(f"fengqiao.{settings.service}.dead", publisher, wall)
@@ -159,23 +192,27 @@ def lay(
     deciding = Deciding(
         engine, committer, publisher, clocks, letters, flood, readiness, threads, declared_types
     )
+    first = Kind(
+        engine,
+        committer,
+        publisher,
+        Commands(engine, committer, publisher, clocks, threads),
+        deciding,
+    )
+    kinds: list[Kind[Any]] = [first]
     return Foundation(
         settings=settings,
         sites=sites,
-        model=model,
         documents=(document, *documents),
         readiness=readiness,
         threads=threads,
         wall=wall,
         clocks=clocks,
-        engine=engine,
         acknowledged=acknowledged,
-        committer=committer,
-        publisher=publisher,
-        commands=Commands(engine, committer, publisher, clocks, threads),
         letters=letters,
         flood=flood,
-        deciding=deciding,
         reader=reader,
-        healer=Healer(deciding, reader, threads, readiness),
+        first=first,
+        kinds=kinds,
+        healer=Healer(kinds, reader, threads, readiness),
     )

@@ -2,25 +2,25 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
 import structlog
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from services.chassis.consumer import Arrived, Deciding, Received, keyed
+from services.chassis.clock import monotonic
+from services.chassis.consumer import Arrived, Received, keyed
 from services.chassis.envelope import from_record, header_map
 from services.chassis.errors import Infrastructure, Poison
+from services.chassis.kinds import Kind, obeying
 from services.chassis.metrics import METRICS
-from services.chassis.offsets import exact_ends
+from services.chassis.offsets import BROKER_TIMEOUT_MS, exact_ends
 from services.chassis.readiness import Readiness
-from services.chassis.record import Behind, Position, Record
-from services.chassis.store import EPOCH
+from services.chassis.record import Position, Record
+from services.chassis.store import BEHIND
 from services.chassis.threads import Threads
 
 log = structlog.get_logger()
-
-S = TypeVar("S")
 
 POLL_MS = 500
 BATCH = 200
@@ -56,18 +56,32 @@ class KafkaTopicReader:
 
 
 def read_partition(bootstrap: str, topic: str, partition: int, offset: int) -> list[Received]:
-    """Every record of a partition from an offset up to the end as it is now."""
+    """Every record of a partition from an offset up to the end as it is now.
+
+    Raises:
+        KafkaError: the broker is away.
+        Infrastructure: it fell silent in the middle.
+    """
     found: list[Received] = []
     consumer: Any = KafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, group_id=None, auto_offset_reset="earliest"
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        group_id=None,
+        auto_offset_reset="earliest",
+        bootstrap_timeout_ms=BROKER_TIMEOUT_MS,
     )
     try:
         there = TopicPartition(topic, partition)
         end = exact_ends(consumer, [there]).get(there, 0)
         consumer.assign([there])
         consumer.seek(there, offset)
+        heard_at = monotonic()
         while consumer.position(there) < end:
-            for records in consumer.poll(timeout_ms=POLL_MS, max_records=1000).values():
+            polled = consumer.poll(timeout_ms=POLL_MS, max_records=1000)
+            if not polled and monotonic() - heard_at > BROKER_TIMEOUT_MS / 1000:
+                raise Infrastructure("broker: gives no records")
+            heard_at = monotonic() if polled else heard_at
+            for records in polled.values():
                 found += [
                     Received(topic, partition, r.offset, r.key, r.value, header_map(r.headers))
                     for r in records
@@ -78,15 +92,15 @@ def read_partition(bootstrap: str, topic: str, partition: int, offset: int) -> l
     return found
 
 
-class Healer(Generic[S]):
+class Healer:
     """Heals gaps at once, poison when asked or under a new build."""
 
     def __init__(
-        self, deciding: Deciding[S], reader: TopicReader, threads: Threads, readiness: Readiness
+        self, kinds: Sequence[Kind[Any]], reader: TopicReader, threads: Threads, readiness: Readiness
     ) -> None:
-        """`deciding` applies what is read as if it had just arrived."""
+        """Each kind applies what is read as if it had just arrived."""
         self._readiness = readiness
-        self._deciding = deciding
+        self._kinds = kinds
         self._reader = reader
         self._threads = threads
         self._round = 0
@@ -101,16 +115,26 @@ class Healer(Generic[S]):
         will ever close must not have its topic read every second, nor starve the others.
         """
         self._round += 1
-        repository, build = self._deciding.committer.repository, self._deciding.engine.build
-        count, named = await self._threads.run(repository.sample, {"behind_since": {"$gt": EPOCH}})
+        count, named = 0, list[str]()
+        for kind in self._kinds:
+            more, names = await self._threads.run(kind.committer.repository.sample, BEHIND)
+            count, named = count + more, [*named, *names]
         METRICS.behind.set(count)
         self._readiness.name_cases("behind", count, named)
-        stirred, self._deciding.stirred = self._deciding.stirred, set()
+        if not count:
+            for kind in self._kinds:
+                kind.deciding.stirred.clear()
+            return 0
+        return sum([await self._heal_kind(kind, shards) for kind in self._kinds])
+
+    async def _heal_kind(self, kind: Kind[Any], shards: Sequence[int]) -> int:
+        stirred, kind.deciding.stirred = kind.deciding.stirred, set()
+        repository, build = kind.committer.repository, kind.engine.build
         left = 0
         for record in await self._threads.run(repository.behind, shards, build, BATCH):
             for topic, mark in record.behind.items():
                 at, rested = self._resting.get((record.id, topic), (0, 0))
-                if not self._worth_trying(mark):
+                if mark.reason != "gap" and mark.build == build:
                     continue
                 if (self._round < at and record.id not in stirred) or not await self.heal(record.id, topic):
                     left += 1
@@ -125,8 +149,9 @@ class Healer(Generic[S]):
         """Read the aggregate's events again from where it stopped and apply them in order; True when it is
         healed.
         """
-        record = (await self._deciding.committer.get([aggregate_id])).get(aggregate_id)
-        if record is None or topic not in record.behind:
+        kind = obeying(self._kinds, topic)
+        record = await _get(kind, aggregate_id)
+        if kind is None or record is None or topic not in record.behind:
             return True
         mark = record.behind[topic]
         seen = record.seen.get(topic)
@@ -134,28 +159,30 @@ class Healer(Generic[S]):
         read = await self._threads.run(
             self._reader.read, topic, mark.partition, offset, frozenset({aggregate_id})
         )
-        await self._deciding.apply(in_sequence(read, seen.sequence if seen else 0), healing=True)
-        after = (await self._deciding.committer.get([aggregate_id])).get(aggregate_id)
+        await kind.deciding.apply(in_sequence(read, seen.sequence if seen else 0), healing=True)
+        after = await _get(kind, aggregate_id)
         healed = after is not None and topic not in after.behind
+        METRICS.healed.inc(healed)
         log.info("healed" if healed else "still_behind", aggregate_id=aggregate_id, topic=topic)
         return healed
 
     async def drop(self, aggregate_id: str, topic: str, sequence: int) -> bool:
         """Give up one event on an operator's word, then heal the rest; False when it is not the next one."""
+        kind = obeying(self._kinds, topic)
         while True:
-            record = (await self._deciding.committer.get([aggregate_id])).get(aggregate_id)
-            if record is None or topic not in record.behind:
+            record = await _get(kind, aggregate_id)
+            if kind is None or record is None or topic not in record.behind:
                 return False
             seen = record.seen.get(topic)
             if sequence != (seen.sequence if seen else 0) + 1:
                 return False
-            self._deciding.engine.skip(record, topic, await self._position(record, topic, sequence))
-            committed = await self._deciding.committer.commit([record])
+            kind.engine.skip(record, topic, await self._position(record, topic, sequence))
+            committed = await kind.committer.commit([record])
             if not committed.lost:
                 return await self.heal(aggregate_id, topic)
             await asyncio.sleep(0.01)
 
-    async def _position(self, record: Record[S], topic: str, sequence: int) -> Position:
+    async def _position(self, record: Record[Any], topic: str, sequence: int) -> Position:
         mark, seen = record.behind[topic], record.seen.get(topic)
         offset = seen.offset + 1 if seen else 0
         read = await self._threads.run(
@@ -166,8 +193,9 @@ class Healer(Generic[S]):
                 return event.position
         return Position(sequence, mark.partition, seen.offset if seen else -1)
 
-    def _worth_trying(self, mark: Behind) -> bool:
-        return mark.reason == "gap" or mark.build != self._deciding.engine.build
+
+async def _get(kind: Kind[Any] | None, aggregate_id: str) -> Record[Any] | None:
+    return (await kind.committer.get([aggregate_id])).get(aggregate_id) if kind else None
 
 
 def in_sequence(records: Sequence[Received], seen: int) -> list[Arrived]:

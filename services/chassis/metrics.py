@@ -28,11 +28,47 @@ class Metrics:
         self.commit_losers = Counter(
             "fengqiao_commit_losers", "Commits that lost their race", registry=registry
         )
+        self.commits_unsure = Counter(
+            "fengqiao_commits_unsure", "Bulks whose outcome was read again", registry=registry
+        )
+        self.store_failures = Counter(
+            "fengqiao_store_failures", "Calls that the store did not answer", ["reason"], registry=registry
+        )
+        self.unacknowledged = Counter(
+            "fengqiao_unacknowledged_records", "Records that the broker did not take", registry=registry
+        )
+        self.producers_replaced = Counter(
+            "fengqiao_producers_replaced", "Broker clients begun anew", registry=registry
+        )
+        self.duplicates = Counter(
+            "fengqiao_duplicates", "Events dropped since they had been applied", ["topic"], registry=registry
+        )
         self.gaps = Counter(
             "fengqiao_gaps", "Events that came before their predecessors", ["topic"], registry=registry
         )
         self.behind = Gauge(
             "fengqiao_behind_aggregates", "Aggregates behind a source topic", registry=registry
+        )
+        self.healed = Counter(
+            "fengqiao_healed", "Times that an aggregate caught up with a topic", registry=registry
+        )
+        self.failing = Gauge(
+            "fengqiao_failing_firings", "Aggregates whose firing fails and is tried again", registry=registry
+        )
+        self.unfired_seconds = Gauge(
+            "fengqiao_unfired_seconds", "Since when the oldest due deadline waits", registry=registry
+        )
+        self.clock_skew_seconds = Gauge(
+            "fengqiao_clock_skew_seconds", "Store's clock ahead of the process's", registry=registry
+        )
+        self.stalled_seconds = Gauge(
+            "fengqiao_stalled_seconds", "Records wait, none was handled for so long", registry=registry
+        )
+        self.rebalances = Counter(
+            "fengqiao_rebalances", "Times that partitions were handed out anew", registry=registry
+        )
+        self.floods = Counter(
+            "fengqiao_floods", "Stops since too many aggregates fell behind", registry=registry
         )
         self.lateness_seconds = Histogram(
             "fengqiao_firing_lateness_seconds", "Firing time after due time", buckets=LATE, registry=registry

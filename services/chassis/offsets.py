@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from faust.types import TP
@@ -34,6 +35,15 @@ class Bounds:
             first = client.beginning_offsets(there, timeout_ms=BROKER_TIMEOUT_MS)
             ends = client.end_offsets(there, timeout_ms=BROKER_TIMEOUT_MS)
         return {TP(*tp): n for tp, n in first.items()}, {TP(*tp): n for tp, n in ends.items()}
+
+    def partitions(self, topics: Iterable[str]) -> list[TP]:
+        """Of those topics that there are."""
+        with self._client() as client:
+            return [
+                TP(topic, partition)
+                for topic in sorted(topics)
+                for partition in sorted(client.partitions_for_topic(topic) or ())
+            ]
 
     def holds(self, tp: TP, offset: int) -> bool:
         """Whether there is any record from an offset on; what transactions leave behind is none."""
@@ -96,7 +106,7 @@ class CommittedShort:
                 self._ends = self._read_ends()
             if not self._ends:
                 return False
-            committed = self._read_committed()
+            committed = self.committed()
             return any(committed.get(tp, 0) < end for tp, end in self._ends.items())
         except KafkaError as error:
             raise Infrastructure(f"broker: {type(error).__name__}") from error
@@ -115,7 +125,8 @@ class CommittedShort:
         finally:
             consumer.close()
 
-    def _read_committed(self) -> dict[TopicPartition, int]:
+    def committed(self) -> dict[TopicPartition, int]:
+        """What the group has committed; raises KafkaError."""
         admin: Any = KafkaAdminClient(bootstrap_servers=self._bootstrap)
         try:
             offsets = admin.list_group_offsets(self._group).get(self._group, {})
@@ -141,3 +152,48 @@ def exact_ends(consumer: Any, there: Sequence[TopicPartition]) -> dict[TopicPart
             raise Infrastructure("broker: gives no records")
         consumer.poll(timeout_ms=100)
     return {tp: max(end, consumer.highwater(tp)) for tp, end in full.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """What the broker says of a group and of some topics."""
+
+    lag: dict[str, int]
+    """Records not yet acknowledged by the group, by topic."""
+    sizes: dict[str, int]
+    """Records that the topics hold which were asked about."""
+
+
+class Backlog:
+    """What a whole group has left to do: a process knows of its own partitions only.
+
+    Blocking, one thread only. Each call raises Infrastructure when the broker is away.
+    """
+
+    def __init__(self, bootstrap: str, group: str, topics: Sequence[str]) -> None:
+        """`topics`: read by the group, whether or not it has committed anything there."""
+        self._bounds = Bounds(bootstrap)
+        self._short = CommittedShort(bootstrap, group, topics)
+        self._topics = topics
+
+    def read(self, sized: Sequence[str]) -> Offsets:
+        """Now; `sized` are the topics whose size is wanted."""
+        try:
+            committed = self._short.committed()
+        except KafkaError as error:
+            raise Infrastructure(f"broker: {type(error).__name__}") from error
+        consumed = {*self._topics, *(tp.topic for tp in committed)}
+        tps = self._bounds.partitions({*consumed, *sized})
+        first, ends = self._bounds.read(tps)
+        lag, sizes = dict.fromkeys(sorted(consumed), 0), dict.fromkeys(sized, 0)
+        for tp in tps:
+            if tp.topic in lag:
+                handled = max(committed.get(TopicPartition(*tp), 0), first[tp])
+                lag[tp.topic] += max(ends[tp] - handled, 0)
+            if tp.topic in sizes:
+                sizes[tp.topic] += ends[tp] - first[tp]
+        return Offsets(lag, sizes)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._bounds.close()

@@ -1,6 +1,7 @@
 """What an operator asks of any service: status, replay clock, dead letters, resuming after a flood."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -12,14 +13,19 @@ from fengqiao.common.v1.operations_service_pb2_grpc import (
     OperationsServiceServicer,
     add_OperationsServiceServicer_to_server,
 )
+from services.chassis import standing
 from services.chassis.auth import Role, Rule
 from services.chassis.consumer import Collecting, Received
 from services.chassis.envelope import header_map
 from services.chassis.errors import Infrastructure, Invalid, NotFound, Violation
+from services.chassis.glance import Glance
 from services.chassis.healer import read_partition
+from services.chassis.kinds import obeying
+from services.chassis.lateness import LATENESS
+from services.chassis.offsets import Backlog
 from services.chassis.protobuf import instant, timestamp
-from services.chassis.record import SHARDS
-from services.chassis.store import EPOCH, due_query
+from services.chassis.standing import soon
+from services.chassis.store import BEHIND, WAITING
 
 if TYPE_CHECKING:
     from services.chassis.service import Service
@@ -52,27 +58,42 @@ class Operations(OperationsServiceServicer):
         self._service = service
         self._base = service.base
         self._collectors = collectors
+        settings = service.base.settings
+        topics = {service.lead_topic, *service.decides_on, *service.collectors}
+        self._backlog = Backlog(settings.kafka_bootstrap, settings.group, sorted(topics))
+        self._from_store = Glance(lambda: soon(self._figures))
+        self._from_broker = Glance(lambda: self._backlog.read([service.base.letters.topic]))
+
+    def close(self) -> None:
+        """Ask nothing any more."""
+        self._from_store.close()
+        self._from_broker.close()
+        self._backlog.close()
 
     async def GetStatus(self, request: rpc.GetStatusRequest, context: Context) -> rpc.GetStatusResponse:
-        """Readiness with its reasons, and the figures behind it."""
+        """Readiness with its reasons, and the figures behind it, those that store and broker give in time."""
         del request, context
-        base = self._base
-        figures = await base.threads.run(self._figures)
-        moments = await base.threads.run(base.clocks.read)
-        reasons = [rpc.StatusReason(code=r.code, detail=r.detail) for r in base.readiness.reasons]
-        return rpc.GetStatusResponse(
-            service=base.settings.service,
-            build=base.settings.build,
-            ready=base.readiness.ready,
-            reasons=reasons,
-            sites=[
-                rpc.SiteStatus(site_id=site, now=timestamp(moment.now), replay=moment.replay)
-                for site, moment in moments.items()
-            ],
-            lag=self._service.worker.lag() if self._service.worker else {},
-            figures=await base.threads.run(self._service.figures),
-            **figures,
-        )
+        base, worker = self._base, self._service.worker
+        figures, offsets = await asyncio.gather(self._from_store.ask(), self._from_broker.ask())
+        status = rpc.GetStatusResponse()
+        if figures is None:
+            status.unanswered.append("store")
+        else:
+            status.CopyFrom(figures)
+        status.service, status.build = base.settings.service, base.settings.build
+        status.ready = base.readiness.ready
+        status.reasons.extend(rpc.StatusReason(code=r.code, detail=r.detail) for r in base.readiness.reasons)
+        status.lateness_seconds = max(status.lateness_seconds, LATENESS.worst())
+        status.clock_skew_seconds = base.wall.skew.total_seconds()
+        lag = worker.lag() if worker else {}
+        if offsets is None:
+            status.unanswered.append("broker")
+        else:
+            status.dead_letters = sum(offsets.sizes.values())
+            # What the process has seen of its own partitions, some brokers don't tell yet.
+            lag |= {topic: max(records, lag.get(topic, 0)) for topic, records in offsets.lag.items()}
+        status.lag.update(lag)
+        return status
 
     async def MoveReplayClock(
         self, request: rpc.MoveReplayClockRequest, context: Context
@@ -93,10 +114,12 @@ class Operations(OperationsServiceServicer):
         if request.page_token and not request.page_token.isdigit():
             raise Invalid([Violation("page_token", "not_a_token_of_ours")])
         start, size = int(request.page_token or 0), request.page_size or DEFAULT_PAGE
-        letters = await self._base.threads.run(self._read_letters, start)
-        page = letters[:size]
-        token = str(page[-1].offset + 1) if len(letters) > size else ""
-        return rpc.ListDeadLettersResponse(dead_letters=[to_letter(r) for r in page], next_page_token=token)
+        reports = await self._base.threads.run(self._read_letters, start)
+        page = reports[:size]
+        token = str(page[-1].offset + 1) if len(reports) > size else ""
+        letters = [to_letter(record) for record in page]
+        await self._mark_open(letters)
+        return rpc.ListDeadLettersResponse(dead_letters=letters, next_page_token=token)
 
     async def ReplayDeadLetter(
         self, request: rpc.ReplayDeadLetterRequest, context: Context
@@ -129,20 +152,25 @@ class Operations(OperationsServiceServicer):
         await self._base.threads.run(self._base.flood.resume)
         return rpc.ResumeConsumingResponse()
 
-    def _figures(self) -> dict[str, int]:
+    def _figures(self) -> rpc.GetStatusResponse:
         base = self._base
-        repository, wall = base.committer.repository, base.wall.now()
-        sides = [side.committer.repository for side in base.sides]
-        due = [
-            repository.count(due_query(site, range(SHARDS), moment.now, wall))
-            for site, moment in base.clocks.read().items()
-        ]
-        return {
-            "behind": repository.count({"behind_since": {"$gt": EPOCH}}),
-            "outbox_waiting": sum(r.count({"waiting_since": {"$gt": EPOCH}}) for r in (repository, *sides)),
-            "due_unfired": sum(due),
-            "aggregates": repository.size(),
-        }
+        moments, wall = base.clocks.read(), base.wall.now()
+        waiting_since = standing.oldest_waiting(base.kinds)
+        due = standing.oldest_due(base.kinds, moments, wall)
+        late = [wall - each.due_at for (site, _), each in due.items() if not moments[site].replay]
+        return rpc.GetStatusResponse(
+            sites=[
+                rpc.SiteStatus(site_id=site, now=timestamp(moment.now), replay=moment.replay)
+                for site, moment in moments.items()
+            ],
+            behind=standing.count(base.kinds, BEHIND),
+            outbox_waiting=standing.count(base.kinds, WAITING),
+            due_unfired=standing.count_due(base.kinds, moments, wall),
+            aggregates=sum(kind.committer.repository.size() for kind in base.kinds),
+            figures=self._service.figures(),
+            outbox_age_seconds=(wall - waiting_since).total_seconds() if waiting_since else 0.0,
+            lateness_seconds=max(late).total_seconds() if late else 0.0,
+        )
 
     def _read_letters(self, start: int) -> list[Received]:
         try:
@@ -158,12 +186,25 @@ class Operations(OperationsServiceServicer):
             if records:
                 await self._collectors[topic].take(records)
 
+    async def _mark_open(self, letters: Sequence[rpc.DeadLetter]) -> None:
+        """Say of each letter whether its aggregate still waits for the event."""
+        for kind in self._base.kinds:
+            ours = [letter for letter in letters if kind.obeys(letter.source_topic)]
+            records = await kind.committer.get(sorted({letter.aggregate_id for letter in ours}))
+            for letter in ours:
+                record, topic = records.get(letter.aggregate_id), letter.source_topic
+                sequence = letter.event_id.rpartition("/")[2]
+                if record is not None and topic in record.behind and sequence.isdigit():
+                    seen = record.seen.get(topic)
+                    letter.open = int(sequence) > (seen.sequence if seen else 0)
+
     async def _reason(self, aggregate_id: str, topic: str) -> str:
-        record = (await self._base.committer.get([aggregate_id])).get(aggregate_id)
+        kind = obeying(self._base.kinds, topic)
+        record = (await kind.committer.get([aggregate_id])).get(aggregate_id) if kind else None
         if record is None:
             raise NotFound("no such aggregate")
         mark = record.behind.get(topic)
-        return mark.reason if mark else "not_the_next_sequence"
+        return mark.reason if mark else "not_behind"
 
 
 def to_letter(record: Received) -> rpc.DeadLetter:

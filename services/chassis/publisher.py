@@ -1,25 +1,33 @@
 """From the outbox to the broker: in order, acknowledged, never given up (rules 7 and 8)."""
 
 import asyncio
+import contextlib
+import functools
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 from kafka import KafkaProducer
-from kafka.errors import KafkaConnectionError, KafkaTimeoutError
+from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
+from services.chassis import faults
 from services.chassis.clock import monotonic
 from services.chassis.envelope import Envelope, Headers, event_id, to_headers
 from services.chassis.errors import Infrastructure
+from services.chassis.producing import ByKey, calm
 from services.chassis.record import OutboxEntry, Record
-from services.chassis.threads import Threads
+from services.chassis.threads import Heap, Threads
 
 log = structlog.get_logger()
 
 REMEMBERED_AGGREGATES = 200_000
 BLOCK_MS = 5_000
+CLOSE_S = 5
 REFUSE_S = 2.0
+DELIVERY_MS = 30_000
+REQUEST_MS = 10_000
 
 
 class Producer(Protocol):
@@ -34,67 +42,113 @@ class Producer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One record on its way to the client."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
 class KafkaPythonProducer:
     """kafka-python's producer: idempotent, acks=all. Its own thread sends; one thread of ours enqueues, in
     order.
     """
 
-    def __init__(self, bootstrap: str, client_id: str, linger_ms: int = 5) -> None:
+    def __init__(self, bootstrap: str, client_id: str, linger_ms: int = 20) -> None:
         """Connects at the first `send`."""
         self._settings = {"bootstrap_servers": bootstrap, "client_id": client_id, "linger_ms": linger_ms}
         self._threads = Threads(1)
         self._producer: Any = None
         self._refusing_until = 0.0
+        self._waiting: Heap[tuple[Sending, asyncio.Future[bool]]] = Heap()
+        self._settled: Heap[tuple[asyncio.Future[bool], bool]] = Heap()
 
     def _client(self) -> Any:
         if self._producer is None:
-            self._producer = KafkaProducer(
+            made = KafkaProducer(
                 **self._settings,
                 acks="all",
+                partitioner=ByKey(),
                 enable_idempotence=True,
                 bootstrap_timeout_ms=BLOCK_MS,
                 max_block_ms=BLOCK_MS,
-                delivery_timeout_ms=30_000,
-                request_timeout_ms=10_000,
+                delivery_timeout_ms=DELIVERY_MS,
+                request_timeout_ms=REQUEST_MS,
             )
+            self._producer = calm(made)
         return self._producer
 
     def send(self, topic: str, key: bytes, value: bytes, headers: Headers) -> "asyncio.Future[bool]":
         """See `Producer.send`."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[bool] = loop.create_future()
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if self._waiting.add((Sending(topic, key, value, headers), done)):
+            self._threads.submit(self._enqueue)
+        return done
 
-        def settle(acknowledged: bool) -> None:  # noqa: FBT001 - a callback's one value
-            if not done.done():
-                done.set_result(acknowledged)
-
-        def enqueue() -> None:
+    def _enqueue(self) -> None:
+        """Hand over everything that waits, in order: one thread's turn for many records."""
+        for sending, done in self._waiting.take():
             if monotonic() < self._refusing_until:
-                loop.call_soon_threadsafe(settle, False)  # noqa: FBT003 - as above
-                return
+                self._settle(done, acknowledged=False)
+                continue
             try:
-                sent = self._client().send(topic, key=key, value=value, headers=headers)
+                client = self._client()
+                sent = client.send(
+                    sending.topic, key=sending.key, value=sending.value, headers=sending.headers
+                )
             except (KafkaConnectionError, KafkaTimeoutError) as error:
                 # Without a broker each record would block the next: let the sweep come back instead.
                 log.warning("broker_away", reason=type(error).__name__)
                 self._refusing_until = monotonic() + REFUSE_S
-                loop.call_soon_threadsafe(settle, False)  # noqa: FBT003 - as above
-                return
+                self._settle(done, acknowledged=False)
             except Exception as error:  # noqa: BLE001 - whatever it is, who waits must learn of it
-                log.warning("publish_failed", topic=topic, reason=type(error).__name__)
-                loop.call_soon_threadsafe(settle, False)  # noqa: FBT003 - as above
-                return
-            sent.add_callback(lambda _metadata: loop.call_soon_threadsafe(settle, True))  # noqa: FBT003
-            sent.add_errback(lambda _error: loop.call_soon_threadsafe(settle, False))  # noqa: FBT003
+                log.warning("publish_failed", topic=sending.topic, reason=type(error).__name__)
+                self._settle(done, acknowledged=False)
+            else:
+                sent.add_callback(lambda _metadata, done=done: self._settle(done, acknowledged=True))
+                sent.add_errback(lambda _error, done=done, client=client: self._failed(done, client))
 
-        self._threads.submit(enqueue)
-        return done
+    def _failed(self, done: "asyncio.Future[bool]", client: Any) -> None:
+        """From the client's thread: one record of it expired, or was refused after all."""
+        self._settle(done, acknowledged=False)
+        with contextlib.suppress(RuntimeError):  # closed meanwhile
+            self._threads.submit(functools.partial(self._replace, client))
+
+    def _replace(self, client: Any) -> None:
+        """Begin with a new client. kafka-python 3.0.12 gives up its producer id when a record expires that
+        had been sent once, never asks for another, and sends nothing any more, for ever.
+        """
+        if client is self._producer:
+            self._producer = None
+            faults.producer_replaced()
+            _end(client, 0)
+
+    def _settle(self, done: "asyncio.Future[bool]", *, acknowledged: bool) -> None:
+        """From whatever thread; the loop is woken once for all that are settled before it looks."""
+        if self._settled.add((done, acknowledged)):
+            done.get_loop().call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        for done, acknowledged in self._settled.take():
+            if not done.done():
+                done.set_result(acknowledged)
 
     async def close(self) -> None:
         """See `Producer.close`."""
         if self._producer is not None:
-            await self._threads.run(self._producer.close, timeout=5)
+            await self._threads.run(_end, self._producer, CLOSE_S)
         self._threads.close()
+
+
+def _end(client: Any, timeout_s: float) -> None:
+    """Close a client; what it still holds is failed, so that nobody waits for it."""
+    try:
+        client.close(timeout=timeout_s)
+    except KafkaError:  # not all was sent in time; then it would go on trying
+        client._sender.force_close()  # noqa: SLF001 - it has no other door
 
 
 class Acknowledged:
@@ -150,7 +204,7 @@ class Publisher:
         self._acknowledged = acknowledged
         self._trim_after_s = trim_after_s
         self._trimmable: dict[str, tuple[int, float]] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[bool]] = set()
 
     def sibling(self) -> "Publisher":
         """A publisher over the same client for another collection, which trims for itself."""
@@ -165,7 +219,7 @@ class Publisher:
             (record, record.outbox, [self._send(record, entry) for entry in record.outbox])
             for record in records
         ]
-        complete = True
+        refused = 0
         for record, entries, futures in sent:
             results = [await future for future in futures]
             for topic, sequence in acknowledged_prefixes(entries, results).items():
@@ -176,18 +230,16 @@ class Publisher:
                 if len(self._trimmable) > REMEMBERED_AGGREGATES:  # nobody trims here; another's sweep will
                     del self._trimmable[next(iter(self._trimmable))]
             else:
-                complete = False
-        return complete
+                refused += len(results) - sum(results)
+        if refused:
+            faults.not_acknowledged(refused)
+        return not refused
 
     def publish_soon(self, records: Sequence[Record[Any]]) -> None:
         """Publish without waiting: a caller's answer depends on the commit alone."""
-        task = asyncio.create_task(self._publish_quietly(records))
+        task = asyncio.create_task(self.publish(records))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-
-    async def _publish_quietly(self, records: Sequence[Record[Any]]) -> None:
-        if not await self.publish(records):
-            log.warning("publish_incomplete", aggregates=len(records))
 
     def take_trimmable(self) -> dict[str, int]:
         """Id → version of documents whose whole outbox has been acknowledged for a while; taken once."""

@@ -39,11 +39,13 @@ class Readiness:
         return sorted((*self._reasons.values(),), key=lambda reason: reason.code)
 
     def wait(self, code: str, detail: str, *, blocks: bool = True) -> None:
-        """Something is waited for; a later call with the same code replaces the detail."""
-        reason = Reason(code, detail, blocks)
-        if self._reasons.get(code) != reason:
-            log.warning("not_ready", code=code, detail=detail)
-            self._reasons[code] = reason
+        """Something is waited for; a later call with the same code replaces the detail, without a word in
+        the log: a count that grows would fill it.
+        """
+        before, now = self._reasons.get(code), Reason(code, detail, blocks)
+        self._reasons[code] = now
+        if before is None or before.blocks != blocks:
+            log.warning("not_ready", code=code, detail=detail, blocks=blocks)
             self._tell()
 
     def name_cases(self, code: str, count: int, ids: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -18,7 +18,7 @@ def shard_of(aggregate_id: str) -> int:
 
 def to_ms(instant: datetime) -> datetime:
     """Cut an aware time to UTC milliseconds, the precision of the store."""
-    utc = instant.astimezone(UTC)
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
@@ -127,17 +127,16 @@ class Record(Generic[S]):
 
     def copy(self) -> "Record[S]":
         """A draft that can be changed and thrown away; values inside are immutable."""
-        return replace(
-            self,
-            private=dict(self.private),
-            seen=dict(self.seen),
-            behind=dict(self.behind),
-            facts=list(self.facts),
-            sequences=dict(self.sequences),
-            heads=dict(self.heads),
-            outbox=list(self.outbox),
-            answered=list(self.answered),
-        )
+        draft: Record[S] = Record(self.id, self.site)
+        draft.become(self)
+        for name in _CHANGED_IN_PLACE:
+            setattr(draft, name, getattr(self, name).copy())
+        return draft
+
+    def become(self, other: "Record[S]") -> None:
+        """Take over everything of another, which is thrown away."""
+        for name in Record.__slots__:
+            setattr(self, name, getattr(other, name))
 
     def drop_acknowledged(self, acknowledged: Mapping[str, int]) -> None:
         """Drop outbox entries up to the given sequence per topic: an acknowledged prefix, nothing else (rule
@@ -145,3 +144,6 @@ class Record(Generic[S]):
         """
         if acknowledged:
             self.outbox = [e for e in self.outbox if e.sequence > acknowledged.get(e.topic, 0)]
+
+
+_CHANGED_IN_PLACE = ("private", "seen", "behind", "facts", "sequences", "heads", "outbox", "answered")

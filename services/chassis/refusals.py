@@ -1,5 +1,6 @@
 """Where an error becomes a gRPC status, and a message is held against its proto's rules."""
 
+import functools
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import protovalidate
 import structlog
 from google.protobuf import any_pb2
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -93,16 +95,30 @@ def violations(message: Message) -> list[errors.Violation]:
 
 def _impossible_times(message: Message, prefix: str = "") -> Iterator[str]:
     """Where a message holds a timestamp that becomes no date, or one too far off to reckon with."""
-    for descriptor, value in message.ListFields():
-        kind = descriptor.message_type
-        if kind is None or kind.GetOptions().map_entry:
+    for name, repeated in _parts(message.DESCRIPTOR):
+        if repeated:
+            parts = [
+                (f"{prefix}{name}[{number}]", part) for number, part in enumerate(getattr(message, name))
+            ]
+        elif message.HasField(name):
+            parts = [(f"{prefix}{name}", getattr(message, name))]
+        else:
             continue
-        for number, part in enumerate(value if descriptor.is_repeated else [value]):
-            path = f"{prefix}{descriptor.name}" + (f"[{number}]" if descriptor.is_repeated else "")
+        for path, part in parts:
             if not isinstance(part, Timestamp):
                 yield from _impossible_times(part, f"{path}.")
             elif not (EARLIEST_S <= part.seconds < LATEST_S and 0 <= part.nanos < NANOS):
                 yield path
+
+
+@functools.cache
+def _parts(kind: Descriptor) -> tuple[tuple[str, bool], ...]:
+    """The fields of a kind of message that hold messages, and whether they are repeated."""
+    return tuple(
+        (field.name, field.is_repeated)
+        for field in kind.fields
+        if field.message_type is not None and not field.message_type.GetOptions().map_entry
+    )
 
 
 def validate(message: Message) -> None:

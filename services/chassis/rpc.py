@@ -15,7 +15,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
-from services.chassis import errors, refusals
+from services.chassis import errors, memory, refusals
 from services.chassis.auth import Principal, Rule, Verifier, authorize
 from services.chassis.clock import monotonic
 from services.chassis.metrics import METRICS
@@ -222,6 +222,7 @@ async def serving(
     follower = asyncio.create_task(
         _follow(checks, readiness, ["", *{service_of(method) for method in rules}])
     )
+    memory.settle()
     log.info("serving", port=port)
     try:
         yield port

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
+import uvloop
 
 from services.chassis import logs, metrics, rpc, store
 from services.chassis.auth import Rule
@@ -19,6 +20,7 @@ from services.chassis.operations import OPERATIONS_RULES, Operations, add_operat
 from services.chassis.settings import Settings
 from services.chassis.site import SiteError
 from services.chassis.sweeper import forever
+from services.chassis.watch import Watch
 from services.chassis.worker import Worker
 
 log = structlog.get_logger()
@@ -59,6 +61,7 @@ def main(settings: type[T], wire: Callable[[T], Service]) -> None:
         sys.exit(f"usage: {sys.argv[0]} [{'|'.join(ROLES)}]")
     chosen = settings()
     logs.configure(chosen)
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # for the threads of Faust as well
     try:
         code = asyncio.run(run(chosen, wire, role))
     except SiteError as error:
@@ -84,6 +87,7 @@ async def run(settings: T, wire: Callable[[T], Service], role: str) -> int:
         base.readiness.wait("starting", "not up yet")
         async with contextlib.AsyncExitStack() as stack:
             await _wait_for_indexes(service, stop)
+            await stack.enter_async_context(_watching(base))
             # RPCs first: a service whose broker is away still takes commands.
             if role in {"rpc", "all"}:
                 await stack.enter_async_context(_serving(service, settings))
@@ -123,15 +127,29 @@ async def _wait_for_indexes(service: Service, stop: asyncio.Event) -> None:
 
 
 @contextlib.asynccontextmanager
+async def _watching(base: Foundation[Any]) -> Any:
+    watch = Watch(base)
+    looking = asyncio.create_task(watch.run())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.to_thread(watch.close)
+
+
+@contextlib.asynccontextmanager
 async def _serving(service: Service, settings: Settings) -> Any:
     operations = Operations(service, service.collectors)
-    async with rpc.serving(
-        settings,
-        [*service.servicers, (add_operations, operations)],
-        {**service.rules, **OPERATIONS_RULES},
-        service.base.readiness,
-    ):
-        yield
+    try:
+        async with rpc.serving(
+            settings,
+            [*service.servicers, (add_operations, operations)],
+            {**service.rules, **OPERATIONS_RULES},
+            service.base.readiness,
+        ):
+            yield
+    finally:
+        await asyncio.to_thread(operations.close)
 
 
 @contextlib.asynccontextmanager

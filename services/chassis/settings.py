@@ -50,14 +50,24 @@ class Settings(BrokerSettings):
     audit_key_file: Path | None = None
 
     batch_max: int = 500
-    linger_ms: int = 10
+    linger_ms: int = 50
+    collect_linger_ms: int = 250
     sweep_interval_ms: int = 200
+
+    mishaps: Path | None = None
+    """A plan of faults to put in, for tests; see `mishaps.py`."""
 
     @model_validator(mode="after")
     def _whole_tls(self) -> Self:
         """A certificate without its key would leave the calls in the clear, and nobody would know."""
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key come together")
+        return self
+
+    @model_validator(mode="after")
+    def _no_mishaps_in_production(self) -> Self:
+        if self.mishaps is not None and self.production:
+            raise ValueError("mishaps are put in for tests alone, never in production")
         return self
 
     @property

@@ -12,7 +12,7 @@ from bson.raw_bson import RawBSONDocument
 from cattrs.preconf.bson import make_converter
 from mongoengine import DateTimeField, DictField, Document, IntField, ListField, StringField
 from mongoengine.connection import get_db
-from pymongo import InsertOne, ReadPreference, ReplaceOne, UpdateOne, WriteConcern
+from pymongo import InsertOne, ReadPreference, ReplaceOne, UpdateMany, WriteConcern
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import (
@@ -24,6 +24,7 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
+from services.chassis import faults
 from services.chassis.errors import Infrastructure, TooLarge
 from services.chassis.model import Model
 from services.chassis.record import Answered, Behind, Fact, OutboxEntry, Position, Record, shard_of
@@ -33,6 +34,7 @@ S = TypeVar("S")
 Raw = dict[str, Any]
 MAX_DOCUMENT_BYTES = 12 * 1024 * 1024
 MARK_BYTES = 1024 * 1024
+MAX_TRIM = 100
 JOURNALED = WriteConcern(w="majority", j=True)
 MAJORITY = ReadConcern("majority")
 AWAY = (ConnectionFailure, ExecutionTimeout)
@@ -72,7 +74,7 @@ class AggregateDocument(Document):
         "abstract": True,
         "auto_create_index": False,
         "indexes": [
-            {"fields": ["site", "next_due_at"]},
+            {"fields": ["next_due_at"], "sparse": True},
             {"fields": ["waiting_since"], "sparse": True},
             {"fields": ["behind_since"], "sparse": True},
             {"fields": ["retry_at"], "sparse": True},
@@ -87,7 +89,7 @@ def infrastructure() -> Iterator[None]:
     try:
         yield
     except AWAY as error:
-        raise Infrastructure(f"store: {type(error).__name__}") from error
+        raise Infrastructure(f"store: {faults.store_failed(error)}") from error
 
 
 def database(alias: str) -> Database[Raw]:
@@ -246,9 +248,9 @@ class Repository(Generic[S]):
     def sample(self, query: Mapping[str, Any], size: int = 3) -> tuple[int, list[str]]:
         """How many documents match, and the ids of a few of them."""
         with infrastructure():
-            return self.collection.count_documents(query), [
-                raw["_id"] for raw in self.collection.find(query, {"_id": 1}).limit(size)
-            ]
+            ids = [raw["_id"] for raw in self.collection.find(query, {"_id": 1}).limit(size)]
+            # Mostly there are none, and this is asked every second.
+            return len(ids) if len(ids) < size else self.collection.count_documents(query), ids
 
     def size(self) -> int:
         """How many documents there are, by the collection's own books."""
@@ -269,13 +271,15 @@ class Repository(Generic[S]):
         return self.find(query, sort="waiting_since", limit=limit)
 
     def behind(self, shards: Sequence[int], build: str, limit: int) -> list[Record[S]]:
-        """Records that are behind a source topic by a gap, or by what another build could not apply."""
-        query = {
-            "behind_since": {"$gt": EPOCH},
-            "shard": {"$in": list(shards)},
-            "$or": [{"behind.reason": "gap"}, {"behind": {"$elemMatch": {"build": {"$ne": build}}}}],
-        }
-        return self.find(query, sort="behind_since", limit=limit)
+        """Records that are behind a source topic by a gap, or by what another build could not apply; up to a
+        limit of each.
+        """
+        marked = {**BEHIND, "shard": {"$in": list(shards)}}
+        # Two queries: with `$or` SecantusDB looks at every document there is.
+        found: dict[str, Record[S]] = {}
+        for why in ({"behind.reason": "gap"}, {"behind": {"$elemMatch": {"build": {"$ne": build}}}}):
+            found |= self._find({**marked, **why}, sort="behind_since", limit=limit)
+        return list(found.values())
 
     def commit(self, records: Sequence[Record[S]], now: datetime) -> Committed[S]:
         """Insert or replace each record, guarded by its version, in one unordered bulk (rule 2).
@@ -311,9 +315,11 @@ class Repository(Generic[S]):
             codes = {e.get("code") for e in error.details.get("writeErrors", ())}
             if codes - {DUPLICATE_KEY} and not error.details.get("writeConcernErrors"):
                 raise
+            faults.commit_unsure(error, len(records))
         except PyMongoError as error:
             if not isinstance(error, AWAY):
                 raise
+            faults.commit_unsure(error, len(records))
         return self._settled(records, self._lost(records), too_large)
 
     def trim(self, published: Mapping[str, int]) -> int:
@@ -322,9 +328,17 @@ class Repository(Generic[S]):
         """
         if not published:
             return 0
+        same: dict[int, list[str]] = {}
+        for aggregate_id, version in published.items():
+            same.setdefault(version, []).append(aggregate_id)
+        # One statement for all of one version: each is guarded all the same, and a statement is what costs.
         operations = [
-            UpdateOne({"_id": i, "version": v}, {"$set": {"outbox": []}, "$unset": {"waiting_since": ""}})
-            for i, v in published.items()
+            UpdateMany(
+                {"_id": {"$in": ids[start : start + MAX_TRIM]}, "version": version},
+                {"$set": {"outbox": []}, "$unset": {"waiting_since": ""}},
+            )
+            for version, ids in same.items()
+            for start in range(0, len(ids), MAX_TRIM)
         ]
         with infrastructure():
             return self.collection.bulk_write(operations, ordered=False).matched_count
@@ -360,7 +374,8 @@ def due_query(site: str, shards: Sequence[int], before: datetime, wall: datetime
         "site": site,
         "next_due_at": {"$lt": before},
         "shard": {"$in": list(shards)},
-        "$or": [{"retry_at": {"$exists": False}}, {"retry_at": {"$lte": wall}}],
+        # Absent, or over. Not by `$or`: with it SecantusDB looks at every document there is.
+        "retry_at": {"$not": {"$gt": wall}},
     }
 
 
@@ -395,16 +410,13 @@ class Blocks:
         """`size` numbers are reserved per write."""
         self._alias = alias
         self._size = size
-        self._free: dict[str, Iterator[int]] = {}
 
-    def take(self, name: str) -> int:
-        """The next number of a named sequence, from 1. Not thread-safe: call under a lock."""
-        for number in self._free.get(name, iter(())):
-            return number
-        self._free[name] = self._reserve(name)
-        return next(self._free[name])
+    def reserve(self, name: str) -> range:
+        """The next numbers of a named sequence, from 1: nobody else gets them.
 
-    def _reserve(self, name: str) -> Iterator[int]:
+        Raises:
+            Infrastructure: the store is away.
+        """
         counters = database(self._alias)["counters"].with_options(write_concern=JOURNALED)
         while True:
             with infrastructure():
@@ -414,12 +426,15 @@ class Blocks:
                 try:
                     if found is None:
                         counters.insert_one(after)
-                        return iter(range(start, start + self._size))
+                        return range(start, start + self._size)
                     if counters.replace_one({"_id": name, "next": start}, after).matched_count:
-                        return iter(range(start, start + self._size))
+                        return range(start, start + self._size)
                 except DuplicateKeyError:
                     continue
 
 
 DUPLICATE_KEY = 11000
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+# The queries for what is behind some source topic, and for outboxes that aren't known to be acknowledged.
+BEHIND: Mapping[str, Any] = {"behind_since": {"$gt": EPOCH}}
+WAITING: Mapping[str, Any] = {"waiting_since": {"$gt": EPOCH}}

@@ -4,27 +4,25 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import structlog
 from pymongo.collection import Collection
 
 from services.chassis.clock import Clocks, monotonic
-from services.chassis.committer import Committer
-from services.chassis.engine import Engine, Moment
+from services.chassis.engine import Moment
 from services.chassis.errors import Infrastructure, TooLarge
+from services.chassis.kinds import Kind
+from services.chassis.lateness import LATENESS
 from services.chassis.metrics import METRICS
-from services.chassis.publisher import Publisher
 from services.chassis.readiness import Readiness
-from services.chassis.side import Side
 from services.chassis.store import EPOCH, JOURNALED, MAJORITY, Raw, database, infrastructure, insert_only
 from services.chassis.threads import Threads
 
 log = structlog.get_logger()
 
-S = TypeVar("S")
-
 BATCH = 200
+HERD = 500
 OUTBOX_PERIOD_S = 1.0
 OUTBOX_AGE = timedelta(seconds=4)
 CATCH_UP_LIMIT = timedelta(minutes=5)
@@ -41,34 +39,27 @@ class Catchup:
     behind: Callable[[], bool] | None = None
 
 
-class Sweeper(Generic[S]):
+class Sweeper:
     """One service's sweeps. Correctness is in the guarded commit; shards only save work."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the parts it is wired of
+    def __init__(
         self,
         alias: str,
-        engine: Engine[S],
-        committer: Committer[S],
-        publisher: Publisher,
+        kinds: Sequence[Kind[Any]],
         clocks: Clocks,
         threads: Threads,
         readiness: Readiness,
         catchup: Catchup,
-        sides: Sequence[Side[Any]] = (),
     ) -> None:
-        """`alias` names the service's database connection; the outboxes of `sides` are swept with
-        the first.
-        """
+        """`alias` names the service's database connection; every kind of its aggregates is swept."""
         self._alias = alias
-        self._engine = engine
-        self._committer = committer
-        self._publisher = publisher
+        self._kinds = kinds
         self._clocks = clocks
         self._threads = threads
         self._readiness = readiness
         self._catchup = catchup
-        self._outboxes = [(committer, publisher), *((side.committer, side.publisher) for side in sides)]
         self._outbox_at = 0.0
+        self._firing = [kind for kind in kinds if kind.engine.model.fire is not None]
 
     async def run_once(self, shards: Sequence[int]) -> int:
         """One round over some shards; returns how many deadlines' commits it made.
@@ -76,39 +67,43 @@ class Sweeper(Generic[S]):
         Raises:
             Infrastructure: the store is away; come back later.
         """
-        await self._threads.run(self._clocks.wall.measure, self._alias)
+        wall = self._clocks.wall
+        await self._threads.run(wall.measure if self._firing else wall.measure_now_and_then, self._alias)
         if monotonic() - self._outbox_at >= OUTBOX_PERIOD_S:
             self._outbox_at = monotonic()
             await self.sweep_outboxes(shards)
             await self.name_failing()
-        if self._clocks.wall.skewed:
-            skew_ms = int(self._clocks.wall.skew / timedelta(milliseconds=1))
-            self._readiness.wait("clock", f"store and process clocks differ by {skew_ms} ms; nothing fires")
+        if fault := self._clocks.wall.fault:
+            self._readiness.wait("clock", fault)
             return 0
         self._readiness.clear("clock")
         if not await self._caught_up(shards):
             return 0
-        return await self.fire(shards)
+        return await self.fire(shards) if self._firing else 0
 
     async def fire(self, shards: Sequence[int]) -> int:
         """Fire everything due, a batch at a time, until nothing is left or only others' work is."""
         commits = 0
-        for site, moment in (await self._threads.run(self._clocks.read)).items():
-            while True:
-                made, found = await self._fire_batch(site, moment, shards)
-                commits += made
-                if found < BATCH or not made:
-                    break
+        for site, moment in (await self._clocks.look(self._threads)).items():
+            for kind in self._firing:
+                while True:
+                    made, found = await self._fire_batch(kind, site, moment, shards)
+                    commits += made
+                    if found < HERD or not made:
+                        break
         return commits
 
-    async def _fire_batch(self, site: str, moment: Moment, shards: Sequence[int]) -> tuple[int, int]:
-        repository = self._committer.repository
-        records = await self._threads.run(repository.due, site, shards, moment.now, moment.recorded_at, BATCH)
+    async def _fire_batch(
+        self, kind: Kind[Any], site: str, moment: Moment, shards: Sequence[int]
+    ) -> tuple[int, int]:
+        repository = kind.committer.repository
+        records = await self._threads.run(repository.due, site, shards, moment.now, moment.recorded_at, HERD)
+        late = []
         for record in records:
             due_at = record.next_due_at or moment.now
-            if self._engine.fire_due(record, moment.now, moment):
+            if kind.engine.fire_due(record, moment.now, moment):
                 if not moment.replay:
-                    METRICS.lateness_seconds.observe((moment.now - due_at).total_seconds())
+                    late.append((moment.now - due_at).total_seconds())
             elif record.failures:
                 log.error(
                     "firing_failed",
@@ -116,23 +111,28 @@ class Sweeper(Generic[S]):
                     reason=record.retry_reason,
                     failures=record.failures,
                 )
-        committed = await self._committer.commit([record for record in records if record.dirty])
-        await self._publisher.publish(record for record in committed.stored if record.outbox)
+        LATENESS.note(late)
+        committed = await kind.committer.commit([record for record in records if record.dirty])
+        await kind.publisher.publish(record for record in committed.stored if record.outbox)
         if committed.too_large:
-            await self._hold_back(committed.too_large, moment)
+            await self._hold_back(kind, committed.too_large, moment)
         return len(committed.stored), len(records)
 
-    async def _hold_back(self, too_large: Iterable[str], moment: Moment) -> None:
+    async def _hold_back(self, kind: Kind[Any], too_large: Iterable[str], moment: Moment) -> None:
         """A firing that does not fit fails like one that raises."""
-        records = list((await self._committer.get(list(too_large))).values())
+        records = list((await kind.committer.get(list(too_large))).values())
         for record in records:
-            self._engine.back_off(record, TooLarge("too_large"), moment)
-        await self._committer.commit([record for record in records if record.dirty])
+            kind.engine.back_off(record, TooLarge("too_large"), moment)
+        await kind.committer.commit([record for record in records if record.dirty])
 
     async def name_failing(self) -> None:
         """Say which cases' firings fail (rule 18)."""
         query = {"retry_at": {"$gt": EPOCH}}
-        count, named = await self._threads.run(self._committer.repository.sample, query)
+        count, named = 0, list[str]()
+        for kind in self._kinds:
+            more, names = await self._threads.run(kind.committer.repository.sample, query)
+            count, named = count + more, [*named, *names]
+        METRICS.failing.set(count)
         self._readiness.name_cases("firing_failed", count, named)
 
     async def sweep_outboxes(self, shards: Sequence[int]) -> int:
@@ -140,10 +140,11 @@ class Sweeper(Generic[S]):
         before = self._clocks.wall.now() - OUTBOX_AGE
         since: list[datetime] = []
         sent = 0
-        for committer, publisher in self._outboxes:
+        for committer, publisher in [(kind.committer, kind.publisher) for kind in self._kinds]:
             full = True
             while full:
-                await self._threads.run(committer.repository.trim, publisher.take_trimmable())
+                if trimmable := publisher.take_trimmable():
+                    await self._threads.run(committer.repository.trim, trimmable)
                 waiting = await self._threads.run(committer.repository.waiting, shards, before, BATCH)
                 since += [record.outbox[0].recorded_at for record in waiting if record.outbox]
                 again = []

@@ -1,10 +1,13 @@
-"""A bounded thread pool for blocking clients: inline they would stall the event loop."""
+"""A bounded thread pool for blocking clients, as inline they would stall the event loop; and how threads hand
+things over.
+"""
 
 import asyncio
 import functools
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,3 +32,24 @@ class Threads:
     def close(self) -> None:
         """Wait for what runs, take nothing new."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Heap(Generic[T]):
+    """What one thread puts down for another, in order; who finds it empty wakes the other."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._lock = threading.Lock()
+        self._items: list[T] = []
+
+    def add(self, item: T) -> bool:
+        """Put one down; True when nothing lay there, so that somebody must come and take."""
+        with self._lock:
+            self._items.append(item)
+            return len(self._items) == 1
+
+    def take(self) -> list[T]:
+        """Everything that lies there."""
+        with self._lock:
+            items, self._items = self._items, []
+            return items

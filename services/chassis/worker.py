@@ -7,7 +7,9 @@ ends the process with the offset uncommitted, so that the batch comes again.
 
 import asyncio
 import contextlib
+import shutil
 import tempfile
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
@@ -15,6 +17,8 @@ import faust
 import structlog
 from faust.types import TP
 
+from services.chassis import memory
+from services.chassis.batching import BatchStream, BatchTransport
 from services.chassis.clock import monotonic
 from services.chassis.consumer import Received
 from services.chassis.envelope import header_map
@@ -31,12 +35,13 @@ log = structlog.get_logger()
 
 Take = Callable[[Sequence[Received]], Awaitable[None]]
 STALL_S = 60.0
+STALL_SAID_S = 15.0
 WATCH_PERIOD_S = 2.0
 IN_FLIGHT_GRACE_S = 10.0
 STOP_GRACE_S = 20.0
 SUBSCRIBE_PERIOD_S = 0.1
 # Reasons that explain a standstill: an outage must not become a restart loop.
-DECLARED_WAITS = frozenset({"consumer", "flood", "broker"})
+DECLARED_WAITS = frozenset({"consumer", "flood", "broker", "store"})
 
 
 class Worker:
@@ -64,12 +69,14 @@ class Worker:
         self._idle.set()
         self.catchup = Catchup()
         self.failed: asyncio.Event = asyncio.Event()
+        folder = tempfile.mkdtemp(prefix="fengqiao-faust-")  # it wants one and keeps nothing in it
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         faust_app: Any = faust.App  # its types know less than its documentation
         self.app = faust_app(
             settings.group,
             broker=f"kafka://{settings.kafka_bootstrap}",
             store="memory://",
-            datadir=tempfile.mkdtemp(prefix="fengqiao-faust-"),
+            datadir=folder,
             value_serializer="raw",
             key_serializer="raw",
             web_enabled=False,
@@ -84,10 +91,22 @@ class Worker:
             broker_max_poll_records=settings.batch_max,
             stream_buffer_maxsize=settings.batch_max * 2,
             stream_wait_empty=False,
+            Stream=BatchStream,
         )
+        self.app.transport = BatchTransport(self.app.conf.broker_consumer, self.app)
         self.app.on_partitions_assigned.connect(self._on_assigned)
         # Faust would subscribe to an added topic 45 s late.
         self.app.topics._resubscribe_sleep_lock_seconds = 0  # noqa: SLF001 - it has no setting
+
+    def read(self, topic: str, take: Take, *, patient: bool = False) -> None:
+        """Let `take` have every batch of a topic; before the worker starts.
+
+        With `patient` nobody waits for what is made of them, so that batches may grow.
+        """
+
+        @self.agent(topic)
+        async def read(stream: Any) -> None:
+            await self.drain(stream, take, patient=patient)
 
     # -- agents ----------------------------------------------------------------------------------------------
 
@@ -99,10 +118,10 @@ class Worker:
         )
         return agent
 
-    async def drain(self, stream: Any, take: Take) -> None:
+    async def drain(self, stream: Any, take: Take, *, patient: bool = False) -> None:
         """Give batch after batch to `take`, and acknowledge each when it has returned; never returns."""
         try:
-            async for events in self._batches(stream):
+            async for events in self._batches(stream, patient=patient):
                 await self._handle(stream, events, take)
         except Exception:
             log.exception("consumer_failed")
@@ -143,11 +162,12 @@ class Worker:
                     self.app.topics._subscription_changed.set()  # noqa: SLF001 - as above
                 await asyncio.sleep(SUBSCRIBE_PERIOD_S)
 
-    def _batches(self, stream: Any) -> AsyncIterator[Sequence[Any]]:
+    def _batches(self, stream: Any, *, patient: bool) -> AsyncIterator[Sequence[Any]]:
         # `noack_take` puts back what it finds here: from its end on, events would be acknowledged unhandled.
         stream.enable_acks = False
+        linger_ms = self._settings.collect_linger_ms if patient else self._settings.linger_ms
         batches: AsyncIterator[Sequence[Any]] = stream.noack_take(
-            self._settings.batch_max, within=self._settings.linger_ms / 1000
+            self._settings.batch_max, within=linger_ms / 1000
         )
         return batches
 
@@ -157,6 +177,7 @@ class Worker:
         """Join the group and begin."""
         self.app.finalize()
         await self.app.start()
+        memory.settle()
         self._joined = True
 
     async def stop(self) -> None:
@@ -207,16 +228,27 @@ class Worker:
         for topic, records in self.lag().items():
             METRICS.lag.labels(topic).set(records)
         declared = DECLARED_WAITS & {reason.code for reason in self._readiness.reasons}
-        if not any(waiting.values()) or declared:
+        left = [tp for tp, records in waiting.items() if records]
+        if not left or declared:
             self._progress_at = monotonic()
-        elif monotonic() - self._progress_at > STALL_S:
-            for tp in [tp for tp, records in waiting.items() if records]:
+        stalled_s = monotonic() - self._progress_at
+        self._tell_stalled(stalled_s, left)
+        if stalled_s > STALL_S:
+            for tp in left:
                 if await self._watching.run(self._bounds.holds, tp, self._handled(tp)):
                     log.error("consumer_stalled", topic=tp.topic, partition=tp.partition, lag=waiting[tp])
                     self.failed.set()
                     return
                 # Only a transaction's marker, say: nothing that could be handled.
                 self._positions[tp] = self._handled(tp) + waiting[tp]
+
+    def _tell_stalled(self, stalled_s: float, waiting: Sequence[TP]) -> None:
+        METRICS.stalled_seconds.set(stalled_s if waiting else 0.0)
+        if waiting and stalled_s > STALL_SAID_S:
+            where = ", ".join(f"{tp.topic}/{tp.partition}" for tp in waiting[:3])
+            self._readiness.wait("stalled", f"nothing is handled though records wait on {where}")
+        else:
+            self._readiness.clear("stalled")
 
     def _assignment(self) -> frozenset[TP]:
         return frozenset(self.app.consumer.assignment()) if self._joined else frozenset()
@@ -234,6 +266,7 @@ class Worker:
         return max(self._positions.get(tp, 0), committed or 0, self._first.get(tp, 0))
 
     async def _on_assigned(self, _sender: Any, assigned: set[TP], **_kwargs: Any) -> None:
+        METRICS.rebalances.inc()
         log.info("partitions_assigned", partitions=len(assigned))
         # What others did meanwhile is in the committed offsets.
         self._positions.clear()

@@ -1,32 +1,82 @@
-"""`fengqiao doctor`: the parts this machine has, what each lacks, and how the runtimes that are up do."""
+"""`fengqiao doctor`: the parts this machine has, what each lacks, and how services do."""
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
 
-import grpc
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deploy.local.health import Serving
 from deploy.local.parts import Choice, Part, brokers, stores, wanted
 from deploy.local.runtime import Running, find_running
-from fengqiao.common.v1 import operations_service_pb2, operations_service_pb2_grpc
-from services.chassis.client import bearer
+from services.chassis.auth import Role
+from services.cli import vitals
+from services.cli.client import options as client
+from services.cli.client.session import Misuse, Options, Session
 
 
-def doctor() -> None:
-    """Say which parts this machine has, what each lacks, and how running services do. Exit 1 if something is
-    wrong.
+def doctor(
+    *,
+    live: Annotated[
+        bool, typer.Option("--live", help="Only how services do, refreshed until Ctrl-C.")
+    ] = False,
+    once: Annotated[bool, typer.Option("--once", help="Only how services do, once.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As --once, a line of JSON per service, for scripts.")
+    ] = False,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Data folder of the runtime (default: the latest that is up).")
+    ] = None,
+    address: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[SERVICE=]HOST:PORT",
+            envvar="FENGQIAO_ADDRESS",
+            help="Look at this deployment instead of a runtime here.",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="An operator's token; FENGQIAO_TOKEN holds one otherwise."),
+    ] = None,
+    token: Annotated[str | None, typer.Option(hidden=True, envvar="FENGQIAO_TOKEN")] = None,
+) -> None:
+    """Say which parts this machine has, what each lacks, and how running services do.
+
+    Exit 1 when a service isn't ready or a part is missing.
     """
+    given = Options(
+        role=str(Role.OPERATOR),
+        site="*",
+        subject="operator/doctor",
+        data_dir=data_dir,
+        address=tuple(address or ()),
+        token_file=token_file,
+        token=token,
+        as_json=as_json,
+    )
+    if live or once or as_json or address:
+        client.run(_services(given, live=live and not (once or as_json)))
+        return
     console = Console()
     healthy = all([_parts(console, "broker", brokers()), _parts(console, "store", stores())])
-    running = find_running()
+    running = find_running(data_dir)
     if not running:
         console.print("no runtime is up (fengqiao up, fengqiao demo)", style="dim")
     for runtime in running:
         healthy = _runtime(console, runtime) and healthy
     raise typer.Exit(0 if healthy else 1)
+
+
+async def _services(given: Options, *, live: bool) -> None:
+    async with Session(given) as session:
+        if live:
+            await vitals.live(session, Console())
+        elif not await vitals.once(session, Console()):
+            raise typer.Exit(1)
 
 
 def _parts(console: Console, title: str, parts: Mapping[str, Part]) -> bool:
@@ -60,35 +110,16 @@ def _runtime(console: Console, running: Running) -> bool:
         f"[bold]{running.name}[/bold] since {running.started_at} in {running.data_dir}", highlight=False
     )
     console.print(f"{running.broker} · {running.store}", style="dim", highlight=False)
-    rows = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("service", "address", "state", "figures"):
-        rows.add_column(heading)
-    healthy = True
-    for service, address in running.rpc.items():
-        probe = Serving(int(address.rpartition(":")[2]))
-        try:
-            lacking = probe()
-        finally:
-            probe.close()
-        healthy = healthy and lacking is None
-        state = Text(f"not ready: {lacking}", style="red") if lacking else Text("ready", style="green")
-        rows.add_row(service, address, state, "; ".join(_operations(running, address)))
-    console.print(rows)
-    return healthy
+    given = Options(
+        role=str(Role.OPERATOR), site="*", subject="operator/doctor", data_dir=Path(running.data_dir)
+    )
 
+    async def look() -> bool:
+        async with Session(given) as session:
+            return await vitals.once(session, console)
 
-def _operations(running: Running, address: str) -> Iterator[str]:
-    """What the service's OperationsService tells, nothing where it doesn't answer."""
-    token = running.issuer.mint("operator", "operator/doctor", "*")
-    with grpc.insecure_channel(address) as channel:
-        stub = operations_service_pb2_grpc.OperationsServiceStub(channel)
-        try:
-            status = stub.GetStatus(
-                operations_service_pb2.GetStatusRequest(), metadata=bearer(token), timeout=2
-            )
-        except grpc.RpcError as error:
-            yield f"no figures ({error.code().name})"
-            return
-    yield from (f"{reason.code} {reason.detail}".rstrip() for reason in status.reasons)
-    yield f"{status.aggregates} cases, {status.behind} behind, {status.outbox_waiting} waiting in the outbox"
-    yield f"{status.due_unfired} due and not fired, lag {sum(status.lag.values())}"
+    try:
+        return asyncio.run(look())
+    except Misuse as error:  # it has just ended
+        console.print(str(error), style="yellow")
+        return False

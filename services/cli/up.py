@@ -20,6 +20,7 @@ from deploy.local.runtime import SERVICES, Options, Running, Runtime
 from deploy.local.supervisor import State, Status
 from services.cli.demo import JILI
 from services.cli.demo.command import demo_sites
+from services.cli.demo.second.perform import replay_site
 
 COLOURS = {
     State.READY: "green",
@@ -45,7 +46,14 @@ def up(
         list[str] | None,
         typer.Option(metavar="SERVICE=PORT", help="gRPC port of a service; others are free ones."),
     ] = None,
+    workers: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SERVICE=COUNT", help="How many workers share a service's partitions."),
+    ] = None,
     *,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="jili on a replay clock, for `fengqiao demo --attach`.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start empty, whatever the last run left.")] = False,
     no_sync: Annotated[
         bool, typer.Option("--no-sync", help="SecantusDB acknowledges before the disk has it (measurements).")
@@ -54,14 +62,15 @@ def up(
     """Run broker, store and services here until Ctrl-C; a service that dies is restarted."""
     console = Console()
     signal.signal(signal.SIGTERM, _interrupt)
-    with _sites(sites) as site_folder:
+    with _sites(sites, replay=replay) as site_folder:
         options = Options(
             sites=site_folder,
             parts=parts,
             data_dir=data_dir,
             fresh=fresh,
             sync_on_commit=not no_sync,
-            ports=_ports(port or []),
+            ports=_numbers("--port", port or []),
+            workers=_numbers("--workers", workers or []),
         )
         try:
             with Runtime(
@@ -122,28 +131,34 @@ def _watch(runtime: Runtime, console: Console) -> None:
             runtime.supervisor.pause()
 
 
-def _ports(given: list[str]) -> dict[str, int]:
-    ports = {}
+def _numbers(option: str, given: list[str]) -> dict[str, int]:
+    """`routing=2` by service."""
+    numbers = {}
     for word in given:
         service, _, number = word.partition("=")
         if service not in SERVICES or not number.isdigit():
             raise typer.BadParameter(
-                f"{word}: SERVICE=PORT with one of {', '.join(SERVICES)}", param_hint="--port"
+                f"{word}: SERVICE=NUMBER with one of {', '.join(SERVICES)}", param_hint=option
             )
-        ports[service] = int(number)
-    return ports
+        numbers[service] = int(number)
+    return numbers
 
 
 @contextmanager
-def _sites(given: Path | None) -> Iterator[Path]:
+def _sites(given: Path | None, *, replay: bool) -> Iterator[Path]:
     if given:
         if not given.is_dir():
             raise typer.BadParameter(f"no folder {given}", param_hint="--sites")
+        if replay:
+            raise typer.BadParameter("it is for the sites that come along", param_hint="--replay")
         yield given
         return
     with tempfile.TemporaryDirectory(prefix="fengqiao-sites-") as folder:
         sites = demo_sites(Path(folder))
-        (sites / "jili").symlink_to(JILI / "site", target_is_directory=True)
+        if replay:
+            replay_site(sites)
+        else:
+            (sites / "jili").symlink_to(JILI / "site", target_is_directory=True)
         yield sites
 
 

@@ -8,6 +8,7 @@ from services.chassis.store import Blocks
 from services.intake import timeline
 from services.intake.access import RULES
 from services.intake.agents import Inboxes, register
+from services.intake.books import Books
 from services.intake.domain import OUTCOMES
 from services.intake.handlers import Requests
 from services.intake.inbound import Desk
@@ -15,7 +16,15 @@ from services.intake.numbers import Numbers
 from services.intake.rpc import IntakeServicer
 from services.intake.settings import IntakeSettings
 from services.intake.sources import Sources
-from services.intake.store import COLLECTIONS, RequestDocument, SubmissionDocument, model, submissions
+from services.intake.store import (
+    COLLECTIONS,
+    RequestDocument,
+    RestrictedRequestDocument,
+    SubmissionDocument,
+    model,
+    restricted,
+    submissions,
+)
 from services.intake.timeline import Timeline
 from services.intake.vault import Vault, read_secret
 
@@ -29,11 +38,15 @@ def wire(settings: IntakeSettings) -> Service:
     base = lay(settings, model(), RequestDocument, documents=COLLECTIONS, sites=sites)
     numbers = Numbers(Blocks(base.alias))
     entries = Timeline(base.alias, base.threads, base.wall)
+    restricted_entries = Timeline(base.alias, base.threads, base.wall, timeline.APART)
+    books = Books(base, base.side(restricted(), RestrictedRequestDocument), entries, restricted_entries)
     sources = Sources(settings, sites, base.threads, base.wall)
     rejections = base.side(submissions(), SubmissionDocument)
-    inboxes = Inboxes(sources, sites, Desk(base, rejections, vault, numbers))
-    collectors = {topic: base.collecting(entries.collect) for topic in timeline.TOPICS}
-    servicer = IntakeServicer(Requests(base, vault, numbers), entries, sources)
+    inboxes = Inboxes(sources, sites, Desk(books, rejections, vault, numbers))
+    collectors = {topic: base.collecting(entries.collect) for topic in timeline.TOPICS} | {
+        topic: base.collecting(restricted_entries.collect) for topic in timeline.RESTRICTED_TOPICS
+    }
+    servicer = IntakeServicer(Requests(books, vault, numbers), sources)
     return Service(
         base=base,
         servicers=[(add_IntakeServiceServicer_to_server, servicer)],

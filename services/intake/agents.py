@@ -1,14 +1,13 @@
 """Faust agents: what intake reads, and what takes it."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import structlog
 
 from services.chassis.consumer import Collecting
 from services.chassis.foundation import Foundation
 from services.chassis.site import Site
-from services.chassis.worker import Take, Worker
+from services.chassis.worker import Worker
 from services.intake.domain import OUTCOMES, Request, requests_topic
 from services.intake.inbound import Desk, Inbound
 from services.intake.sources import Sources, declared
@@ -36,7 +35,7 @@ class Inboxes:
         """Read the declared sources from the worker's start on, so that they cost no rebalance."""
         self._worker = worker
         for source in self._declared:
-            _agent(worker, requests_topic(source.name), Inbound(self._desk, source).take)
+            worker.read(requests_topic(source.name), Inbound(self._desk, source).take)
             self._read.add(source.name)
 
     async def notice(self) -> None:
@@ -54,13 +53,7 @@ def register(
     worker: Worker, base: Foundation[Request], collectors: Mapping[str, Collecting], inboxes: Inboxes
 ) -> None:
     """Requests follow routing's outcomes, timelines collect every service's events, agencies are let in."""
-    _agent(worker, OUTCOMES, base.deciding.take)
+    worker.read(OUTCOMES, base.deciding.take)
     for topic, collecting in collectors.items():
-        _agent(worker, topic, collecting.take)
+        worker.read(topic, collecting.take, patient=True)
     inboxes.open(worker)
-
-
-def _agent(worker: Worker, topic: str, take: Take) -> None:
-    @worker.agent(topic)
-    async def read(stream: Any) -> None:
-        await worker.drain(stream, take)

@@ -101,7 +101,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class SubmitRequest:
-    """A request as it is taken in; `source` and `reference` are an agency's, the texts stay in the store."""
+    """A request as it is taken in; `source` and `reference` are an agency's, the texts stay in the store.
+
+    `accused_unit_id` is an accusation's, see `accusations.py`.
+    """
 
     request_no: str
     tracking_code: str
@@ -117,6 +120,7 @@ class SubmitRequest:
     attributes: Mapping[str, str]
     source: str = ""
     reference: str = ""
+    accused_unit_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,21 +169,25 @@ def submit(command: SubmitRequest) -> Decision:
         urgent=command.urgent,
         due_at=timestamp(command.due_at) if command.due_at else None,
     )
-    return decided(
-        event,
-        also=(REQUESTS,),
-        tracking_code=command.tracking_code,
-        reference=command.reference,
-        title=command.title,
-        description=command.description,
+    return decided(event, also=(REQUESTS,), **private_part(command))
+
+
+def private_part(command: SubmitRequest) -> dict[str, Any]:
+    """What of a submission stays in the store."""
+    return {
+        "tracking_code": command.tracking_code,
+        "reference": command.reference,
+        "title": command.title,
+        "description": command.description,
         # A list: attribute names may hold what field names of a document may not.
-        attributes=[{"name": name, "value": value} for name, value in sorted(command.attributes.items())],
-    )
+        "attributes": [{"name": name, "value": value} for name, value in sorted(command.attributes.items())],
+    }
 
 
-def accept(command: SubmitRequest, case_id: str, answers: ev.InboundPosition) -> Decision:
-    """Begin an agency's request; the reply is an entry of the same outbox: neither is without the other."""
-    decision = submit(command)
+def accepted(
+    decision: Decision, command: SubmitRequest, case_id: str, answers: ev.InboundPosition
+) -> Decision:
+    """The decision with the reply to an agency, an entry of the same outbox: neither is without the other."""
     reply = ev.SubmissionAccepted(
         reference=command.reference, case_id=case_id, request_no=command.request_no, answers=answers
     )

@@ -3,45 +3,48 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
-from fengqiao.intake.v1 import events_pb2 as ev
 from fengqiao.intake.v1 import intake_service_pb2 as rpc
 from services.chassis.auth import Principal, Role
-from services.chassis.commands import Creation, id_from, order_of
+from services.chassis.commands import id_from, order_of
 from services.chassis.errors import CommandError, Forbidden, Invalid, NotFound, Violation
 from services.chassis.foundation import Foundation
 from services.chassis.model import Context, Decision, transition
-from services.chassis.protobuf import instant, timestamp
+from services.chassis.protobuf import instant
 from services.chassis.record import Record
-from services.chassis.refusals import violations
-from services.intake import domain
-from services.intake.access import PROMISERS, may_see, out_of_reach
+from services.intake import accusations, domain
+from services.intake.access import PROMISERS, may_see, may_see_accusation, out_of_reach, told_whom
+from services.intake.accusations import Accusation
+from services.intake.books import Begun, Books, Entry
 from services.intake.domain import Request
+from services.intake.messages import STATUSES, row_violations, to_accusation, to_message, to_verdict
 from services.intake.numbers import Numbers, tracking_code
+from services.intake.timeline import PERSONS, UNITS, Timeline
 from services.intake.vault import Deposit, Reader, Vault
 
-STATUSES: Mapping[str, rpc.RequestStatus.ValueType] = {
-    domain.SUBMITTED: rpc.REQUEST_STATUS_SUBMITTED,
-    domain.SETTLED: rpc.REQUEST_STATUS_SETTLED,
-    domain.CLOSED: rpc.REQUEST_STATUS_CLOSED,
-    domain.WITHDRAWN: rpc.REQUEST_STATUS_WITHDRAWN,
-}
-Begun = Record[Request] | CommandError
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Requests:
     """What RPCs can do with requests."""
 
-    base: Foundation[Request]
+    books: Books
     vault: Vault
     numbers: Numbers
 
-    async def submit(self, principal: Principal, submission: rpc.SubmitRequestRequest) -> Record[Request]:
+    @property
+    def base(self) -> Foundation[Request]:
+        """What the service stands on."""
+        return self.books.base
+
+    async def submit(
+        self, principal: Principal, submission: rpc.SubmitRequestRequest
+    ) -> Record[Request] | Record[Accusation]:
         """Take one request in; a retry finds the same one.
 
         Raises:
@@ -65,13 +68,11 @@ class Requests:
                 refused[index] = error
         sound = [index for index in range(len(submissions)) if index not in refused]
         numbers = await self._numbers([submissions[index].request.site_id for index in sound])
-        creations = [
-            _creation(principal, submissions[index], number)
+        entries = [
+            _entry(principal, submissions[index], number)
             for index, number in zip(sound, numbers, strict=True)
         ]
-        begun: dict[int, Begun] = dict(
-            zip(sound, await self.base.commands.create_many(creations), strict=True)
-        )
+        begun = dict(zip(sound, await self.books.begin(entries), strict=True))
         return [refused[index] if index in refused else begun[index] for index in range(len(submissions))]
 
     async def import_rows(
@@ -89,7 +90,7 @@ class Requests:
         ]
 
     async def command(self, principal: Principal, case_id: str, meta: CommandMeta, request: Message) -> int:
-        """Execute a command on a request; returns the revision after it, the same on every retry.
+        """Execute a command on a request or accusation; returns the revision after it, also on a retry.
 
         Raises:
             CommandError: refused; nothing changed.
@@ -99,37 +100,75 @@ class Requests:
         def decide(state: Request, context: Context) -> Decision:
             return transition(domain.TABLE, state.status, state, command, context)
 
-        def authorize(state: Request, _at: datetime) -> None:
-            if not may_see(principal, state):
-                raise out_of_reach(principal)
+        def wish(state: Accusation, context: Context) -> Decision:
+            return accusations.decide(state, command, context)
 
-        answer = await self.base.commands.execute(
-            case_id,
-            order_of(principal.subject, meta, request),
-            decide,
-            authorize=authorize,
-            answer=lambda record: str(record.revision).encode(),
-            absent=lambda: out_of_reach(principal),
-        )
+        # An order's other faults are told only when it is clear that the accusation is there for the caller.
+        order = order_of(principal.subject, meta, request)
+        if await self.books.accusation(principal, case_id):
+            answer = await self.books.accusations.commands.execute(
+                case_id,
+                order,
+                wish,
+                authorize=_reaching(principal, may_see_accusation),
+                answer=_revision,
+                absent=lambda: out_of_reach(principal),
+            )
+        else:
+            answer = await self.base.commands.execute(
+                case_id,
+                order,
+                decide,
+                authorize=_reaching(principal, may_see),
+                answer=_revision,
+                absent=lambda: out_of_reach(principal),
+            )
         return int(answer)
 
-    async def get(self, principal: Principal, case_id: str) -> Record[Request]:
-        """One request.
+    async def get(self, principal: Principal, case_id: str) -> rpc.Request:
+        """One request or accusation as the caller may see it.
 
         Raises:
             NotFound: not there, or out of reach; told to who may see the whole site.
             Forbidden: the same, told to everybody else.
         """
-        record = (await self.base.committer.get([case_id])).get(case_id)
-        if record is None or record.state is None or not may_see(principal, record.state):
-            raise out_of_reach(principal)
-        return record
+        if request := await self.books.request(principal, case_id):
+            return to_message(request)
+        if accusation := await self.books.accusation(principal, case_id):
+            status = await self.books.status(case_id)
+            return to_accusation(accusation, status, told=told_whom(principal))
+        raise out_of_reach(principal)
 
-    async def track(self, code: str) -> Record[Request] | None:
-        """The request with this tracking code."""
-        query = {"private.tracking_code": code}
-        found = await self.base.threads.run(self.base.committer.repository.find, query, limit=1)
-        return found[0] if found else None
+    async def timeline(self, principal: Principal, case_id: str) -> Timeline:
+        """The timeline that a case's entries are in.
+
+        Raises:
+            NotFound, Forbidden: as `get`.
+        """
+        if await self.books.request(principal, case_id):
+            return self.books.timeline
+        if await self.books.accusation(principal, case_id):
+            return self.books.restricted
+        raise out_of_reach(principal)
+
+    async def track(self, code: str) -> rpc.TrackRequestResponse:
+        """Where what has this tracking code stands; of an accusation no unit is named.
+
+        Raises:
+            NotFound: nothing has it.
+        """
+        books = self.books
+        if (request := await books.by_code(self.base.first, code)) and request.state:
+            no, status = request.state.request_no, request.state.status
+            seen = await books.timeline.read(request.id)
+        elif (accusation := await books.by_code(books.accusations, code)) and accusation.state:
+            no, status = accusation.state.request_no, await books.status(accusation.id)
+            seen = await books.restricted.read(accusation.id, hidden=PERSONS | UNITS)
+        else:
+            raise NotFound("no request has this code")
+        return rpc.TrackRequestResponse(
+            request_no=no, status=STATUSES[status], entries=[each.entry for each in seen]
+        )
 
     async def put_contact(self, principal: Principal, request: rpc.PutContactRequest) -> str:
         """Put a contact into the vault; returns the person's reference.
@@ -164,6 +203,8 @@ class Requests:
         self._check_site(principal, body.site_id, "request.site_id")
         if body.HasField("due_at") and principal.role not in PROMISERS:
             raise Invalid([Violation("request.due_at", "not_for_this_role")])
+        if wrong := accusations.wrong_unit(body.kind, body.accused_unit_id):
+            raise Invalid([Violation("request.accused_unit_id", wrong)])
         if not body.person_ref:
             return
         if principal.role is Role.RESIDENT:
@@ -189,13 +230,25 @@ class Requests:
     async def _numbers(self, sites: Sequence[str]) -> list[str]:
         """A number for each of the sites, in order."""
         taken = {
-            site: iter(await self.base.threads.run(self.numbers.take, site, sites.count(site)))
+            site: iter(await self.numbers.take(site, sites.count(site), self.base.threads))
             for site in set(sites)
         }
         return [next(taken[site]) for site in sites]
 
 
-def _creation(principal: Principal, submission: rpc.SubmitRequestRequest, number: str) -> Creation[Request]:
+def _reaching(principal: Principal, may: Callable[[Principal, T], bool]) -> Callable[[T, datetime], None]:
+    def authorize(state: T, _at: datetime) -> None:
+        if not may(principal, state):
+            raise out_of_reach(principal)
+
+    return authorize
+
+
+def _revision(record: Record[Any]) -> bytes:
+    return str(record.revision).encode()
+
+
+def _entry(principal: Principal, submission: rpc.SubmitRequestRequest, number: str) -> Entry:
     body = submission.request
     command = domain.SubmitRequest(
         request_no=number,
@@ -210,68 +263,12 @@ def _creation(principal: Principal, submission: rpc.SubmitRequestRequest, number
         title=body.title,
         description=body.description,
         attributes=body.attributes,
+        accused_unit_id=body.accused_unit_id,
     )
-    return Creation(
-        id=id_from("intake", principal.subject, submission.meta.idempotency_key),
-        site=body.site_id,
-        order=order_of(principal.subject, submission.meta, submission),
-        decide=lambda _context: domain.submit(command),
-    )
-
-
-def to_verdict(row: int, begun: Begun) -> rpc.ImportVerdict:
-    """What became of a row."""
-    if isinstance(begun, CommandError):
-        return rpc.ImportVerdict(row=row, violations=[to_violation(v) for v in violations_of(begun)])
-    return rpc.ImportVerdict(
-        row=row, accepted=True, case_id=begun.id, request_no=begun.state.request_no if begun.state else ""
-    )
-
-
-def row_violations(row: rpc.ImportRequestsRequest) -> list[Violation]:
-    """What is wrong with a row, by the fields of its submission."""
-    if not row.HasField("submission"):
-        return [Violation("submission", "required")]
-    return [Violation(v.field.removeprefix("submission."), v.reason) for v in violations(row)]
-
-
-def violations_of(error: CommandError) -> Sequence[Violation]:
-    """What a refusal says is wrong, field by field; its reason alone when it names none."""
-    return error.violations if isinstance(error, Invalid) else (Violation("", error.reason),)
-
-
-def to_violation(violation: Violation) -> ev.Violation:
-    """A violation as it travels."""
-    return ev.Violation(field=violation.field, reason=violation.reason)
-
-
-def to_message(record: Record[Request]) -> rpc.Request:
-    """A request with its texts, for who may read them."""
-    state, private = record.state, record.private
-    if state is None:
-        raise NotFound("no such request")
-    body = rpc.RequestBody(
-        site_id=state.site_id,
-        kind=state.kind,
-        unit_id=state.unit_id,
-        channel=state.channel,
-        title=private["title"],
-        description=private["description"],
-        attributes={pair["name"]: pair["value"] for pair in private["attributes"]},
-        person_ref=state.person_ref,
-        urgent=state.urgent,
-        due_at=timestamp(state.due_at) if state.due_at else None,
-    )
-    return rpc.Request(
-        case_id=record.id,
-        request_no=state.request_no,
-        status=STATUSES[state.status],
-        body=body,
-        submitted_at=timestamp(state.submitted_at),
-        revision=record.revision,
-        rating=state.rating,
-        source=state.source,
-        reference=private["reference"],
+    return Entry(
+        id_from("intake", principal.subject, submission.meta.idempotency_key),
+        order_of(principal.subject, submission.meta, submission),
+        command,
     )
 
 

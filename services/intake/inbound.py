@@ -23,13 +23,15 @@ from services.chassis.engine import Moment, body_hash
 from services.chassis.envelope import from_foreign
 from services.chassis.errors import CommandError, Contended, Infrastructure, Poison, Violation
 from services.chassis.foundation import Foundation
+from services.chassis.kinds import Kind
 from services.chassis.model import Decision, Emit
 from services.chassis.protobuf import instant
 from services.chassis.refusals import violations
-from services.chassis.side import Side
 from services.intake import domain
+from services.intake.accusations import wrong_unit
+from services.intake.books import Books, Entry
 from services.intake.domain import Request
-from services.intake.handlers import to_violation, violations_of
+from services.intake.messages import to_violation, violations_of
 from services.intake.numbers import Numbers, tracking_code
 from services.intake.sources import Source
 from services.intake.vault import Deposit, Vault
@@ -56,12 +58,17 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What every source's inbound needs: where requests begin, and where rejections do."""
+    """What every source's inbound needs: where requests and accusations begin, and where rejections do."""
 
-    base: Foundation[Request]
-    rejections: Side[None]
+    books: Books
+    rejections: Kind[None]
     vault: Vault
     numbers: Numbers
+
+    @property
+    def base(self) -> Foundation[Request]:
+        """What the service stands on."""
+        return self.books.base
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +125,12 @@ class Inbound:
         run = self.desk.base.threads.run
         # The vault first: an event never names a person whom nobody knows.
         await run(self.desk.vault.put_new, [deposit for _, m in sound if (deposit := self._deposit(m))])
-        numbers = await run(self.desk.numbers.take, self.source.site, len(sound))
-        creations = [
-            self._creation(record, message, number)
+        numbers = await self.desk.numbers.take(self.source.site, len(sound), self.desk.base.threads)
+        entries = [
+            self._entry(record, message, number)
             for (record, message), number in zip(sound, numbers, strict=True)
         ]
-        results = await self.desk.base.commands.create_many(creations)
+        results = await self.desk.books.begin(entries)
         refused = []
         for (record, message), result in zip(sound, results, strict=True):
             if isinstance(result, CommandError):
@@ -147,7 +154,7 @@ class Inbound:
         if any(isinstance(result, Contended) for result in results):
             raise Infrastructure("store: contended")
 
-    def _creation(self, record: Received, message: InboundRequest, number: str) -> Creation[Request]:
+    def _entry(self, record: Received, message: InboundRequest, number: str) -> Entry:
         case_id = domain.case_id_of(self.source.name, message.reference)
         person_ref = (
             domain.person_of(self.source.name, message.reference) if message.HasField("contact") else ""
@@ -167,18 +174,14 @@ class Inbound:
             attributes=message.attributes,
             source=self.source.name,
             reference=message.reference,
+            accused_unit_id=message.accused_unit_id,
         )
         order = Order(
             key=f"inbound/{message.reference}",
             body_hash=body_hash(message, self.source.name),
             occurred_at=instant(message.occurred_at),
         )
-        return Creation(
-            case_id,
-            message.site_id,
-            order,
-            lambda _context: domain.accept(command, case_id, position(record)),
-        )
+        return Entry(case_id, order, command, position(record))
 
     def _rejection(self, record: Received, refusal: Refused) -> Creation[None]:
         reply = ev.SubmissionRejected(
@@ -235,6 +238,8 @@ def check(message: InboundRequest, source: Source, moment: Moment) -> None:
     found = violations(message)
     if message.site_id != source.site and not any(v.field == "site_id" for v in found):
         found.append(Violation("site_id", "not_the_site_of_the_source"))
+    if wrong := wrong_unit(message.kind, message.accused_unit_id):
+        found.append(Violation("accused_unit_id", wrong))
     settled = moment.replay or any(v.field == "occurred_at" for v in found)
     if not settled and instant(message.occurred_at) > moment.now:
         found.append(Violation("occurred_at", "later_than_now"))

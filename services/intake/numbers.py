@@ -1,9 +1,11 @@
 """What a request is called: a number for people, a tracking code for who has it."""
 
+import asyncio
 import secrets
-import threading
+from collections import deque
 
 from services.chassis.store import Blocks
+from services.chassis.threads import Threads
 from services.intake.domain import request_number
 
 # No I, O, 0, 1: codes are read out over the telephone. Twelve of 32 signs are 60 bits.
@@ -17,12 +19,21 @@ class Numbers:
     def __init__(self, blocks: Blocks) -> None:
         """`blocks` reserves numbers in the store."""
         self._blocks = blocks
-        self._lock = threading.Lock()
+        self._free: dict[str, deque[int]] = {}
+        self._asking = asyncio.Lock()
 
-    def take(self, site: str, count: int) -> list[str]:
-        """The next numbers of a site; blocks when the store must be asked."""
-        with self._lock:
-            return [request_number(site, self._blocks.take(f"request/{site}")) for _ in range(count)]
+    async def take(self, site: str, count: int, threads: Threads) -> list[str]:
+        """The next numbers of a site, from a block in memory while it lasts.
+
+        Raises:
+            Infrastructure: the store is away and the block is used up.
+        """
+        free = self._free.setdefault(site, deque())
+        while len(free) < count:
+            async with self._asking:
+                if len(free) < count:
+                    free.extend(await threads.run(self._blocks.reserve, f"request/{site}"))
+        return [request_number(site, free.popleft()) for _ in range(count)]
 
 
 def tracking_code() -> str:

@@ -8,12 +8,12 @@ import grpc
 
 from fengqiao.intake.v1 import intake_service_pb2 as rpc
 from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceServicer
-from services.chassis.errors import Forbidden, NotFound
+from services.chassis.errors import Forbidden
 from services.chassis.rpc import principal
 from services.intake.domain import replies_topic, requests_topic
-from services.intake.handlers import STATUSES, Requests, to_message
+from services.intake.handlers import Requests
 from services.intake.sources import Source, Sources
-from services.intake.timeline import Timeline, read_cursor, with_cursors, write_cursor
+from services.intake.timeline import read_cursor, with_cursors, write_cursor
 
 IMPORT_BATCH = 200
 WATCH_PERIOD_S = 0.25
@@ -24,10 +24,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class IntakeServicer(IntakeServiceServicer):
     """Intake's RPCs."""
 
-    def __init__(self, requests: Requests, timeline: Timeline, sources: Sources) -> None:
+    def __init__(self, requests: Requests, sources: Sources) -> None:
         """The parts that do the work."""
         self._requests = requests
-        self._timeline = timeline
         self._sources = sources
 
     async def SubmitRequest(
@@ -62,35 +61,25 @@ class IntakeServicer(IntakeServiceServicer):
     async def GetRequest(self, request: rpc.GetRequestRequest, context: Context) -> rpc.GetRequestResponse:
         """One request with its texts."""
         del context
-        return rpc.GetRequestResponse(
-            request=to_message(await self._requests.get(principal(), request.case_id))
-        )
+        return rpc.GetRequestResponse(request=await self._requests.get(principal(), request.case_id))
 
     async def TrackRequest(
         self, request: rpc.TrackRequestRequest, context: Context
     ) -> rpc.TrackRequestResponse:
         """Where a request stands, for whoever has its code."""
         del context
-        record = await self._requests.track(request.tracking_code)
-        if record is None or record.state is None:
-            raise NotFound("no request has this code")
-        seen = await self._timeline.read(record.id)
-        return rpc.TrackRequestResponse(
-            request_no=record.state.request_no,
-            status=STATUSES[record.state.status],
-            entries=[each.entry for each in seen],
-        )
+        return await self._requests.track(request.tracking_code)
 
     async def WatchTimeline(
         self, request: rpc.WatchTimelineRequest, context: Context
     ) -> AsyncIterator[rpc.WatchTimelineResponse]:
         """A case's timeline, then what comes; within one stream nothing comes twice."""
         del context
-        await self._requests.get(principal(), request.case_id)
+        timeline = await self._requests.timeline(principal(), request.case_id)
         cursor = read_cursor(request.cursor)
         sent: set[str] = set()
         while True:
-            seen = await self._timeline.read(request.case_id, cursor)
+            seen = await timeline.read(request.case_id, cursor)
             fresh = [each for each in seen if each.entry.event_id not in sent]
             for entry, after in with_cursors(fresh, cursor):
                 yield rpc.WatchTimelineResponse(entry=entry, cursor=write_cursor(after))

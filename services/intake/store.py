@@ -1,4 +1,6 @@
-"""Intake's documents: requests, rejected submissions, timeline, contacts with their access log, sources."""
+"""Intake's documents: requests, accusations, rejected submissions, timelines, contacts and their access log,
+sources.
+"""
 
 from typing import Any
 
@@ -6,7 +8,8 @@ from mongoengine import BinaryField, DateTimeField, Document, IntField, StringFi
 
 from services.chassis.model import Context, Model
 from services.chassis.store import AggregateDocument, converter
-from services.intake import domain
+from services.intake import accusations, domain, timeline
+from services.intake.accusations import Accusation
 from services.intake.domain import Request
 
 ALIAS = "intake"
@@ -26,13 +29,23 @@ class RequestDocument(AggregateDocument):
     }
 
 
+class RestrictedRequestDocument(AggregateDocument):
+    """An accusation, whole, in a collection that only its accuser's and inspectors' calls look into."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": ALIAS,
+        "collection": "accusations",
+        "indexes": [{"fields": ["private.tracking_code"], "unique": True, "sparse": True}],
+    }
+
+
 class SubmissionDocument(AggregateDocument):
     """What an agency sent and was not accepted; its one event is the reply."""
 
     meta = {"db_alias": ALIAS, "collection": "submissions", "indexes": []}  # noqa: RUF012 - as above
 
 
-class TimelineDocument(Document):
+class EntryDocument(Document):
     """One event of any service that belongs to a case; insert-only, `_id` is the event's id."""
 
     id = StringField(primary_key=True)
@@ -45,11 +58,23 @@ class TimelineDocument(Document):
     arrived_at = DateTimeField(required=True)
 
     meta = {  # noqa: RUF012 - as above
+        "abstract": True,
         "db_alias": ALIAS,
-        "collection": "timeline",
         "auto_create_index": False,
         "indexes": [{"fields": ["case_id", "arrived_at"]}, {"fields": ["case_id", "occurred_at"]}],
     }
+
+
+class TimelineDocument(EntryDocument):
+    """An entry of the general timeline; nothing of an accusation is in it."""
+
+    meta = {"collection": timeline.GENERAL}  # noqa: RUF012 - as above
+
+
+class RestrictedTimelineDocument(EntryDocument):
+    """An entry of the timeline of accusations."""
+
+    meta = {"collection": timeline.APART}  # noqa: RUF012 - as above
 
 
 class ContactDocument(Document):
@@ -95,7 +120,15 @@ class SourceDocument(Document):
     meta = {"db_alias": ALIAS, "collection": "sources", "auto_create_index": False}  # noqa: RUF012 - as above
 
 
-COLLECTIONS = (SubmissionDocument, TimelineDocument, ContactDocument, AccessDocument, SourceDocument)
+COLLECTIONS = (
+    RestrictedRequestDocument,
+    SubmissionDocument,
+    TimelineDocument,
+    RestrictedTimelineDocument,
+    ContactDocument,
+    AccessDocument,
+    SourceDocument,
+)
 """What intake keeps beside the requests."""
 
 
@@ -119,6 +152,21 @@ def model() -> Model[Request]:
         dump=dump,
         load=load,
         consumed=domain.consumed(),
+    )
+
+
+def restricted() -> Model[Accusation]:
+    """Accusations for the chassis: nothing of theirs goes to another topic than the restricted one."""
+
+    def load_one(raw: Any) -> Accusation:
+        return converter.structure(raw, Accusation)
+
+    return Model(
+        service="intake",
+        topic=accusations.RESTRICTED,
+        evolve=accusations.evolve,
+        dump=converter.unstructure,
+        load=load_one,
     )
 
 

@@ -1,5 +1,9 @@
-"""The timeline of a case: every service's events, only ever inserted; reading sorts them (chassis rule 4)."""
+"""The timeline of a case: every service's events, only ever inserted; reading sorts them (chassis rule 4).
 
+There are two: the general one, and one of accusations, collected from restricted topics alone.
+"""
+
+from collections.abc import Collection as Names
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,15 +25,43 @@ from services.chassis.protobuf import timestamp
 from services.chassis.record import to_ms
 from services.chassis.store import JOURNALED, MAJORITY, Raw, database, infrastructure, insert_only
 from services.chassis.threads import Threads
+from services.intake.accusations import RESTRICTED
 from services.intake.domain import EVENTS
 
-TOPICS = (EVENTS, "fengqiao.routing.events", "fengqiao.notify.events")
+TOPICS = (
+    EVENTS,
+    "fengqiao.routing.events",
+    "fengqiao.mediation.events",
+    "fengqiao.petition.events",
+    "fengqiao.notify.events",
+)
+RESTRICTED_TOPICS = (RESTRICTED, "fengqiao.petition.restricted", "fengqiao.notify.restricted")
+GENERAL, APART = "timeline", "restricted_timeline"
 # A notice has a key of its own; the case is a field of it.
 NOTICES = frozenset(m.DESCRIPTOR.full_name for m in (NoticeDelivered, NoticeFailed))
 # A write that hangs ends after 30 s (socket timeout); until then something of an older arrival may appear.
 OVERLAP = MAX_SKEW + timedelta(seconds=33)
-PERSONS = frozenset({"person_ref", "holder_ref", "recipient_ref"})
-"""Fields that name somebody, if only by reference."""
+PERSONS = frozenset(
+    {
+        "accused_unit_id",
+        "approver_ref",
+        "attended_refs",
+        "by_ref",
+        "declined_ref",
+        "holder_ref",
+        "mediator_ref",
+        "named_ref",
+        "party_ref",
+        "party_refs",
+        "person_ref",
+        "recipient_ref",
+        "representative_refs",
+        "signer_ref",
+    }
+)
+"""Fields that name somebody, if only by reference, or whom an accusation is about."""
+UNITS = frozenset({"accused_unit_id", "from_unit_id", "unit_id"})
+"""Fields that say which unit has to do with an accusation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +73,12 @@ class Seen:
 
 
 class Timeline:
-    """Entries of all cases."""
+    """Entries of all cases, or of all accusations."""
 
-    def __init__(self, alias: str, threads: Threads, wall: WallClock) -> None:
-        """`alias` names the service's database connection."""
+    def __init__(self, alias: str, threads: Threads, wall: WallClock, collection: str = GENERAL) -> None:
+        """`alias` names the service's database connection, `collection` holds the entries."""
         self._alias = alias
+        self._collection = collection
         self._threads = threads
         self._wall = wall
 
@@ -59,8 +92,10 @@ class Timeline:
         now = self._wall.now()
         await self._threads.run(insert_only, self._entries, [_document(event, now) for event in arrived])
 
-    async def read(self, case_id: str, cursor: datetime | None = None) -> list[Seen]:
-        """A case's entries by business time, service and sequence.
+    async def read(
+        self, case_id: str, cursor: datetime | None = None, *, hidden: Names[str] = PERSONS
+    ) -> list[Seen]:
+        """A case's entries by business time, service and sequence, without the hidden fields.
 
         With a cursor: those that arrived after it, and again those of the overlap before it.
         """
@@ -68,12 +103,17 @@ class Timeline:
         if cursor is not None:
             query["arrived_at"] = {"$gt": cursor - OVERLAP}
         raws = await self._threads.run(self._find, query)
-        return [Seen(to_entry(raw), raw["arrived_at"]) for raw in raws]
+        return [Seen(to_entry(raw, hidden), raw["arrived_at"]) for raw in raws]
+
+    async def types(self, case_id: str, wanted: Iterable[str]) -> set[str]:
+        """Which of the types are among a case's entries."""
+        query: Raw = {"case_id": case_id, "type": {"$in": list(wanted)}}
+        return {raw["type"] for raw in await self._threads.run(self._find, query)}
 
     @property
     def _entries(self) -> Collection[Raw]:
         return database(self._alias).get_collection(
-            "timeline", write_concern=JOURNALED, read_concern=MAJORITY
+            self._collection, write_concern=JOURNALED, read_concern=MAJORITY
         )
 
     def _find(self, query: Raw) -> list[Raw]:
@@ -116,7 +156,7 @@ def write_cursor(at: datetime | None) -> str:
     return iso(at) if at else ""
 
 
-def to_entry(raw: Raw) -> TimelineEntry:
+def to_entry(raw: Raw, hidden: Names[str] = PERSONS) -> TimelineEntry:
     """An entry as clients see it: codes and times, nobody's reference."""
     return TimelineEntry(
         event_id=raw["_id"],
@@ -124,19 +164,19 @@ def to_entry(raw: Raw) -> TimelineEntry:
         type=raw["type"],
         occurred_at=timestamp(raw["occurred_at"]),
         sequence=raw["sequence"],
-        data_json=MessageToJson(without_persons(decode(raw["type"], bytes(raw["data"]))), indent=None),
+        data_json=MessageToJson(without(decode(raw["type"], bytes(raw["data"])), hidden), indent=None),
     )
 
 
-def without_persons(message: Message) -> Message:
-    """The message with every field cleared that refers to somebody; changes it in place."""
+def without(message: Message, hidden: Names[str]) -> Message:
+    """The message with every hidden field cleared, in the messages within it too; changes it in place."""
     for field, value in message.ListFields():
-        if field.name in PERSONS:
+        if field.name in hidden:
             message.ClearField(field.name)
         elif field.type == FieldDescriptor.TYPE_MESSAGE:
             parts: Iterable[Any] = value if field.is_repeated else (value,)
             for part in parts:
-                without_persons(part)
+                without(part, hidden)
     return message
 
 

@@ -1,8 +1,9 @@
 """The notice (告知) of an event, and how each delivery of it ends. Pure: no I/O, no clock.
 
 `TABLE` says what may become of one delivery. An event fixes the set of deliveries once, and nothing is added
-later. Claims and waits are no events: a notice is rebuilt from its topic only as far as deliveries have ended
-(chassis rule 14).
+later. In-app is delivered by being stored, and no event tells it: the event that the notice is about says it
+all. Claims and waits are no events either: a notice is rebuilt from that event and its own topic as far as
+deliveries have ended (chassis rule 14).
 """
 
 import hashlib
@@ -17,9 +18,10 @@ from google.protobuf.message import Message
 from fengqiao.notify.v1.events_pb2 import NoticeDelivered, NoticeFailed
 from services.chassis.errors import IllegalTransition, NotFound
 from services.chassis.model import Context, Decision, Emit, Table, Transition, transition
-from services.notify.owed import OWED, facts_of
+from services.notify.owed import IN_APP, News, facts_of
 
 EVENTS = "fengqiao.notify.events"
+RESTRICTED = "fengqiao.notify.restricted"
 
 PENDING, SENDING, DELIVERED, FAILED = "pending", "sending", "delivered", "failed"
 STATUSES = (PENDING, SENDING, DELIVERED, FAILED)
@@ -103,31 +105,41 @@ def notice_id_of(delivery: str) -> str:
     return "/".join(delivery.split("/")[:EVENT_ID_PARTS])
 
 
+def is_restricted(notice_id: str) -> bool:
+    """Whether a notice is about an accusation: it is named by an event of a restricted topic."""
+    return ".restricted/" in notice_id
+
+
 def message_id(delivery: str, domain: str) -> str:
     """Message-ID of an e-mail: the same on every attempt, and telling nothing."""
     return f"<{hashlib.sha256(delivery.encode()).hexdigest()[:40]}@{domain}>"
 
 
-def begin(notice_id: str, case_id: str, event: Message, at: datetime, now: datetime) -> Notice | None:
-    """The notice of an event, its deliveries still to be made; None when nobody is owed news of it.
+def begin(
+    notice_id: str, case_id: str, event: Message, news: News, at: datetime, now: datetime
+) -> Notice | None:
+    """The notice of an event, in-app deliveries made by it; None when nobody is there to be told.
 
     `at` is when the thing happened, `now` the wall clock. Whoever is owed twice by one channel is told once.
     """
-    news = OWED.get(type(event))
-    if news is None:
-        return None
     deliveries: dict[str, Delivery] = {}
-    for owed in news.owed:
-        recipient = owed.who(event)
-        for channel in owed.channels if recipient.ref else ():
+    told = [(owed, recipient) for owed in news.owed for recipient in owed.who(event) if recipient.ref]
+    for owed, recipient in told:
+        for channel in owed.channels:
             identity = delivery_id(notice_id, channel, recipient.ref)
-            new = Delivery(
-                identity, channel, recipient.ref, recipient.unit_id, owed.template, next_attempt_at=now
-            )
-            deliveries.setdefault(identity, new)
+            if identity not in deliveries:
+                new = Delivery(identity, channel, recipient.ref, recipient.unit_id, owed.template)
+                deliveries[identity] = _begun(new, now)
     if not deliveries:
         return None
     return Notice(case_id, at, now, facts_of(event, news), tuple(deliveries.values()))
+
+
+def _begun(delivery: Delivery, now: datetime) -> Delivery:
+    """What is told in-app is told when the notice is stored; everything else waits for its sender."""
+    if delivery.channel == IN_APP:
+        return replace(delivery, status=DELIVERED, attempts=1, ended_at=now)
+    return replace(delivery, next_attempt_at=now)
 
 
 # -- commands ------------------------------------------------------------------------------------------------
@@ -209,8 +221,8 @@ def take_over(task: Task, command: ClaimDelivery, context: Context) -> Step:
 
 
 def confirm(task: Task, _command: ConfirmDelivery, context: Context) -> Step:
-    """Told; what is delivered by being stored took one attempt."""
-    return _ended(NoticeDelivered(**_about(task, context) | {"attempts": max(task.delivery.attempts, 1)}))
+    """Told."""
+    return _ended(NoticeDelivered(**_about(task, context)))
 
 
 def record_failure(task: Task, command: RecordFailure, context: Context) -> Step:
@@ -246,7 +258,6 @@ def redeliver(task: Task, _command: Redeliver, context: Context) -> Step:
 
 TABLE: Table = MappingProxyType({
     (PENDING, ClaimDelivery): Transition(claim, (SENDING,)),
-    (PENDING, ConfirmDelivery): Transition(confirm, (DELIVERED,)),
     (PENDING, AbandonDelivery): Transition(abandon, (FAILED,)),
     (SENDING, ClaimDelivery): Transition(take_over, (SENDING,)),
     (SENDING, ConfirmDelivery): Transition(confirm, (DELIVERED,)),

@@ -13,15 +13,16 @@ from services.chassis.consumer import Arrived
 from services.chassis.engine import Moment, body_hash, parse
 from services.chassis.errors import Contended, Forbidden, Infrastructure, NotFound, Poison
 from services.chassis.foundation import Foundation
+from services.chassis.kinds import Kind
 from services.chassis.model import Context, Decision
 from services.chassis.protobuf import timestamp
 from services.chassis.record import Record
 from services.chassis.store import EPOCH, Raw, infrastructure
 from services.chassis.store import load as load_record
 from services.notify import domain, store
-from services.notify.domain import ConfirmDelivery, Delivery, Notice, Redeliver
-from services.notify.owed import IN_APP, NEWS
-from services.notify.sending import apply
+from services.notify.domain import Delivery, Notice, Redeliver
+from services.notify.owed import News
+from services.notify.owed.parties import inspectors_of
 
 STATUSES: Mapping[str, rpc.DeliveryStatus.ValueType] = {
     domain.PENDING: rpc.DELIVERY_STATUS_PENDING,
@@ -41,39 +42,35 @@ class Notices:
     """Makes the notice of each event that somebody is owed news of: one insert fixes the recipients."""
 
     base: Foundation[Notice]
+    kind: Kind[Notice]
+    news: Mapping[str, News]
 
     async def collect(self, arrived: Sequence[Arrived]) -> None:
         """Insert notices; one that is there already stays as it is (chassis rule 4).
 
         Raises:
             Poison: one of the events can't be read, or is of a site that isn't ours.
-            Infrastructure: store or broker is away; repeat.
+            Infrastructure: the store is away; repeat.
         """
         now = self.base.wall.now()
         drafts = {draft.id: draft for event in arrived if (draft := self._draft(event, now))}
-        committed = await self.base.committer.commit(list(drafts.values()))
-        await self.base.publisher.publish(record for record in committed.stored if record.outbox)
-        there = await self.base.committer.get(list(committed.lost)) if committed.lost else {}
+        committed = await self.kind.committer.commit(list(drafts.values()))
+        there = await self.kind.committer.get(list(committed.lost)) if committed.lost else {}
         if committed.lost - there.keys():
             raise Infrastructure("store: notices were not kept")
 
     def _draft(self, event: Arrived, now: datetime) -> Record[Notice] | None:
-        envelope, where = event.envelope, event.record
-        if envelope.type not in NEWS:
+        envelope = event.envelope
+        news = self.news.get(envelope.type)
+        if news is None:
             return None
         if envelope.site not in self.base.sites:
             raise Poison("unknown_site")
         message = parse(envelope.type, envelope.data)
-        notice = domain.begin(envelope.id, envelope.subject, message, envelope.time, now)
+        notice = domain.begin(envelope.id, envelope.subject, message, news, envelope.time, now)
         if notice is None:
             return None
-        record: Record[Notice] = Record(id=envelope.id, site=envelope.site, state=notice)
-        cause = f"{where.topic}:{where.partition}:{where.offset}:{envelope.sequence}"
-        for delivery in notice.deliveries:
-            if delivery.channel == IN_APP:
-                # To be stored is to be delivered.
-                apply(self.base.engine, record, delivery.id, ConfirmDelivery(), now, cause=cause)
-        return record
+        return Record(id=envelope.id, site=envelope.site, state=notice)
 
 
 # -- lists and redelivery ------------------------------------------------------------------------------------
@@ -133,9 +130,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """What RPCs can do with deliveries."""
+    """What RPCs can do with deliveries; those of accusations are kept apart in `restricted`."""
 
     base: Foundation[Notice]
+    restricted: Kind[Notice]
 
     async def page(self, principal: Principal, wanted: Wanted, after: Place | None, limit: int) -> list[Row]:
         """Deliveries that the caller may see, newest first, after a place."""
@@ -160,12 +158,14 @@ class Deliveries:
             CommandError: refused; nothing changed.
         """
         notice_id = domain.notice_id_of(request.delivery_id)
+        committer = self._kind(notice_id).committer
+        hidden = domain.is_restricted(notice_id) != (principal.role is Role.INSPECTOR)
         for _ in range(ATTEMPTS):
-            record = (await self.base.committer.get([notice_id])).get(notice_id)
-            if record is None:
+            record = (await committer.get([notice_id])).get(notice_id)
+            if record is None or hidden:
                 raise NotFound("no such delivery") if principal.covers_all else Forbidden("no such delivery")
             answer = self._requeue(principal, request, record)
-            if not record.dirty or not (await self.base.committer.commit([record])).lost:
+            if not record.dirty or not (await committer.commit([record])).lost:
                 return rpc.Delivery.FromString(answer)
             await asyncio.sleep(random.random() * 0.02)
         raise Contended("others kept changing the notice; try again", retry_after_ms="100")
@@ -189,7 +189,7 @@ class Deliveries:
             return message.SerializeToString()
 
         meta = request.meta
-        given = self.base.engine.command(
+        given = self._kind(record.id).engine.command(
             record,
             requeue,
             Moment(now, now),
@@ -212,13 +212,26 @@ class Deliveries:
         if after:
             older = {"state.created_at": {"$lt": after.created_at}}
             query["$or"] = [older, {"state.created_at": after.created_at, "_id": {"$lte": after.notice_id}}]
-        return await self.base.threads.run(self._newest_first, query, size)
+        return await self.base.threads.run(self._newest_first, _kinds_for(principal, self), query, size)
 
-    def _newest_first(self, query: Raw, size: int) -> list[Record[Notice]]:
-        found = self.base.committer.repository.collection.find(query)
-        with infrastructure():
-            raws = list(found.sort([("state.created_at", -1), ("_id", -1)]).limit(size))
-        return [load_record(raw, store.load) for raw in raws]
+    def _newest_first(self, kinds: Sequence[Kind[Notice]], query: Raw, size: int) -> list[Record[Notice]]:
+        raws: list[Raw] = []
+        for kind in kinds:
+            found = kind.committer.repository.collection.find(query)
+            with infrastructure():
+                raws += found.sort([("state.created_at", -1), ("_id", -1)]).limit(size)
+        raws.sort(key=lambda raw: (raw["state"]["created_at"], raw["_id"]), reverse=True)
+        return [load_record(raw, store.load) for raw in raws[:size]]
+
+    def _kind(self, notice_id: str) -> Kind[Notice]:
+        return self.restricted if domain.is_restricted(notice_id) else self.base.first
+
+
+def _kinds_for(principal: Principal, deliveries: Deliveries) -> tuple[Kind[Notice], ...]:
+    """A resident's own may be of either kind; inspectors have the one, everybody else the other."""
+    if principal.role is Role.RESIDENT:
+        return deliveries.base.first, deliveries.restricted
+    return (deliveries.restricted if principal.role is Role.INSPECTOR else deliveries.base.first,)
 
 
 def may_see(principal: Principal, site: str, delivery: Delivery) -> bool:
@@ -228,6 +241,8 @@ def may_see(principal: Principal, site: str, delivery: Delivery) -> bool:
     """
     if not principal.at(site):
         return False
+    if principal.role is Role.INSPECTOR:
+        return delivery.recipient_ref == inspectors_of(site)
     if principal.role in WHOLE_SITE or delivery.recipient_ref == principal.subject:
         return True
     return (
@@ -243,6 +258,8 @@ def own_only(principal: Principal, recipient_ref: str) -> str:
     """
     if principal.role in WHOLE_SITE:
         return recipient_ref
+    if principal.role is Role.INSPECTOR:
+        return inspectors_of(principal.site)
     if principal.role is Role.RESIDENT and recipient_ref not in {"", principal.subject}:
         raise Forbidden("not your own reference")
     return recipient_ref or principal.subject

@@ -26,13 +26,16 @@ READERS = frozenset({
     Role.DESK,
     Role.OPERATOR,
     Role.REPLAY,
+    Role.MEDIATOR,
+    Role.PETITION_OFFICER,
+    Role.INSPECTOR,
 })  # fmt: skip
 
 # Default deny: a method that is not here is refused.
 RULES = {
     f"{SERVICE}/ListDeliveries": Rule(READERS),
     f"{SERVICE}/ListNotices": Rule(READERS),
-    f"{SERVICE}/Redeliver": Rule(frozenset({Role.DESK, Role.OPERATOR})),
+    f"{SERVICE}/Redeliver": Rule(frozenset({Role.DESK, Role.OPERATOR, Role.INSPECTOR})),
 }
 
 DEFAULT_PAGE = 50

@@ -19,6 +19,7 @@ from services.chassis.consumer import patiently
 from services.chassis.engine import Engine, Moment
 from services.chassis.errors import Infrastructure
 from services.chassis.foundation import Foundation
+from services.chassis.kinds import Kind
 from services.chassis.model import Context
 from services.chassis.record import Record
 from services.chassis.store import EPOCH
@@ -78,12 +79,10 @@ def apply(
     delivery_id: str,
     command: Command,
     now: datetime,
-    *,
-    cause: str = "",
 ) -> None:
     """Decide on one delivery and put the result into the record: its events, and what no event tells.
 
-    `now` is the wall clock; `cause` the position of the consumed event that led to it.
+    `now` is the wall clock.
     """
     notice = record.state
     if notice is None:
@@ -91,7 +90,7 @@ def apply(
     step = decide(notice, delivery_id, command, Context(record.id, record.site, now, now, now))
     if step.delivery is not None:
         record.state = notice.having(step.delivery)
-    engine.create(record, step, now, Moment(now, now), cause=cause)
+    engine.create(record, step, now, Moment(now, now))
 
 
 class SenderLoop:
@@ -100,14 +99,18 @@ class SenderLoop:
     def __init__(
         self,
         base: Foundation[Notice],
+        kind: Kind[Notice],
         settings: NotifySettings,
         templates: Templates,
         contacts: Contacts,
         senders: Mapping[str, Sender],
         shards: Callable[[], Sequence[int]],
     ) -> None:
-        """`senders` by channel; `shards()` are those that fall to this process, which only saves work."""
+        """For one kind of notice. `senders` by channel; `shards()` are those that fall to this process, which
+        only saves work.
+        """
         self._base = base
+        self._kind = kind
         self._settings = settings
         self._templates = templates
         self._can_render = not templates.faults()
@@ -140,7 +143,7 @@ class SenderLoop:
         return len(due)
 
     async def _find(self, now: datetime) -> list[Due]:
-        repository = self._base.committer.repository
+        repository = self._kind.committer.repository
         query = {"state.next_attempt_at": {"$lte": now}, "shard": {"$in": list(self._shards())}}
         records = await self._base.threads.run(
             repository.find, query, sort="state.next_attempt_at", limit=self._settings.send_batch
@@ -227,7 +230,7 @@ class SenderLoop:
             try:
                 stored = await self._commit(records, plan)
             except Infrastructure:
-                again = functools.partial(self._base.committer.get, list(plan))
+                again = functools.partial(self._kind.committer.get, list(plan))
                 found = await patiently(self._base.readiness, "send", again)
                 # Another version: this very outcome was stored, or the claim ran out and another took over.
                 records = {i: record for i, record in found.items() if record.version == versions[i]}
@@ -244,10 +247,10 @@ class SenderLoop:
         for notice_id, steps in plan.items():
             draft = records[notice_id].copy()
             for delivery_id, command in steps:
-                apply(self._base.engine, draft, delivery_id, command, now)
+                apply(self._kind.engine, draft, delivery_id, command, now)
             drafts.append(draft)
-        committed = await self._base.committer.commit(drafts)
-        self._base.publisher.publish_soon([record for record in committed.stored if record.outbox])
+        committed = await self._kind.committer.commit(drafts)
+        self._kind.publisher.publish_soon([record for record in committed.stored if record.outbox])
         return {record.id: record for record in committed.stored}
 
     def _verdict(self, outcome: Outcome) -> Command:
@@ -275,8 +278,8 @@ def _add(plan: Plan, one: Due, command: Command) -> None:
 
 def figures(base: Foundation[Notice]) -> dict[str, int]:
     """How many notices there are, by where they stand; blocks."""
-    repository = base.committer.repository
-    total = repository.size()
-    waiting = repository.count({"state.next_attempt_at": {"$gt": EPOCH}})
-    failed = repository.count({"state.failed": {"$gt": 0}})
+    repositories = [kind.committer.repository for kind in base.kinds]
+    total = sum(repository.size() for repository in repositories)
+    waiting = sum(repository.count({"state.next_attempt_at": {"$gt": EPOCH}}) for repository in repositories)
+    failed = sum(repository.count({"state.failed": {"$gt": 0}}) for repository in repositories)
     return {"told": max(total - waiting - failed, 0), "waiting": waiting, "failed": failed}

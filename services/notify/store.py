@@ -10,6 +10,15 @@ from services.notify.domain import Notice
 ALIAS = "notify"
 
 
+INDEXES = [
+    {"fields": ["state.next_attempt_at"], "sparse": True},
+    {"fields": ["state.failed"], "sparse": True},
+    {"fields": ["state.case_id"]},
+    {"fields": ["state.deliveries.recipient_ref", "-state.created_at", "-id"]},
+    {"fields": ["-state.created_at", "-id"]},
+]
+
+
 class NoticeDocument(AggregateDocument):
     """A notice with its deliveries; `_id` is the event it is about.
 
@@ -19,13 +28,17 @@ class NoticeDocument(AggregateDocument):
     meta = {  # noqa: RUF012 - mongoengine reads a plain class attribute
         "db_alias": ALIAS,
         "collection": "notices",
-        "indexes": [
-            {"fields": ["state.next_attempt_at"], "sparse": True},
-            {"fields": ["state.failed"], "sparse": True},
-            {"fields": ["state.case_id"]},
-            {"fields": ["state.deliveries.recipient_ref", "-state.created_at", "-id"]},
-            {"fields": ["-state.created_at", "-id"]},
-        ],
+        "indexes": INDEXES,
+    }
+
+
+class RestrictedNoticeDocument(AggregateDocument):
+    """A notice of an accusation, in a collection that its accuser and inspectors alone are shown."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": ALIAS,
+        "collection": "restricted_notices",
+        "indexes": INDEXES,
     }
 
 
@@ -47,3 +60,8 @@ def load(raw: Any) -> Notice:
 def model() -> Model[Notice]:
     """Notify's aggregate for the chassis. It obeys nobody's events: it collects them."""
     return Model(service="notify", topic=domain.EVENTS, evolve=domain.evolve, dump=dump, load=load)
+
+
+def restricted() -> Model[Notice]:
+    """Notices of accusations: the same domain, another topic."""
+    return Model(service="notify", topic=domain.RESTRICTED, evolve=domain.evolve, dump=dump, load=load)

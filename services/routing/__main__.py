@@ -4,7 +4,7 @@ from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServi
 from services.chassis.foundation import lay
 from services.chassis.service import Service, main
 from services.chassis.site import load_sites
-from services.routing.agents import register
+from services.routing.agents import DECIDED_ON, register
 from services.routing.domain import REQUESTS, Ladder, table
 from services.routing.handlers import Cases
 from services.routing.rpc import RULES, RoutingServicer
@@ -25,7 +25,7 @@ def wire(settings: RoutingSettings) -> Service:
         rules=RULES,
         register=lambda worker: register(worker, base),
         lead_topic=REQUESTS,
-        decides_on=(REQUESTS,),
+        decides_on=DECIDED_ON,
     )
 
 

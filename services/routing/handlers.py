@@ -1,5 +1,6 @@
 """Load → decide → commit, for each command of a handler; and the reads that queues and boards are made of."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta, Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
-from fengqiao.routing.v1.events_pb2 import MoveReason
+from fengqiao.routing.v1.events_pb2 import MoveReason, Track
 from services.chassis.auth import Principal
 from services.chassis.commands import order_of
 from services.chassis.errors import CommandError, Forbidden, NotFound
@@ -27,6 +28,7 @@ STATUSES: Mapping[str, rpc.CaseStatus.ValueType] = {
     domain.IN_PROGRESS: rpc.CASE_STATUS_IN_PROGRESS,
     domain.RESOLVED: rpc.CASE_STATUS_RESOLVED,
     domain.WITHDRAWN: rpc.CASE_STATUS_WITHDRAWN,
+    domain.REFERRED: rpc.CASE_STATUS_REFERRED,
 }
 
 
@@ -41,6 +43,7 @@ COMMANDS: Mapping[type[Message], Callable[[Any], object]] = {
     rpc.ResolveCaseRequest: lambda request: domain.ResolveCase(request.outcome, request.note),
     rpc.EscalateCaseRequest: lambda request: domain.EscalateCase(request.note),
     rpc.ReturnCaseRequest: lambda request: domain.ReturnCase(request.note),
+    rpc.ReferCaseRequest: lambda request: domain.ReferCase(request.track, request.note),
 }
 
 
@@ -111,18 +114,18 @@ class Cases:
         *,
         below: bool,
     ) -> list[rpc.Case]:
-        """Open cases of a unit, soonest due first, after a (due time, id) pair.
+        """Cases of a unit that are not settled, soonest due first, after a (due time, id) pair.
 
         Raises:
             Forbidden: not the caller's unit.
         """
         if not principal.covers(unit_id):
             raise Forbidden("not your unit")
-        owned: Any = {"$regex": f"^{_escape(unit_id)}(/|$)"} if below else unit_id
+        owned: Any = {"$regex": f"^{re.escape(unit_id)}(/|$)"} if below else unit_id
         query: Raw = {
             "site": principal.site,
             "state.unit_id": owned,
-            "state.status": {"$in": list(domain.OPEN)},
+            "state.status": {"$in": list(domain.UNSETTLED)},
         }
         if after:
             due_at, last_id = after
@@ -235,6 +238,8 @@ def _message(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case
         submitted_recorded_at=timestamp(case.submitted_recorded_at),
         routed_recorded_at=timestamp(case.routed_recorded_at),
         urgent=case.urgent,
+        track=Track.ValueType(case.track),
+        referrals=case.referrals,
     )
     message.assignment.tier = Tier.ValueType(case.tier)
     message.assignment.unit_id = case.unit_id
@@ -256,7 +261,3 @@ def _message(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case
     if case.clock:
         message.clock_due_at.CopyFrom(timestamp(case.clock.due_at))
     return message
-
-
-def _escape(text: str) -> str:
-    return "".join(f"\\{c}" if c in ".+*?^$()[]{}|\\" else c for c in text)

@@ -15,8 +15,8 @@ from services.chassis.errors import Forbidden
 from services.chassis.paging import read_token, write_token
 from services.chassis.protobuf import instant
 from services.chassis.rpc import principal
+from services.chassis.terms import to_message
 from services.routing.domain import Case
-from services.routing.domain.clocks import to_message
 from services.routing.handlers import Cases
 
 SERVICE = "/fengqiao.routing.v1.RoutingService"
@@ -33,6 +33,7 @@ RULES = {
     f"{SERVICE}/ResolveCase": Rule(ACTORS),
     f"{SERVICE}/EscalateCase": Rule(ACTORS),
     f"{SERVICE}/ReturnCase": Rule(ACTORS),
+    f"{SERVICE}/ReferCase": Rule(ACTORS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
 }
@@ -108,6 +109,11 @@ class RoutingServicer(RoutingServiceServicer):
         """The handler gives it back."""
         del context
         return rpc.ReturnCaseResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def ReferCase(self, request: rpc.ReferCaseRequest, context: Context) -> rpc.ReferCaseResponse:
+        """The top tier hands it over."""
+        del context
+        return rpc.ReferCaseResponse(case=await self._command(request.case_id, request.meta, request))
 
     async def ExplainDeadline(
         self, request: rpc.ExplainDeadlineRequest, context: Context

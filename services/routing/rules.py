@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from services.chassis.calendar import Calendar, DueDate, Term, due
+from services.chassis.calendar import Calendar, Term
 
 TOP_TIER = 4
+MEDIATION, PETITION = "mediation", "petition"
+"""Ways that a kind of matter can go instead of the ladder; see `Capability.track`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,16 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """A row of the capability table: the lowest tier able to settle a kind, and where it starts if urgent."""
+    """A row of the capability table: the lowest tier able to settle a kind, and where it starts if urgent.
+
+    `track`: the kind is mediated or handled as a petition from the start, while the unit that would own it on
+    the ladder (for a mediation: its committee; for a petition: the organ) is responsible. Empty: the ladder.
+    """
 
     lowest_tier: int
     urgent_tier: int
     urgent: bool = False
+    track: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,8 @@ class Placement:
 class Rules:
     """The rules of one site, one version of each.
 
-    `grace` is how late a firing may be and still count as on time (chassis rule 17).
+    `grace` is how late a firing may be and still count as on time (chassis rule 17). With
+    `term_per_tier` each tier has the default term for itself, instead of a share of a matter's.
     """
 
     units: Mapping[str, Unit]
@@ -63,6 +71,7 @@ class Rules:
     calendar: Calendar
     grace: timedelta
     top: str
+    term_per_tier: bool = False
 
     def place(self, kind: str, unit_id: str, *, urgent: bool) -> Placement:
         """The lowest capable tier of the place, one up for each vacant post (小事不出片组 …)."""
@@ -98,10 +107,6 @@ class Rules:
         while unit:
             yield unit
             unit = self.units[unit.parent] if unit.parent else None
-
-    def default_due(self, start: datetime) -> DueDate:
-        """Until when a matter should be settled when nobody promised a time."""
-        return due(self.default_term, start, self.zone, self.calendar)
 
     def _staffed(self, unit: Unit, reasons: list[str]) -> Placement:
         while self.posts[unit.id].holder_ref is None and unit.parent:

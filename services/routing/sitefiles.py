@@ -9,10 +9,12 @@ import yaml
 from services.chassis.calendar import Term
 from services.chassis.calendar import Unit as TermUnit
 from services.chassis.site import Site, SiteError
-from services.routing.rules import TOP_TIER, Capability, Post, Rules, Unit
+from services.routing.rules import MEDIATION, PETITION, TOP_TIER, Capability, Post, Rules, Unit
 
 GRACE = timedelta(hours=1)
 DEFAULT_ROW = "*"
+PER_MATTER, PER_TIER = "matter", "tier"
+"""What the default term is for: a matter, whose tiers share it, or each tier."""
 
 
 def read_rules(site: Site) -> Rules:
@@ -31,15 +33,21 @@ def read_rules(site: Site) -> Rules:
         posts = {raw["id"]: Post(raw["post"], raw.get("holder")) for raw in territory["units"]}
         urgent_tier = int(capability["urgent_tier"])
         rows = {
-            raw["kind"]: Capability(int(raw["tier"]), urgent_tier, bool(raw.get("urgent", False)))
+            raw["kind"]: Capability(
+                int(raw["tier"]), urgent_tier, bool(raw.get("urgent", False)), str(raw.get("track", ""))
+            )
             for raw in capability["rows"]
         }
         profile = site.profile["default_profile"]
         term = Term(int(profile["length"]), TermUnit(profile["unit"]), keeps_time=bool(profile["keeps_time"]))
         rule = f"{profile['id']}@{profile['version']}"
+        per = profile.get("per", PER_MATTER)
+        if per not in {PER_MATTER, PER_TIER}:
+            raise ValueError(f"default_profile: per {per!r} is neither {PER_MATTER} nor {PER_TIER}")
     except (KeyError, TypeError, ValueError) as error:
         raise SiteError(f"{site.folder}: {type(error).__name__}: {error}") from error
     top = _check_territory(site, units, posts)
+    _check_tracks(site, rows)
     if DEFAULT_ROW not in rows:
         raise SiteError(
             f"{site.folder}/capability.yaml: no row {DEFAULT_ROW!r}: an unknown kind had nowhere to go"
@@ -56,6 +64,7 @@ def read_rules(site: Site) -> Rules:
         calendar=site.calendar,
         grace=GRACE,
         top=top,
+        term_per_tier=per == PER_TIER,
     )
 
 
@@ -74,6 +83,15 @@ def _check_territory(site: Site, units: dict[str, Unit], posts: dict[str, Post])
     if posts[tops[0]].holder_ref is None:
         raise SiteError(f"{site.folder}/territory.yaml: {tops[0]}: the top is unstaffed")
     return tops[0]
+
+
+def _check_tracks(site: Site, rows: dict[str, Capability]) -> None:
+    """A residents' or villagers' committee assists with petitions; the sub-district answers them."""
+    for kind, row in rows.items():
+        if row.track not in {"", MEDIATION, PETITION}:
+            raise SiteError(f"{site.folder}/capability.yaml: {kind}: no track {row.track!r}")
+        if row.track == PETITION and row.lowest_tier != TOP_TIER:
+            raise SiteError(f"{site.folder}/capability.yaml: {kind}: a petition is for tier {TOP_TIER}")
 
 
 def _yaml(path: Path) -> dict[str, Any]:

@@ -7,19 +7,28 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from fengqiao.common.v1 import operations_service_pb2
 from fengqiao.intake.v1 import intake_service_pb2
+from fengqiao.mediation.v1 import mediation_service_pb2
 from fengqiao.notify.v1 import notify_service_pb2
+from fengqiao.petition.v1 import petition_service_pb2
 from fengqiao.routing.v1 import routing_service_pb2
 from services.chassis.auth import Principal, Role, Rule, authorize, methods_of
 from services.chassis.errors import Forbidden
 from services.chassis.operations import OPERATIONS_RULES
 from services.intake.access import RULES as INTAKE_RULES
+from services.mediation.rpc import RULES as MEDIATION_RULES
 from services.notify.rpc import RULES as NOTIFY_RULES
+from services.petition.rpc import RULES as PETITION_RULES
 from services.routing.rpc import RULES as ROUTING_RULES
 
 TABLES: dict[str, tuple[ServiceDescriptor, Mapping[str, Rule]]] = {
     "intake": (intake_service_pb2.DESCRIPTOR.services_by_name["IntakeService"], INTAKE_RULES),
+    "mediation": (
+        mediation_service_pb2.DESCRIPTOR.services_by_name["MediationService"],
+        MEDIATION_RULES,
+    ),
     "notify": (notify_service_pb2.DESCRIPTOR.services_by_name["NotifyService"], NOTIFY_RULES),
     "operations": (operations_service_pb2.DESCRIPTOR.services_by_name["OperationsService"], OPERATIONS_RULES),
+    "petition": (petition_service_pb2.DESCRIPTOR.services_by_name["PetitionService"], PETITION_RULES),
     "routing": (routing_service_pb2.DESCRIPTOR.services_by_name["RoutingService"], ROUTING_RULES),
 }
 every_table = pytest.mark.parametrize("name", sorted(TABLES))
@@ -71,11 +80,20 @@ def test_contacts_are_read_by_services_and_the_desks_that_call_people_back() -> 
 
 def test_a_resident_never_handles_a_case_and_a_handler_never_speaks_for_a_resident() -> None:
     routing = "/fengqiao.routing.v1.RoutingService"
-    for method in ("AcceptCase", "ReportProgress", "ResolveCase", "EscalateCase", "ReturnCase"):
+    for method in ("AcceptCase", "ReportProgress", "ResolveCase", "EscalateCase", "ReturnCase", "ReferCase"):
         assert Role.RESIDENT not in ROUTING_RULES[f"{routing}/{method}"].roles
     intake = "/fengqiao.intake.v1.IntakeService"
     for method in ("WithdrawRequest", "RequestEscalation", "RateOutcome", "ReopenRequest"):
         assert Role.HANDLER not in INTAKE_RULES[f"{intake}/{method}"].roles
+
+
+def test_a_petition_is_handled_by_officers_and_an_accusation_by_inspectors_alone() -> None:
+    petition = "/fengqiao.petition.v1.PetitionService"
+    for method, rule in PETITION_RULES.items():
+        if not method.removeprefix(f"{petition}/").startswith(READS):
+            told_the_rule = {Role.HANDLER} if method == f"{petition}/IssueOpinion" else set()
+            assert rule.roles == {Role.PETITION_OFFICER, Role.INSPECTOR} | told_the_rule, method
+        assert not rule.roles & {Role.OPERATOR, Role.SERVICE, Role.REPLAY, Role.CLERK, Role.AGENCY}, method
 
 
 def test_services_only_read_from_each_other() -> None:
@@ -83,3 +101,10 @@ def test_services_only_read_from_each_other() -> None:
         for method, rule in rules.items():
             if Role.SERVICE in rule.roles:
                 assert method.rpartition("/")[2].startswith(READS), method
+
+
+def test_a_party_can_refuse_and_nobody_but_a_mediator_leads_a_mediation() -> None:
+    mediation = "/fengqiao.mediation.v1.MediationService"
+    assert Role.RESIDENT in MEDIATION_RULES[f"{mediation}/RefuseMediation"].roles
+    for method in ("ConfirmMediator", "ScheduleSession", "RecordSession", "ProposeAgreement"):
+        assert MEDIATION_RULES[f"{mediation}/{method}"].roles == {Role.MEDIATOR}

@@ -16,21 +16,28 @@ from google.protobuf.message import Message
 import services
 from fengqiao.intake.v1 import events_pb2 as intake_events
 from fengqiao.intake.v1 import inbound_pb2
+from fengqiao.mediation.v1 import events_pb2 as mediation_events
 from fengqiao.notify.v1 import events_pb2 as notify_events
+from fengqiao.petition.v1 import events_pb2 as petition_events
 from fengqiao.routing.v1 import events_pb2 as routing_events
 from services.chassis import topics
 from services.chassis.calendar import LibraryCalendar
 from services.chassis.model import Model
 from services.chassis.site import Site
 from services.chassis.topics import DAY_MS, Topic
+from services.intake import accusations, timeline
 from services.intake import agents as intake_agents
 from services.intake import domain as intake
 from services.intake import store as intake_store
-from services.intake import timeline
+from services.mediation import agents as mediation_agents
+from services.mediation import domain as mediation
+from services.mediation import store as mediation_store
 from services.notify import agents as notify_agents
-from services.notify import domain as notify
 from services.notify import owed
 from services.notify import store as notify_store
+from services.petition import agents as petition_agents
+from services.petition import domain as petition
+from services.petition import store as petition_store
 from services.routing import agents as routing_agents
 from services.routing import domain as routing
 from services.routing import store as routing_store
@@ -44,7 +51,7 @@ OUTSIDE = {"agency"}
 NAME = re.compile(
     r"fengqiao\.(?:"
     r"inbound\.\{source\}\.(?:requests|replies|dead)|"
-    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|referrals|requests|outcomes))"
+    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|requests|outcomes))"
 )
 
 PARTITIONS = {
@@ -54,11 +61,22 @@ PARTITIONS = {
     "fengqiao.intake.dead": 1,
     "fengqiao.intake.events": 8,
     "fengqiao.intake.requests": 8,
+    "fengqiao.intake.restricted": 8,
+    "fengqiao.mediation.dead": 1,
+    "fengqiao.mediation.events": 8,
+    "fengqiao.mediation.outcomes": 8,
     "fengqiao.notify.dead": 1,
     "fengqiao.notify.events": 8,
+    "fengqiao.notify.restricted": 8,
+    "fengqiao.petition.dead": 1,
+    "fengqiao.petition.events": 8,
+    "fengqiao.petition.outcomes": 8,
+    "fengqiao.petition.restricted": 8,
     "fengqiao.routing.dead": 1,
+    "fengqiao.routing.disputes": 8,
     "fengqiao.routing.events": 8,
     "fengqiao.routing.outcomes": 8,
+    "fengqiao.routing.petitions": 8,
 }
 """Partitions are fixed when a topic is made: a key would move, and its order be lost."""
 
@@ -66,6 +84,9 @@ PARTS_OF_EVENTS = {
     "fengqiao.intake.v1.InboundContact",
     "fengqiao.intake.v1.InboundPosition",
     "fengqiao.intake.v1.Violation",
+    "fengqiao.mediation.v1.MediationReference",
+    "fengqiao.mediation.v1.Performance",
+    "fengqiao.petition.v1.PetitionReference",
     "fengqiao.routing.v1.Assignment",
     "fengqiao.routing.v1.CaseReference",
 }
@@ -147,7 +168,14 @@ def undeclared(modules: Iterable[Any], contracts: Iterable[Topic]) -> set[str]:
     return {message.full_name for message in messages} - carried - PARTS_OF_EVENTS
 
 
-EVENT_FILES = (intake_events, inbound_pb2, routing_events, notify_events)
+EVENT_FILES = (
+    intake_events,
+    inbound_pb2,
+    routing_events,
+    mediation_events,
+    petition_events,
+    notify_events,
+)
 
 
 def test_every_event_travels_on_some_topic() -> None:
@@ -155,7 +183,7 @@ def test_every_event_travels_on_some_topic() -> None:
 
 
 def test_an_event_without_topic_is_found() -> None:
-    fewer = [topic for topic in ALL if topic.name != notify.EVENTS]
+    fewer = [topic for topic in ALL if topic.owner != "notify"]
     assert undeclared(EVENT_FILES, fewer) == {
         "fengqiao.notify.v1.NoticeDelivered",
         "fengqiao.notify.v1.NoticeFailed",
@@ -192,6 +220,10 @@ class Listener:
         self.topics.add(topic)
         return lambda read: read
 
+    def read(self, topic: str, _take: object, *, patient: bool = False) -> None:
+        del patient
+        self.topics.add(topic)
+
 
 async def _take(_records: object) -> None: ...
 
@@ -205,7 +237,7 @@ SITE = Site("jili", ZoneInfo("Asia/Shanghai"), LibraryCalendar("CN"), replay=Fal
 def read_by_intake() -> set[str]:
     worker = Listener()
     inboxes = intake_agents.Inboxes(cast("Any", None), {SITE.id: SITE}, cast("Any", None))
-    collectors = dict.fromkeys(timeline.TOPICS, TAKES)
+    collectors = dict.fromkeys((*timeline.TOPICS, *timeline.RESTRICTED_TOPICS), TAKES)
     intake_agents.register(cast("Any", worker), BASE, collectors, inboxes)
     return {name.replace(".hotline.", ".{source}.") for name in worker.topics}
 
@@ -218,11 +250,31 @@ def read_by_routing() -> set[str]:
 
 def read_by_notify() -> set[str]:
     worker = Listener()
-    notify_agents.register(cast("Any", worker), dict.fromkeys(owed.SOURCES, TAKES))
+    notify_agents.register(
+        cast("Any", worker), dict.fromkeys((*owed.SOURCES, *owed.RESTRICTED_SOURCES), TAKES)
+    )
     return worker.topics
 
 
-READERS = {"intake": read_by_intake, "routing": read_by_routing, "notify": read_by_notify}
+def read_by_mediation() -> set[str]:
+    worker = Listener()
+    mediation_agents.register(cast("Any", worker), BASE)
+    return worker.topics
+
+
+def read_by_petition() -> set[str]:
+    worker = Listener()
+    petition_agents.register(cast("Any", worker), BASE, BASE)
+    return worker.topics
+
+
+READERS = {
+    "intake": read_by_intake,
+    "routing": read_by_routing,
+    "mediation": read_by_mediation,
+    "petition": read_by_petition,
+    "notify": read_by_notify,
+}
 
 
 def declared_for(service: str) -> set[str]:
@@ -245,40 +297,77 @@ def ladder() -> routing.Ladder:
 
 MODELS: dict[str, Callable[[], Model[Any]]] = {
     "intake": intake_store.model,
+    "intake, of accusations": intake_store.restricted,
     "routing": lambda: routing_store.model(ladder()),
+    "mediation": lambda: mediation_store.model(mediation.Committee({})),
+    "petition": lambda: petition_store.model(petition.Office({})),
+    "petition, of accusations": lambda: petition_store.accusations(petition.Office({})),
     "notify": notify_store.model,
+    "notify, of accusations": notify_store.restricted,
 }
+"""Each kind of aggregate that is told of on a topic."""
 
 
-@pytest.mark.parametrize("service", sorted(MODELS))
-def test_what_a_service_decides_on_is_declared_on_the_topic_and_read(service: str) -> None:
-    for topic, name in MODELS[service]().consumed:
-        assert topic in READERS[service]()
+@pytest.mark.parametrize("kind", sorted(MODELS))
+def test_what_a_service_decides_on_is_declared_on_the_topic_and_read(kind: str) -> None:
+    model = MODELS[kind]()
+    for topic, name in model.consumed:
+        assert topic in READERS[model.service]()
         assert name in topics.declared_types(topic)
 
 
-@pytest.mark.parametrize("topic", [intake.OUTCOMES, routing.REQUESTS])
+@pytest.mark.parametrize(
+    "topic",
+    [
+        intake.OUTCOMES,
+        routing.REQUESTS,
+        routing.MEDIATION_OUTCOMES,
+        routing.PETITION_OUTCOMES,
+        mediation.REFERRALS,
+        petition.REFERRALS,
+        petition.ACCUSATIONS,
+    ],
+)
 def test_what_is_repeated_for_one_service_is_handled_by_it(topic: str) -> None:
     handled = {name for model in MODELS.values() for source, name in model().consumed if source == topic}
     assert handled == topics.declared_types(topic)
 
 
-@pytest.mark.parametrize(("topic", "folds"), [(intake.EVENTS, intake.FOLDS), (routing.EVENTS, folding.FOLDS)])
+@pytest.mark.parametrize(
+    ("topic", "folds"),
+    [
+        (intake.EVENTS, intake.FOLDS),
+        (accusations.RESTRICTED, accusations.FOLDS),
+        (routing.EVENTS, folding.FOLDS),
+        (mediation.EVENTS, mediation.FOLDS),
+        (petition.EVENTS, petition.FOLDS),
+        (petition.RESTRICTED, petition.FOLDS),
+    ],
+)
 def test_a_service_folds_every_event_of_its_own_topic(
     topic: str, folds: Mapping[type[Message], object]
 ) -> None:
     assert {message.DESCRIPTOR.full_name for message in folds} == topics.declared_types(topic)
 
 
-@pytest.mark.parametrize("service", sorted(MODELS))
-def test_a_service_is_the_only_writer_of_its_own_topic(service: str) -> None:
-    [contract] = (t for t in ALL if t.name == MODELS[service]().topic)
-    assert contract.producers == (service,)
+@pytest.mark.parametrize("kind", sorted(MODELS))
+def test_a_service_is_the_only_writer_of_its_own_topic(kind: str) -> None:
+    model = MODELS[kind]()
+    [contract] = (t for t in ALL if t.name == model.topic)
+    assert contract.producers == (model.service,)
 
 
 def test_what_is_repeated_for_one_service_is_an_event_of_the_whole_topic_too() -> None:
     assert topics.declared_types(intake.REQUESTS) < topics.declared_types(intake.EVENTS)
-    assert topics.declared_types(routing.OUTCOMES) < topics.declared_types(routing.EVENTS)
+    assert topics.declared_types(mediation.OUTCOMES) < topics.declared_types(mediation.EVENTS)
+    for topic in (routing.OUTCOMES, routing.DISPUTES, routing.PETITIONS):
+        assert topics.declared_types(topic) < topics.declared_types(routing.EVENTS)
+
+
+def test_restricted_topics_are_read_by_those_alone_who_have_to_do_with_an_accusation() -> None:
+    readers = {t.name: set(t.consumers) for t in ALL if t.name.endswith(".restricted")}
+    assert readers["fengqiao.intake.restricted"] == {"intake", "notify", "petition"}
+    assert readers["fengqiao.petition.restricted"] == {"intake", "notify"}
 
 
 def test_routing_reads_no_restricted_topic_and_only_intake_reads_what_agencies_send() -> None:

@@ -6,9 +6,10 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import docker
 import pytest
 import structlog
 
@@ -17,7 +18,7 @@ from deploy.local.parts import Choice
 from deploy.local.runtime import SERVICES, Options, Runtime
 from deploy.local.supervisor import State, Status
 from services.cli.demo.command import demo_sites
-from tests.faults.conservation import History, broken
+from tests.faults.conserved import violations
 from tests.journeys.clients import House
 from tests.waiting import until
 
@@ -34,7 +35,8 @@ class Ground:
 
     runtime: Runtime
     house: House
-    history: History
+    accepted: set[str] = field(default_factory=set)
+    """Request numbers that clients were told."""
 
     def pid(self, name: str) -> int:
         """The process that runs something now, as `runtime.json` tells everybody."""
@@ -64,7 +66,11 @@ class Ground:
 
     @contextmanager
     def standing_still(self, name: str) -> Iterator[None]:
-        """A process gets no more time, keeps its connections, and goes on afterwards."""
+        """A process or a container gets no more time, keeps its connections, and goes on afterwards."""
+        if container := self.runtime.supervisor.containers().get(name):
+            with paused(container):
+                yield
+            return
         pid = self.pid(name)
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -81,10 +87,19 @@ class Ground:
         )
 
     def rests(self) -> bool:
-        """Whether nothing is on its way, by what the services say: asked before all of it is read."""
-        statuses = [self.house.operator().status(name) for name in SERVICES]
-        waiting = sum(s.outbox_waiting + s.behind + s.due_unfired + sum(s.lag.values()) for s in statuses)
-        return not waiting + sum(s.figures["waiting"] for s in statuses if s.service == "notify")
+        """Whether nothing is on its way, by what the services say: asked before all of it is read.
+
+        Raises AssertionError that names what is.
+        """
+        waiting: dict[str, object] = {}
+        for status in (self.house.operator().status(name) for name in SERVICES):
+            counts = {"outbox": status.outbox_waiting, "behind": status.behind, "due": status.due_unfired}
+            counts |= {topic: lag for topic, lag in status.lag.items() if lag}
+            if status.service == "notify":
+                counts["waiting"] = status.figures["waiting"]
+            waiting |= {f"{status.service} {what}": count for what, count in counts.items() if count}
+        assert not waiting, waiting
+        return True
 
     def until_conserved(self) -> None:
         """Wait for rest, and that nothing was lost, doubled, reordered or left over."""
@@ -93,13 +108,28 @@ class Ground:
         found = ["not looked yet"]
 
         def holds() -> bool:
-            found[:] = broken(self.house, self.runtime.options.sites, self.history)
+            found[:] = violations(self.runtime.running, self.runtime.options.sites, self.accepted)
             return not found
 
         try:
             until(holds, REST_S, "conservation")
         except AssertionError:
             pytest.fail("\n".join(found[:20]))
+
+
+@contextmanager
+def paused(container_id: str) -> Iterator[None]:
+    """A container of this machine's engine, standing still."""
+    client = docker.from_env()
+    try:
+        container = client.containers.get(container_id)
+        container.pause()
+        try:
+            yield
+        finally:
+            container.unpause()
+    finally:
+        client.close()
 
 
 @contextmanager
@@ -111,7 +141,7 @@ def laid(folder: Path, choice: Choice) -> Iterator[Ground]:
     (sites / "jili").symlink_to(JILI, target_is_directory=True)
     options = Options(sites=sites, name="faults", data_dir=folder / "runtime", parts=choice, fresh=True)
     with Runtime(options, print) as runtime, House(runtime.running) as house:
-        yield Ground(runtime, house, History())
+        yield Ground(runtime, house)
 
 
 @pytest.fixture(scope="session")

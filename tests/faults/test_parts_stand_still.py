@@ -14,6 +14,8 @@ from tests.faults.conftest import Ground
 from tests.journeys.clients import NEIGHBOURS, SECTION, refusal
 from tests.waiting import until
 
+pytestmark = pytest.mark.kafka
+
 SAID_S = 40.0
 """How long it may take until a service says what it lacks: its clients' own timeouts."""
 
@@ -46,7 +48,7 @@ def test_while_the_broker_stands_still_requests_are_taken_in_and_all_resumes_aft
             until(partial(misses_its_broker, ground, service), SAID_S, f"{service} missing its broker")
             assert not house.operator().status(service).ready
         assert house.operator().status("intake").outbox_waiting >= len(taken)
-    ground.history.accepted |= {answer.request_no for answer in (before, *taken)}
+    ground.accepted.update({answer.request_no for answer in (before, *taken)})
     ground.until_ready()
     for answer in taken:
         until(partial(resident.case, answer.case_id), 60, "a case that waited")
@@ -61,7 +63,7 @@ def test_while_the_store_stands_still_calls_end_in_unavailable_and_nothing_half_
     ground.until_ready()
     house, resident, leader = ground.house, ground.house.resident(), ground.house.leader(NEIGHBOURS)
     before = resident.submit()
-    ground.history.accepted.add(before.request_no)
+    ground.accepted.add(before.request_no)
     resident.until_case(before.case_id)
     submission = resident.submission(house.name("key"))
     calls = {
@@ -80,7 +82,7 @@ def test_while_the_store_stands_still_calls_end_in_unavailable_and_nothing_half_
     # The same keys find out what became of it, and nothing happens twice.
     answers = [resident.call(house.intake.SubmitRequest, submission) for _ in range(2)]
     assert answers[0] == answers[1]
-    ground.history.accepted.add(answers[0].request_no)
+    ground.accepted.add(answers[0].request_no)
     lifted = leader.escalate(before.case_id, key="escalate-once")
     assert lifted.steps[0].to_unit_id == SECTION
     ground.until_conserved()

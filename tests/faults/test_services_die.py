@@ -23,6 +23,8 @@ from tests.faults.conftest import Ground, laid
 from tests.journeys.clients import Actor
 from tests.waiting import until
 
+pytestmark = pytest.mark.kafka
+
 ROWS = int(os.environ.get("FENGQIAO_FAULTS_ROWS", "150"))
 """How much of the city's slice is run; 600 is all of it."""
 
@@ -76,7 +78,7 @@ async def run_the_city(ground: Ground, victims: list[str]) -> Result:
     finally:
         await run.close()
     assert onlooker.killed == victims
-    ground.history.accepted |= {row.request_no for row in result.rows if row.request_no}
+    ground.accepted.update({row.request_no for row in result.rows if row.request_no})
     return result
 
 
@@ -127,7 +129,7 @@ class Submitting(threading.Thread):
                         return
                     time.sleep(0.1)
                 else:
-                    self._ground.history.accepted.add(answer.request_no)
+                    self._ground.accepted.add(answer.request_no)
                     self.count += 1
                     break
 

@@ -21,8 +21,10 @@ from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.common.v1.operations_service_pb2_grpc import OperationsServiceStub
 from fengqiao.intake.v1 import intake_service_pb2 as intake
 from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
+from fengqiao.mediation.v1.mediation_service_pb2_grpc import MediationServiceStub
 from fengqiao.notify.v1 import notify_service_pb2 as notify
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
+from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
 from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
 from services.chassis.client import bearer
@@ -55,6 +57,8 @@ class House:
         self.intake = IntakeServiceStub(self._channels["intake"])
         self.routing = RoutingServiceStub(self._channels["routing"])
         self.notify = NotifyServiceStub(self._channels["notify"])
+        self.mediation = MediationServiceStub(self._channels["mediation"])
+        self.petition = PetitionServiceStub(self._channels["petition"])
         self.operations = {name: OperationsServiceStub(self._channels[name]) for name in running.rpc}
         self.topics = Topics(running.kafka_bootstrap)
 
@@ -87,6 +91,18 @@ class House:
     def desk(self, site: str = JILI) -> "Actor":
         """The command desk: sees and may do everything at its site."""
         return Actor(self, "desk", self.name("desk"), site, ("*",))
+
+    def mediator(self, ref: str, site: str = JILI) -> "Actor":
+        """A mediator of the site's list."""
+        return Actor(self, "mediator", ref, site)
+
+    def petition_officer(self, *units: str, site: str = JILI) -> "Actor":
+        """Who handles petitions for an organ; the sub-district's when none is named."""
+        return Actor(self, "petition_officer", self.name("officer"), site, units or (STREET,))
+
+    def inspector(self, *units: str, site: str = JILI) -> "Actor":
+        """Who may handle accusations."""
+        return Actor(self, "inspector", self.name("inspector"), site, units or ("*",))
 
     def operator(self) -> "Actor":
         """Who keeps the house running."""

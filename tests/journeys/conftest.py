@@ -17,7 +17,7 @@ from tests.journeys.clients import House
 JILI = Path(__file__).parent / "sites" / "jili"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def runtime(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     """The started runtime, for journeys that look at its processes; who kills one waits until it is back."""
     sites = demo_sites(tmp_path_factory.mktemp("sites"))
@@ -32,13 +32,13 @@ def runtime(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(runtime: Runtime) -> Running:
     """Where its broker, store, mailbox and services are, and its token issuer."""
     return runtime.running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(running: Running) -> Iterator[House]:
     """Stubs and actors of the services."""
     with House(running) as made:

@@ -182,6 +182,7 @@ def test_a_resident_withdraws_and_the_case_ends_without_a_success(house: House) 
     assert case.status == routing.CASE_STATUS_WITHDRAWN
     assert not case.HasField("clock_due_at")
     assert not case.HasField("resolved_at")
+    resident.until_told(case_id, "WithdrawalRequested", "CaseWithdrawn")
     told = [entry_type(response) for response in resident.timeline(case_id)]
     assert told.index("WithdrawalRequested") < told.index("CaseWithdrawn")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import bson
 from bson.codec_options import CodecOptions
-from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo import InsertOne, ReplaceOne, UpdateMany
 from pymongo.errors import AutoReconnect, BulkWriteError, NetworkTimeout
 
 from services.chassis.model import Model
@@ -20,7 +20,7 @@ from services.chassis.store import DUPLICATE_KEY, AggregateDocument, Repository
 
 AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 
-Operation = InsertOne[Any] | ReplaceOne[Any] | UpdateOne
+Operation = InsertOne[Any] | ReplaceOne[Any] | UpdateMany
 
 
 class Cursor:
@@ -96,21 +96,34 @@ class MemoryCollection:
         self.documents[document_id] = data
         return True
 
-    def _change(self, operation: ReplaceOne[Any] | UpdateOne) -> int:
+    def _change(self, operation: ReplaceOne[Any] | UpdateMany) -> int:
         guard = operation._filter
-        there = self.raw(guard["_id"])
-        if there is None or there["version"] != guard["version"]:
-            return 0
         if isinstance(operation, ReplaceOne):
-            document: Any = operation._doc
-            self.documents[guard["_id"]] = document.raw
-        else:
-            change: Any = operation._doc
-            there = {**there, **change.get("$set", {})}
-            for name in change.get("$unset", {}):
-                there.pop(name, None)
-            self.documents[guard["_id"]] = bson.encode(there)
+            return self._replace(guard, operation._doc)
+        return sum(
+            self._update({"_id": document_id, "version": guard["version"]}, operation._doc)
+            for document_id in guard["_id"]["$in"]
+        )
+
+    def _replace(self, guard: Mapping[str, Any], document: Any) -> int:
+        if self._guarded(guard) is None:
+            return 0
+        self.documents[guard["_id"]] = document.raw
         return 1
+
+    def _update(self, guard: Mapping[str, Any], change: Any) -> int:
+        there = self._guarded(guard)
+        if there is None:
+            return 0
+        changed = {**there, **change.get("$set", {})}
+        for name in change.get("$unset", {}):
+            changed.pop(name, None)
+        self.documents[guard["_id"]] = bson.encode(changed)
+        return 1
+
+    def _guarded(self, guard: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        there = self.raw(guard["_id"])
+        return there if there is not None and there["version"] == guard["version"] else None
 
 
 def matches(raw: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
@@ -145,6 +158,8 @@ def _compare(value: Any, wanted: Any) -> bool:
             good = (value is not _ABSENT) is operand
         elif operator == "$in":
             good = value in operand
+        elif operator == "$not":
+            good = not _compare(value, operand)
         elif operator == "$ne":
             good = value != operand
         elif operator == "$elemMatch":

@@ -18,6 +18,7 @@ from services.chassis.engine import Engine, Moment
 from services.chassis.envelope import from_record
 from services.chassis.flood import Flood
 from services.chassis.healer import Healer
+from services.chassis.kinds import Kind
 from services.chassis.model import Context, Decision
 from services.chassis.publisher import Acknowledged, Publisher
 from services.chassis.readiness import Readiness
@@ -170,18 +171,10 @@ class Process:
             self.threads,
             toy.declared,
         )
-        self.healer = Healer(self.deciding, self.reader, self.threads, self.readiness)
-        self.sweeper = Sweeper(
-            "nowhere",
-            self.engine,
-            self.committer,
-            self.publisher,
-            self.clocks,
-            self.threads,
-            self.readiness,
-            Catchup(),
-        )
         self.commands = Commands(self.engine, self.committer, self.publisher, self.clocks, self.threads)
+        kinds = [Kind(self.engine, self.committer, self.publisher, self.commands, self.deciding)]
+        self.healer = Healer(kinds, self.reader, self.threads, self.readiness)
+        self.sweeper = Sweeper("nowhere", kinds, self.clocks, self.threads, self.readiness, Catchup())
 
     # -- dying -----------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
-"""The handler's side: queue, accept, progress, resolve, escalate, return, explain, board."""
+"""The handler's side: queue, accept, progress, resolve, escalate, return, refer, explain, board."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +9,7 @@ from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
+from fengqiao.routing.v1.events_pb2 import TRACK_MEDIATION, TRACK_PETITION
 from services.chassis.auth import Role
 from services.cli.client import text
 from services.cli.client.options import client
@@ -15,6 +17,16 @@ from services.cli.client.session import Session
 
 Case = Annotated[str, typer.Argument(metavar="CASE", help="Case id.")]
 Note = Annotated[str, typer.Option(help="In words; stays in routing's store.")]
+
+
+class Way(StrEnum):
+    """Where a case can go instead of the ladder."""
+
+    MEDIATION = "mediation"
+    PETITION = "petition"
+
+
+TRACKS = {Way.MEDIATION: TRACK_MEDIATION, Way.PETITION: TRACK_PETITION}
 
 
 @client(Role.DESK)
@@ -81,6 +93,20 @@ async def give_back(
 ) -> None:
     """It is not theirs: back to the next tier up; the resident's clock runs on."""
     await _change(to, to.routing.ReturnCase, rpc.ReturnCaseRequest(meta=meta, case_id=case, note=note))
+
+
+@client(Role.HANDLER, changes=True)
+async def refer(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    track: Annotated[Way, typer.Argument(help="Where to.")],
+    *,
+    note: Note = "",
+) -> None:
+    """The top tier hands a case to mediation or petition handling."""
+    request = rpc.ReferCaseRequest(meta=meta, case_id=case, track=TRACKS[track], note=note)
+    await _change(to, to.routing.ReferCase, request)
 
 
 @client(Role.DESK)

@@ -12,7 +12,7 @@ from services.cli.client import text
 from services.cli.client.options import client, instant_option
 from services.cli.client.session import Misuse, Session, service_named
 
-Service = Annotated[str, typer.Option(help="intake, routing or notify.")]
+Service = Annotated[str, typer.Option(help=f"One of {', '.join(SERVICES)}.")]
 Letter = Annotated[str, typer.Argument(metavar="LETTER", help="Id of the dead letter, from `dlq list`.")]
 
 clock = typer.Typer(
@@ -55,27 +55,39 @@ async def resume(to: Session, *, service: Service) -> None:
 async def list_letters(
     to: Session,
     *,
-    service: Service,
-    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=500)] = 50,
-    page: Annotated[str, typer.Option(help="Go on after this page token.")] = "",
+    service: Annotated[
+        str | None, typer.Option(help=f"One of {', '.join(SERVICES)} (default: each of them).")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="At most so many, of each service.", min=1, max=500)] = 50,
+    page: Annotated[str, typer.Option(help="Go on after this page token, with --service.")] = "",
 ) -> None:
-    """Dead letters, oldest first."""
+    """Dead letters, oldest first; an open one is still waited for by its aggregate."""
+    if page and service is None:
+        raise Misuse("--page goes on with one service's letters: give --service")
     request = rpc.ListDeadLettersRequest(page_size=limit, page_token=page)
-    answer = await to.call(to.operations(service_named(service)).ListDeadLetters, request)
-    rows = [
-        (
-            each.id,
-            text.at(each.reported_at),
-            each.reason,
-            each.source_topic,
-            each.event_type,
-            each.aggregate_id,
-        )
-        for each in answer.dead_letters
-    ]
-    heads = ("letter", "reported", "reason", "topic", "type", "aggregate")
-    more = f"\nmore: --page {answer.next_page_token}" if answer.next_page_token else ""
-    to.show(answer, text.columns(rows, heads) + more if rows else "no dead letter")
+    names = [service_named(service)] if service else list(to.known)
+    rows, more, answers = [], "", {}
+    for name in names:
+        answer = answers[name] = await to.call(to.operations(name).ListDeadLetters, request)
+        rows += [_letter_row(name, letter) for letter in answer.dead_letters]
+        if answer.next_page_token:
+            more += f"\nmore: --service {name} --page {answer.next_page_token}"
+    heads = ("service", "letter", "state", "reported", "reason", "topic", "type", "aggregate")
+    shown = text.columns(rows, heads) + more if rows else "no dead letter"
+    to.show(answers[service] if service else answers, shown)
+
+
+def _letter_row(service: str, letter: rpc.DeadLetter) -> tuple[str, ...]:
+    return (
+        service,
+        letter.id,
+        "open" if letter.open else "",
+        text.at(letter.reported_at),
+        letter.reason,
+        letter.source_topic,
+        letter.event_type,
+        letter.aggregate_id,
+    )
 
 
 @dlq.command("show")
@@ -92,6 +104,7 @@ async def show_letter(to: Session, letter: Letter, *, service: Service) -> None:
         "type": found.event_type,
         "reported": text.at(found.reported_at),
         "size": f"{found.size} bytes",
+        "state": "open: its aggregate waits for it" if found.open else "",
     }
     to.show(found, text.lines(facts))
 
@@ -149,6 +162,8 @@ def _sequence(letter: rpc.DeadLetter) -> int:
 
 
 def _healed(to: Session, answer: rpc.ReplayDeadLetterResponse | rpc.DropDeadLetterResponse) -> None:
-    to.show(answer, "healed" if answer.healed else f"still behind: {answer.reason}")
+    nothing = "nothing to give up: its aggregate is not behind"
+    still = nothing if answer.reason == "not_behind" else f"still behind: {answer.reason}"
+    to.show(answer, "healed" if answer.healed else still)
     if not answer.healed:
         raise typer.Exit(1)

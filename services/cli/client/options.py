@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -13,7 +13,7 @@ import typer
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from services.chassis.auth import Role
-from services.chassis.client import details_of
+from services.chassis.client import details_of, rule_of
 from services.chassis.protobuf import timestamp
 from services.cli.client.session import Misuse, Options, Session
 
@@ -98,7 +98,7 @@ def client(
         shared, change = _parameters(_shared), _parameters(_change) if changes else []
         own = _parameters(work)[2 if changes else 1 :]
 
-        def run(**given: Any) -> None:
+        def command(**given: Any) -> None:
             said = {parameter.name: given.pop(parameter.name) for parameter in shared}
             meant = {parameter.name: given.pop(parameter.name) for parameter in change}
 
@@ -106,13 +106,13 @@ def client(
                 async with Session(_options(role, said)) as session:
                     await work(session, *([_meta(**meant)] if changes else []), **given)
 
-            _run(go)
+            run(go())
 
         parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*own, *change, *shared)]
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect looks for
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        run.__name__, run.__doc__ = getattr(work, "__name__", ""), work.__doc__
-        return run
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect looks for
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        command.__name__, command.__doc__ = getattr(work, "__name__", ""), work.__doc__
+        return command
 
     return decorate
 
@@ -129,18 +129,18 @@ def instant_option(word: str, name: str) -> datetime:
 
 
 def line_of(error: grpc.aio.AioRpcError) -> str:
-    """A failed call in one line: code, reason, message, and each field that is wrong."""
+    """A failed call in one line: code, reason, message or each field that is wrong, and the rule it broke."""
     reason, fields = details_of(error)
     message = "; ".join(fields) or " ".join((error.details() or "").split())
+    if rule := rule_of(error):
+        message += f" (rule {rule})"
     return ": ".join(word for word in (error.code().name, reason, message) if word)
 
 
-def _run(work: Callable[[], Awaitable[None]]) -> None:
-    async def awaited() -> None:
-        await work()
-
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a command to its end; what is wrong with it ends the program with a line and a code."""
     try:
-        asyncio.run(awaited())
+        asyncio.run(work)
     except Misuse as error:
         _end(str(error), MISUSED)
     except grpc.aio.AioRpcError as error:

@@ -14,7 +14,9 @@ from google.protobuf.message import Message
 from deploy.local.runtime import SERVICES, Running, find_running
 from fengqiao.common.v1.operations_service_pb2_grpc import OperationsServiceStub
 from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
+from fengqiao.mediation.v1.mediation_service_pb2_grpc import MediationServiceStub
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
+from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
 from services.chassis import client
 from services.chassis.settings import Settings
@@ -83,9 +85,25 @@ class Session:
         return RoutingServiceStub(self._channel("routing"))
 
     @property
+    def mediation(self) -> Any:
+        """Mediation's methods."""
+        return MediationServiceStub(self._channel("mediation"))
+
+    @property
+    def petition(self) -> Any:
+        """Petition's methods."""
+        return PetitionServiceStub(self._channel("petition"))
+
+    @property
     def notify(self) -> Any:
         """Notify's methods."""
         return NotifyServiceStub(self._channel("notify"))
+
+    @property
+    def known(self) -> dict[str, str]:
+        """Address by service. A deployment of one address that isn't said to be any service's: under ''."""
+        named = {name: self._addresses[name] for name in SERVICES if name in self._addresses}
+        return named or dict(self._addresses)
 
     def operations(self, service: str) -> Any:
         """What an operator asks of a service."""

@@ -1,4 +1,4 @@
-"""`fengqiao demo`: a real city's requests through all services, compared with the city's record."""
+"""`fengqiao demo`: a real city's requests, compared with the city's record; then scenes of a small town."""
 
 import asyncio
 import secrets
@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,16 +21,30 @@ from services.chassis.clock import monotonic
 from services.chassis.store import EPOCH
 from services.cli.calls import Caller
 from services.cli.demo import BOSTON, boston_site, live, oracle, report
+from services.cli.demo.elsewhere import Incomplete, elsewhere
 from services.cli.demo.live import Terminal
 from services.cli.demo.rows import NotACityFileError, Row, read
 from services.cli.demo.run import NoRest, Result, Run
+from services.cli.demo.second import show, texts
+from services.cli.demo.second.act import NotPlayable
+from services.cli.demo.second.perform import perform, replay_site
 from services.cli.demo.site import Site
 
 BAD_INPUT = 2
 TOKEN_LIFE_S = 300.0
+PANEL = "A deployment elsewhere, by all of"
+Address = Annotated[str | None, typer.Option(rich_help_panel=PANEL, metavar="HOST:PORT")]
 
 
-def demo(
+class Acts(StrEnum):
+    """What is played."""
+
+    FIRST = "1"
+    SECOND = "2"
+    ALL = "all"
+
+
+def demo(  # noqa: PLR0913 - an option each
     input_: Annotated[
         Path | None,
         typer.Option(
@@ -48,24 +63,84 @@ def demo(
     ] = None,
     *,
     attach: Annotated[bool, typer.Option(help="Run against a `fengqiao up` that is there already.")] = False,
+    act: Annotated[
+        Acts, typer.Option(help="1: a city's record, replayed; 2: scenes of a small town.")
+    ] = Acts.ALL,
+    lang: Annotated[
+        str | None, typer.Option(metavar="zh-CN|en", help="Of the scenes; default: that of LANG.")
+    ] = None,
+    environment: Annotated[str, typer.Option(hidden=True, envvar="LANG")] = "",
+    intake: Address = None,
+    routing: Address = None,
+    mediation: Address = None,
+    petition: Address = None,
+    notify: Address = None,
+    kafka: Address = None,
+    keys: Annotated[
+        Path | None, typer.Option(rich_help_panel=PANEL, help="Folder of its development issuer's keys.")
+    ] = None,
 ) -> None:
-    """Run a real city's requests through all services and compare every row with the city's own record."""
+    """Run a real city's requests through all services and compare every row with the city's own record; then
+    play seven scenes of a small town, each with what must come of it.
+    """
     console = Console()
+    language = lang or texts.language_of(environment)
+    if language not in texts.LANGUAGES:
+        _refuse(f"--lang: {language} is none of {', '.join(texts.LANGUAGES)}")
+    rpc = {
+        "intake": intake,
+        "routing": routing,
+        "mediation": mediation,
+        "petition": petition,
+        "notify": notify,
+    }
+    try:
+        given = elsewhere(rpc, kafka, keys)
+    except Incomplete as error:
+        _refuse(str(error))
     site, rows, end = _prepare(input_, limit, zone, until)
     if report_to and not report_to.absolute().parent.is_dir():
         _refuse(f"--report: no folder {report_to.parent}")
+    passed = []
     try:
-        with _runtime(parts, data_dir, console, attach=attach) as running:
-            result = asyncio.run(_run(site, rows, end, running, console))
-    except (RuntimeFailed, NoRest) as error:
+        with _runtime(parts, data_dir, console, given, attach=attach) as running:
+            if act is not Acts.SECOND:
+                result = asyncio.run(_run(site, rows, end, running, console))
+                passed.append(_first(result, running, report_to, console))
+            if act is not Acts.FIRST:
+                passed.append(_second(language, running, console, alone=act is Acts.SECOND))
+    except (RuntimeFailed, NoRest, NotPlayable) as error:
         console.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from None
+    raise typer.Exit(0 if all(passed) else 1)
+
+
+def _first(result: Result, running: Running, report_to: Path | None, console: Console) -> bool:
+    """Report the first act; whether the city's record agrees."""
     if report_to:
         report.write(report_to, result.rows)
     live.mismatches(console, result.wrong)
     figures = report.summarise(result.rows, len(result.wrong))
     live.summary(console, figures, result, f"{running.broker}, {running.store}")
-    raise typer.Exit(1 if result.wrong else 0)
+    return not result.wrong
+
+
+def _second(language: str, running: Running, console: Console, *, alone: bool) -> bool:
+    """Play and report the second act; whether all of it holds.
+
+    Raises:
+        NotPlayable: it can't be played there, and nothing else was asked for.
+    """
+    words = texts.read(language)
+    try:
+        played = asyncio.run(perform(running, words, console))
+    except NotPlayable as error:
+        if alone:
+            raise
+        console.print(f"[yellow]no second act: {error}[/yellow]")
+        return True
+    show.summary(console, words, played)
+    return not played.failed
 
 
 def _prepare(
@@ -93,7 +168,12 @@ def _prepare(
 
 
 @contextmanager
-def _runtime(parts: Choice, data_dir: Path | None, console: Console, *, attach: bool) -> Iterator[Running]:
+def _runtime(
+    parts: Choice, data_dir: Path | None, console: Console, given: Running | None, *, attach: bool
+) -> Iterator[Running]:
+    if given:
+        yield given
+        return
     if attach:
         found = find_running(data_dir)
         if not found:
@@ -102,6 +182,7 @@ def _runtime(parts: Choice, data_dir: Path | None, console: Console, *, attach: 
         return
     with tempfile.TemporaryDirectory(prefix="fengqiao-sites-") as folder:
         sites = demo_sites(Path(folder))
+        replay_site(sites)
         started = monotonic()
         options = Options(sites=sites, name="demo", parts=parts, data_dir=data_dir, fresh=True)
         with Runtime(options, say=lambda line: console.print(f"[dim]{line}[/dim]")) as runtime:

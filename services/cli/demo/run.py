@@ -26,6 +26,7 @@ from services.cli.calls import Caller
 from services.cli.demo import oracle
 from services.cli.demo.pump import Progress, Pump
 from services.cli.demo.report import RESOLVED, TIMEOUT, Climb, ReportRow
+from services.cli.demo.rest import unrest
 from services.cli.demo.rows import Row, Verdict
 from services.cli.demo.site import Site
 
@@ -177,14 +178,7 @@ class Run:
 
     def _unrest(self, cases: int) -> list[str]:
         left = [f"{name} is away" for name in self.figures.away]
-        for name, status in self.figures.status.items():
-            figures = {
-                "records to consume": sum(status.lag.values()),
-                "outboxes to publish": status.outbox_waiting,
-                "deadlines to fire": status.due_unfired,
-                "cases behind": status.behind,
-            }
-            left += [f"{name}: {count} {what}" for what, count in figures.items() if count]
+        left += unrest(self.figures.status)
         routed = self.figures.status["routing"].aggregates if "routing" in self.figures.status else 0
         return left if routed >= cases else [*left, f"routing: {cases - routed} cases to route"]
 

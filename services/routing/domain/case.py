@@ -5,34 +5,26 @@ from datetime import datetime
 
 from fengqiao.routing.v1.events_pb2 import MOVE_REASON_TIMEOUT
 from services.chassis.record import Deadline
+from services.chassis.terms import Clock
 
 EVENTS = "fengqiao.routing.events"
 OUTCOMES = "fengqiao.routing.outcomes"
 REQUESTS = "fengqiao.intake.requests"
+DISPUTES = "fengqiao.routing.disputes"
+PETITIONS = "fengqiao.routing.petitions"
+MEDIATION_OUTCOMES = "fengqiao.mediation.outcomes"
+PETITION_OUTCOMES = "fengqiao.petition.outcomes"
 
 ASSIGNED, IN_PROGRESS, RESOLVED, WITHDRAWN = "assigned", "in_progress", "resolved", "withdrawn"
+REFERRED = "referred"
 OPEN = (ASSIGNED, IN_PROGRESS)
+UNSETTLED = (*OPEN, REFERRED)
 ENDED = (RESOLVED, WITHDRAWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """One tier's clock as planned: it ends at `due_at`, by `rule`, for the reasons in `explanation`."""
-
-    tier: int
-    epoch: int
-    started_at: datetime
-    due_at: datetime
-    rolled_due_at: datetime
-    rule: str
-    calendar_version: str
-    provisional: bool
-    explanation: tuple[tuple[str, str, int], ...]
-
-    @property
-    def name(self) -> str:
-        """`tier-1` … `tier-4`."""
-        return f"tier-{self.tier}"
+def tier_clock(tier: int) -> str:
+    """Name of a tier's clock, `tier-1` … `tier-4`."""
+    return f"tier-{tier}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +41,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case on the ladder. It always has one owner; `running` names the tier whose clock runs (0: none)."""
+    """A case. It always has one owner; `running` names the tier whose clock runs (0: none).
+
+    `track` is the `Track` that it is on or was settled on (0: the ladder), `referrals` counts how often it
+    was handed over, `recall` is the resident's wish that was relayed there and is not settled yet.
+    `refused`: a party refused mediation.
+    """
 
     request_no: str
     site_id: str
@@ -74,11 +71,18 @@ class Case:
     supervised_at: datetime | None = None
     resolved_at: datetime | None = None
     outcome: str = ""
+    track: int = 0
+    referrals: int = 0
+    recall: str = ""
+    refused: bool = False
 
     @property
     def clock(self) -> Clock | None:
         """The clock that runs now."""
-        return next((c for c in self.plan if c.tier == self.running), None)
+        if not self.running:
+            return None
+        name = tier_clock(self.running)
+        return next((c for c in self.plan if c.name == name), None)
 
     def owner_at(self, at: datetime) -> tuple[str, int]:
         """Unit and tier that owned the case at a time; late entries are checked against it (rule 17).
@@ -91,11 +95,13 @@ class Case:
         return self.unit_id, self.tier
 
     def overdue(self, now: datetime) -> bool:
-        """Business times compared: settled after the due time, or open past it."""
-        return (self.resolved_at or now) > self.due_at if self.status != WITHDRAWN else False
+        """Business times compared: settled after the due time, or open past it; never off the ladder."""
+        if self.status == WITHDRAWN or self.track:
+            return False
+        return (self.resolved_at or now) > self.due_at
 
 
 def deadlines(case: Case) -> tuple[Deadline, ...]:
     """The clock that runs, if any."""
     clock = case.clock
-    return (Deadline(clock.name, clock.epoch, clock.due_at),) if clock else ()
+    return (clock.deadline,) if clock else ()

@@ -4,11 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from fengqiao.common.v1.common_pb2 import Clock as ClockMessage
-from fengqiao.common.v1.common_pb2 import ExplanationStep
-from services.chassis.calendar import Step as CalendarStep
-from services.chassis.protobuf import instant, timestamp
-from services.routing.domain.case import Clock
+from services.chassis.terms import Clock, start_term
+from services.routing.domain.case import tier_clock
 from services.routing.rules import Rules
 
 
@@ -18,16 +15,19 @@ def make_plan(
     """Due time of the matter, and one clock for each tier from the first to the top.
 
     With n tiers the j-th clock ends at start + j·(due - start)/n, whole seconds rounded down; the n-th is the
-    due time itself. The due time is the promised one, else the default rule's.
+    due time itself. The due time is the promised one, else the default rule's. Where the default rule is a
+    tier's, each clock without promise has its whole length, one after the other.
     """
+    if promised is None and rules.term_per_tier:
+        return _one_after_the_other(rules, tiers, start, epoch=epoch)
     if promised is not None:
         due_at, rolled, rule, version, provisional = promised, promised, "promised@1", "", False
         explanation = [("promised", promised.isoformat(), 0)]
     else:
-        found = rules.default_due(start)
-        due_at, rolled, rule = found.strict, found.rolled, rules.term_rule
-        version, provisional = found.calendar_version, found.provisional
-        explanation = [_plain(step) for step in found.steps]
+        whole = start_term("matter", rules.term_rule, rules.default_term, start, rules)
+        due_at, rolled, rule = whole.due_at, whole.rolled_due_at, whole.rule
+        version, provisional = whole.calendar_version, whole.provisional
+        explanation = list(whole.explanation[1:])
     total = due_at - start
     clocks = []
     began = start
@@ -37,14 +37,32 @@ def make_plan(
         ends = due_at if last else start + timedelta(seconds=share // timedelta(seconds=1))
         steps = (("start", start.isoformat(), 0), *explanation, ("share_of_term", ends.isoformat(), number))
         clocks.append(
-            Clock(tier, epoch, began, ends, rolled if last else ends, rule, version, provisional, steps)
+            Clock(
+                tier_clock(tier),
+                epoch,
+                began,
+                ends,
+                rolled if last else ends,
+                rule,
+                version,
+                provisional,
+                steps,
+            )
         )
         began = ends
     return due_at, tuple(clocks)
 
 
-def _plain(step: CalendarStep) -> tuple[str, str, int]:
-    return str(step.code), step.first.isoformat(), step.amount
+def _one_after_the_other(
+    rules: Rules, tiers: Sequence[int], start: datetime, *, epoch: int
+) -> tuple[datetime, tuple[Clock, ...]]:
+    clocks: list[Clock] = []
+    began = start
+    for tier in tiers:
+        clock = start_term(tier_clock(tier), rules.term_rule, rules.default_term, began, rules, epoch=epoch)
+        clocks.append(clock)
+        began = clock.due_at
+    return began, tuple(clocks)
 
 
 def shifted(plan: tuple[Clock, ...], ran_out: Clock, start: datetime) -> tuple[Clock, ...]:
@@ -63,36 +81,4 @@ def shifted(plan: tuple[Clock, ...], ran_out: Clock, start: datetime) -> tuple[C
         if c.due_at > ran_out.due_at
         else c
         for c in plan
-    )
-
-
-def to_message(clock: Clock) -> ClockMessage:
-    """The clock as events and clients see it."""
-    return ClockMessage(
-        name=clock.name,
-        epoch=clock.epoch,
-        started_at=timestamp(clock.started_at),
-        due_at=timestamp(clock.due_at),
-        rolled_due_at=timestamp(clock.rolled_due_at),
-        rule=clock.rule,
-        calendar_version=clock.calendar_version,
-        provisional=clock.provisional,
-        explanation=[
-            ExplanationStep(code=code, at=at, amount=amount) for code, at, amount in clock.explanation
-        ],
-    )
-
-
-def from_message(message: ClockMessage) -> Clock:
-    """The clock that an event carries."""
-    return Clock(
-        tier=int(message.name.removeprefix("tier-")),
-        epoch=message.epoch,
-        started_at=instant(message.started_at),
-        due_at=instant(message.due_at),
-        rolled_due_at=instant(message.rolled_due_at),
-        rule=message.rule,
-        calendar_version=message.calendar_version,
-        provisional=message.provisional,
-        explanation=tuple((step.code, step.at, step.amount) for step in message.explanation),
     )

@@ -40,6 +40,14 @@ class ReturnCase:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferCase:
+    """The top tier hands it to mediation or petition handling; `track` is a `Track`."""
+
+    track: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ClockRanOut:
     """A tier's time has passed."""
 

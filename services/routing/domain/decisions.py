@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.intake.v1.events_pb2 import (
     EscalationRequested,
     ReopeningRequested,
@@ -12,10 +11,11 @@ from fengqiao.intake.v1.events_pb2 import (
 )
 from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis.errors import IllegalTransition
-from services.chassis.model import Context, Decision, decided
+from services.chassis.model import Context, Decision, Emit, decided
 from services.chassis.protobuf import instant, timestamp
+from services.chassis.terms import to_message
 from services.routing.domain.case import OUTCOMES, Case
-from services.routing.domain.clocks import make_plan, to_message
+from services.routing.domain.clocks import make_plan
 from services.routing.domain.commands import (
     AcceptCase,
     ClockRanOut,
@@ -24,6 +24,8 @@ from services.routing.domain.commands import (
     ResolveCase,
     ReturnCase,
 )
+from services.routing.domain.referrals import OPINIONS, Referrals
+from services.routing.domain.shared import assignment, reference, refuse_if_moved_on, supervision, tier
 from services.routing.rules import Placement, Rules
 
 
@@ -33,6 +35,7 @@ class Ladder:
     def __init__(self, rules: Mapping[str, Rules]) -> None:
         """`rules` is keyed by site id."""
         self._rules = rules
+        self.referrals = Referrals(rules)
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:
         """Start at the lowest capable tier; plan a clock for each tier from there to the top."""
@@ -43,28 +46,28 @@ class Ladder:
         due_at, plan = make_plan(
             rules, tiers, context.at, instant(event.due_at) if promised else None, epoch=1
         )
-        return decided(
-            ev.CaseRouted(
-                case=ev.CaseReference(
-                    request_no=event.request_no, site_id=event.site_id, person_ref=event.person_ref
-                ),
-                kind=event.kind,
-                assignment=_assignment(placement),
-                submitted_at=timestamp(context.at),
-                submitted_recorded_at=timestamp(context.recorded_at),
-                due_at=timestamp(due_at),
-                due_promised=promised,
-                plan=[to_message(clock) for clock in plan],
-                urgent=event.urgent,
-            )
+        routed = ev.CaseRouted(
+            case=ev.CaseReference(
+                request_no=event.request_no, site_id=event.site_id, person_ref=event.person_ref
+            ),
+            kind=event.kind,
+            assignment=assignment(placement),
+            submitted_at=timestamp(context.at),
+            submitted_recorded_at=timestamp(context.recorded_at),
+            due_at=timestamp(due_at),
+            due_promised=promised,
+            plan=[to_message(clock) for clock in plan],
+            urgent=event.urgent,
         )
+        referred = self.referrals.of_kind(routed, event.site_id)
+        return Decision((Emit(routed), referred) if referred else (Emit(routed),))
 
     def ran_out(self, case: Case, command: ClockRanOut, context: Context) -> Decision:
         """Climb one tier; at the top a supervision order (督办) instead of silence."""
         above = self._rules[case.site_id].above(case.unit_id)
         fired = {"clock": command.clock, "epoch": command.epoch, "fired_at": timestamp(context.now)}
         if above is None:
-            return decided(_supervision(case, ev.MOVE_REASON_TIMEOUT, **fired))
+            return decided(supervision(case, ev.MOVE_REASON_TIMEOUT, **fired))
         began = context.start_after(context.at, self._rules[case.site_id].grace)
         return decided(
             _escalation(case, above, ev.MOVE_REASON_TIMEOUT, next_started_at=timestamp(began), **fired)
@@ -74,20 +77,20 @@ class Ladder:
         """The resident can always go up one tier; at the top a supervision order answers."""
         above = self._rules[case.site_id].above(case.unit_id)
         if above is None:
-            return decided(_supervision(case, ev.MOVE_REASON_RESIDENT))
+            return decided(supervision(case, ev.MOVE_REASON_RESIDENT))
         return decided(_escalation(case, above, ev.MOVE_REASON_RESIDENT))
 
     def escalate(self, case: Case, command: EscalateCase, context: Context) -> Decision:
         """The handler lifts it; at the top it asks for a supervision order."""
-        _refuse_if_moved_on(case, context)
+        refuse_if_moved_on(case, context)
         above = self._rules[case.site_id].above(case.unit_id)
         if above is None:
-            return decided(_supervision(case, ev.MOVE_REASON_HANDLER), note=command.note)
+            return decided(supervision(case, ev.MOVE_REASON_HANDLER), note=command.note)
         return decided(_escalation(case, above, ev.MOVE_REASON_HANDLER), note=command.note)
 
     def give_back(self, case: Case, command: ReturnCase, context: Context) -> Decision:
         """Back to the next tier up, which rules on it; the top has nobody to return to."""
-        _refuse_if_moved_on(case, context)
+        refuse_if_moved_on(case, context)
         above = self._rules[case.site_id].above(case.unit_id)
         if above is None:
             raise IllegalTransition(
@@ -100,22 +103,22 @@ class Ladder:
 
     def accept(self, case: Case, _command: AcceptCase, context: Context) -> Decision:
         """The owner takes it on; its clock runs on."""
-        _refuse_if_moved_on(case, context)
-        return decided(ev.CaseAccepted(case=_reference(case), unit_id=case.unit_id))
+        refuse_if_moved_on(case, context)
+        return decided(ev.CaseAccepted(case=reference(case), unit_id=case.unit_id))
 
     def progress(self, case: Case, command: ReportProgress, context: Context) -> Decision:
         """Something was done; a report never moves a clock."""
-        _refuse_if_moved_on(case, context)
-        event = ev.ProgressReported(case=_reference(case), unit_id=case.unit_id, progress=command.progress)
+        refuse_if_moved_on(case, context)
+        event = ev.ProgressReported(case=reference(case), unit_id=case.unit_id, progress=command.progress)
         return decided(event, note=command.note)
 
     def resolve(self, case: Case, command: ResolveCase, context: Context) -> Decision:
         """Settled at the command's business time; entered late, it counts for who owned the case then."""
-        unit_id, tier = case.owner_at(context.at)
+        unit_id, number = case.owner_at(context.at)
         event = ev.CaseResolved(
-            case=_reference(case),
+            case=reference(case),
             unit_id=unit_id,
-            tier=_tier(tier),
+            tier=tier(number),
             outcome=command.outcome,
             overdue=context.at > case.due_at,
             late_entry=context.late,
@@ -124,18 +127,23 @@ class Ladder:
 
     def withdraw(self, case: Case, _event: WithdrawalRequested, _context: Context) -> Decision:
         """The resident may withdraw whatever the state short of an end."""
-        return decided(ev.CaseWithdrawn(case=_reference(case), unit_id=case.unit_id), also=(OUTCOMES,))
+        return decided(ev.CaseWithdrawn(case=reference(case), unit_id=case.unit_id), also=(OUTCOMES,))
 
     def reopen(self, case: Case, _event: ReopeningRequested, context: Context) -> Decision:
-        """It goes on one tier up (at the top, there), with fresh clocks by the default rule."""
+        """It goes on one tier up (at the top, there), with fresh clocks by the default rule.
+
+        After an opinion (信访处理意见书) it does not: the way on is a review by the next-higher organ.
+        """
+        if case.outcome in OPINIONS:
+            return declined("reopening")(case, _event, context)
         rules = self._rules[case.site_id]
         placement = rules.above(case.unit_id) or rules.place(case.kind, rules.top, urgent=False)
         tiers = [unit.tier for unit in rules.chain(placement.unit.id)]
         epoch = max(clock.epoch for clock in case.plan) + 1
         due_at, plan = make_plan(rules, tiers, context.at, None, epoch=epoch)
         event = ev.CaseReopened(
-            case=_reference(case),
-            assignment=_assignment(placement),
+            case=reference(case),
+            assignment=assignment(placement),
             due_at=timestamp(due_at),
             plan=[to_message(clock) for clock in plan],
         )
@@ -146,57 +154,19 @@ def declined(wish: str) -> Callable[[Case, Any, Context], Decision]:
     """A wish that changes nothing any more is recorded, never poison (chassis rule 10)."""
 
     def decide(case: Case, _event: Any, _context: Context) -> Decision:
-        return decided(
-            ev.WishDeclined(case=_reference(case), wish=wish, status=case.status), also=(OUTCOMES,)
-        )
+        return decided(ev.WishDeclined(case=reference(case), wish=wish, status=case.status), also=(OUTCOMES,))
 
     return decide
-
-
-def _reference(case: Case) -> ev.CaseReference:
-    return ev.CaseReference(request_no=case.request_no, site_id=case.site_id, person_ref=case.person_ref)
-
-
-def _assignment(placement: Placement) -> ev.Assignment:
-    return ev.Assignment(
-        tier=_tier(placement.unit.tier),
-        unit_id=placement.unit.id,
-        post_id=placement.post.id,
-        holder_ref=placement.post.holder_ref or "",
-        reasons=placement.reasons,
-    )
 
 
 def _escalation(
     case: Case, above: Placement, reason: ev.MoveReason.ValueType, **fired: Any
 ) -> ev.CaseEscalated:
     return ev.CaseEscalated(
-        case=_reference(case),
-        from_tier=_tier(case.tier),
+        case=reference(case),
+        from_tier=tier(case.tier),
         from_unit_id=case.unit_id,
-        assignment=_assignment(above),
+        assignment=assignment(above),
         reason=reason,
         **fired,
     )
-
-
-def _supervision(case: Case, reason: ev.MoveReason.ValueType, **fired: Any) -> ev.SupervisionOrdered:
-    owner = ev.Assignment(
-        tier=_tier(case.tier), unit_id=case.unit_id, post_id=case.post_id, holder_ref=case.holder_ref
-    )
-    return ev.SupervisionOrdered(case=_reference(case), assignment=owner, reason=reason, **fired)
-
-
-def _refuse_if_moved_on(case: Case, context: Context) -> None:
-    """A late entry of a former owner can settle a case, nothing less: the case is with another by now."""
-    if case.owner_at(context.at)[0] != case.unit_id:
-        raise IllegalTransition(
-            f"the case has moved on to {case.unit_id} since then",
-            reason="moved_on",
-            state=case.status,
-            allowed="ResolveCase",
-        )
-
-
-def _tier(number: int) -> Tier.ValueType:
-    return Tier.ValueType(number)

@@ -10,8 +10,10 @@ from google.protobuf.message import Message
 from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis.model import Context
 from services.chassis.protobuf import instant
-from services.routing.domain.case import ASSIGNED, IN_PROGRESS, RESOLVED, WITHDRAWN, Case, Step
-from services.routing.domain.clocks import from_message, shifted
+from services.chassis.terms import from_message
+from services.routing.domain.case import ASSIGNED, IN_PROGRESS, REFERRED, RESOLVED, WITHDRAWN, Case, Step
+from services.routing.domain.clocks import shifted
+from services.routing.domain.referrals import REFUSED
 
 
 def evolve(case: Case | None, event: Message, context: Context) -> Case:
@@ -48,11 +50,11 @@ def _unchanged(case: Case, _event: Message, _context: Context) -> Case:
 
 
 def _escalated(case: Case, event: ev.CaseEscalated, context: Context) -> Case:
-    plan = case.plan
-    if case.clock and event.HasField("next_started_at"):
-        plan = shifted(plan, case.clock, instant(event.next_started_at))
-    moved = _moved(case, event.assignment, event.reason, context.at)
-    return replace(moved, plan=plan, running=event.assignment.tier)
+    plan, clock = case.plan, case.clock
+    if clock and event.HasField("next_started_at"):
+        plan = shifted(plan, clock, instant(event.next_started_at))
+    running = event.assignment.tier
+    return _moved(case, event.assignment, event.reason, context.at, plan=plan, running=running)
 
 
 def _supervised(case: Case, event: ev.SupervisionOrdered, context: Context) -> Case:
@@ -72,8 +74,30 @@ def _withdrawn(case: Case, _event: ev.CaseWithdrawn, _context: Context) -> Case:
 
 
 def _reopened(case: Case, event: ev.CaseReopened, context: Context) -> Case:
-    return replace(
-        _moved(case, event.assignment, ev.MOVE_REASON_REOPENED, context.at),
+    return replace(_restarted(case, event, ev.MOVE_REASON_REOPENED, context), track=0, recall="")
+
+
+def _referred(case: Case, event: ev.CaseReferred, _context: Context) -> Case:
+    return replace(case, status=REFERRED, track=event.track, referrals=event.referral, recall="", running=0)
+
+
+def _recalled(case: Case, event: ev.ReferralRecalled, _context: Context) -> Case:
+    return replace(case, recall=event.wish)
+
+
+def _taken_back(case: Case, event: ev.CaseTakenBack, context: Context) -> Case:
+    refused = case.refused or event.conclusion == REFUSED
+    back = replace(_restarted(case, event, event.reason, context), track=0, recall="", refused=refused)
+    # At the top it stays with its owner: no move.
+    return replace(back, steps=case.steps) if event.assignment.unit_id == case.unit_id else back
+
+
+def _restarted(case: Case, event: ev.CaseReopened | ev.CaseTakenBack, reason: int, context: Context) -> Case:
+    return _moved(
+        case,
+        event.assignment,
+        reason,
+        context.at,
         resolved_at=None,
         outcome="",
         supervised_at=None,
@@ -94,6 +118,9 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     ev.CaseWithdrawn: _withdrawn,
     ev.CaseReopened: _reopened,
     ev.WishDeclined: _unchanged,
+    ev.CaseReferred: _referred,
+    ev.ReferralRecalled: _recalled,
+    ev.CaseTakenBack: _taken_back,
 }
 
 
@@ -107,6 +134,6 @@ def _owner(assignment: ev.Assignment) -> dict[str, Any]:
     }
 
 
-def _moved(case: Case, assignment: ev.Assignment, reason: int, at: datetime) -> Case:
+def _moved(case: Case, assignment: ev.Assignment, reason: int, at: datetime, **changes: Any) -> Case:
     step = Step(case.unit_id, assignment.unit_id, case.tier, assignment.tier, at, reason)
-    return replace(case, status=ASSIGNED, steps=(*case.steps, step), **_owner(assignment))
+    return replace(case, status=ASSIGNED, steps=(*case.steps, step), **_owner(assignment), **changes)

@@ -11,13 +11,18 @@ from fengqiao.intake.v1.events_pb2 import (
     RequestSubmitted,
     WithdrawalRequested,
 )
+from fengqiao.mediation.v1.events_pb2 import MediationEnded
+from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from services.chassis.model import Consumed, Context, Decision, Table, Transition, transition
 from services.chassis.record import Deadline
 from services.routing.domain.case import (
     ASSIGNED,
     ENDED,
     IN_PROGRESS,
+    MEDIATION_OUTCOMES,
     OPEN,
+    PETITION_OUTCOMES,
+    REFERRED,
     REQUESTS,
     RESOLVED,
     WITHDRAWN,
@@ -27,11 +32,13 @@ from services.routing.domain.commands import (
     AcceptCase,
     ClockRanOut,
     EscalateCase,
+    ReferCase,
     ReportProgress,
     ResolveCase,
     ReturnCase,
 )
 from services.routing.domain.decisions import Ladder, declined
+from services.routing.domain.referrals import noted
 
 
 def table(ladder: Ladder) -> Table:
@@ -47,6 +54,7 @@ def table(ladder: Ladder) -> Table:
             (status, EscalationRequested): Transition(ladder.resident_asks_up, (ASSIGNED, status)),
             (status, WithdrawalRequested): Transition(ladder.withdraw, (WITHDRAWN,)),
             (status, ReopeningRequested): Transition(declined("reopening"), (status,)),
+            (status, ReferCase): Transition(ladder.referrals.refer, (REFERRED,)),
         }
     cells[(ASSIGNED, AcceptCase)] = Transition(ladder.accept, (IN_PROGRESS,))
     for status in ENDED:
@@ -54,7 +62,24 @@ def table(ladder: Ladder) -> Table:
             (status, EscalationRequested): Transition(declined("escalation"), (status,)),
             (status, WithdrawalRequested): Transition(declined("withdrawal"), (status,)),
         }
-    cells[(RESOLVED, ReopeningRequested)] = Transition(ladder.reopen, (ASSIGNED,))
+    cells[(RESOLVED, ReopeningRequested)] = Transition(ladder.reopen, (ASSIGNED, RESOLVED))
+    referrals = ladder.referrals
+    for status in (*OPEN, *ENDED):
+        cells |= {
+            (status, MediationEnded): Transition(noted, (status,)),
+            (status, PetitionConcluded): Transition(noted, (status,)),
+        }
+    cells |= {
+        (REFERRED, WithdrawalRequested): Transition(referrals.resident_withdraws, (REFERRED,)),
+        (REFERRED, EscalationRequested): Transition(referrals.resident_asks_up, (REFERRED,)),
+        (REFERRED, ReopeningRequested): Transition(declined("reopening"), (REFERRED,)),
+        (REFERRED, MediationEnded): Transition(
+            referrals.mediation_ended, (RESOLVED, WITHDRAWN, ASSIGNED, REFERRED)
+        ),
+        (REFERRED, PetitionConcluded): Transition(
+            referrals.petition_concluded, (RESOLVED, WITHDRAWN, REFERRED)
+        ),
+    }
     cells[(WITHDRAWN, ReopeningRequested)] = Transition(declined("reopening"), (WITHDRAWN,))
     return cells
 
@@ -69,6 +94,8 @@ def consumed(ladder: Ladder, cells: Table) -> dict[tuple[str, str], Consumed]:
     return {
         (REQUESTS, RequestSubmitted.DESCRIPTOR.full_name): Consumed(ladder.open, opens=True),
         **{(REQUESTS, wish.DESCRIPTOR.full_name): Consumed(obey) for wish in wishes},
+        (MEDIATION_OUTCOMES, MediationEnded.DESCRIPTOR.full_name): Consumed(obey),
+        (PETITION_OUTCOMES, PetitionConcluded.DESCRIPTOR.full_name): Consumed(obey),
     }
 
 

@@ -15,6 +15,8 @@ from services.chassis.consumer import Received
 from tests.integration.chassis.faust_lab import ROOT, Lab
 from tests.waiting import until_async
 
+pytestmark = pytest.mark.kafka
+
 
 async def test_naively_an_exception_in_an_agent_commits_the_event_that_was_lost(lab: Lab) -> None:
     topic, app, handled = lab.topic("naive"), lab.naive(), []
@@ -160,7 +162,7 @@ async def test_naively_take_acknowledges_its_batch_whatever_happened_inside(lab:
 
     @app.agent(app.topic(topic))
     async def agent(stream: Any) -> None:
-        async for batch in getattr(stream, form)(10, within=0.05):
+        async for batch in getattr(stream, form)(3, within=60):
             begun.append(batch)
             raise ValueError
 

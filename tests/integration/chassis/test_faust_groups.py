@@ -20,6 +20,8 @@ from tests.kit.timing import START
 from tests.parts import Parts
 from tests.waiting import until_async
 
+pytestmark = pytest.mark.kafka
+
 BATCH = 20
 SHARED = pytest.mark.asyncio(loop_scope="module")
 

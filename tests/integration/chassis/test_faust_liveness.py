@@ -16,10 +16,12 @@ from services.chassis import worker as worker_module
 from services.chassis.consumer import Received
 from services.chassis.errors import Infrastructure
 from services.chassis.metrics import METRICS
-from services.chassis.offsets import Bounds, CommittedShort
+from services.chassis.offsets import Backlog, Bounds, CommittedShort, Offsets
 from tests.integration.chassis.faust_lab import Lab, Member
 from tests.parts import Parts
 from tests.waiting import until_async
+
+pytestmark = pytest.mark.kafka
 
 STALL_S = 0.4
 
@@ -77,6 +79,70 @@ async def test_one_record_that_hangs_is_a_stall(lab: Lab) -> None:
         assert not member.worker.failed.is_set(), "nothing to do is no stall"
         await lab.send(topic, b"1")
         await asyncio.wait_for(member.worker.failed.wait(), 5)
+
+
+async def test_a_consumer_that_stands_still_is_named_long_before_its_process_ends(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, gate = lab.topic("named"), asyncio.Event()
+    monkeypatch.setattr(worker_module, "STALL_S", 60.0)
+    monkeypatch.setattr(worker_module, "STALL_SAID_S", 0.2)
+
+    async def hang(_batch: Sequence[Received]) -> None:
+        await gate.wait()
+
+    async with lab.member(topic, take=hang) as member, watched(member):
+        await lab.send(topic, b"1")
+        await until_async(lambda: not member.readiness.ready)
+        [reason] = member.readiness.reasons
+        assert (reason.code, reason.detail) == (
+            "stalled",
+            f"nothing is handled though records wait on {topic}/0",
+        )
+        assert METRICS.stalled_seconds._value.get() > 0.2
+        gate.set()
+        await until_async(lambda: member.readiness.ready)
+        await until_async(lambda: METRICS.stalled_seconds._value.get() == 0)
+        assert not member.worker.failed.is_set()
+
+
+async def test_while_the_store_is_away_a_standstill_is_no_stall(lab: Lab) -> None:
+    topic, gate = lab.topic("store"), asyncio.Event()
+
+    async def hang(_batch: Sequence[Received]) -> None:
+        await gate.wait()
+
+    async with lab.member(topic, take=hang) as member:
+        member.readiness.wait("store", "store: NetworkTimeout")
+        async with watched(member):
+            await lab.send(topic, b"1")
+            await until_async(lambda: member.worker.lag() == {topic: 1})
+            await rounds(member)
+            assert [r.code for r in member.readiness.reasons] == ["store"]
+            assert not member.worker.failed.is_set()
+            gate.set()
+
+
+async def test_a_backlog_is_the_groups_whoever_asks_and_counts_what_was_never_committed(lab: Lab) -> None:
+    topic, other, dead = lab.topic("whole", 2), lab.topic("other"), lab.topic("dead")
+    for value in (b"1", b"2"):
+        await lab.send(topic, value, partition=0)
+    await lab.send(topic, b"3", partition=1)
+    await lab.send(dead, b"x")
+    backlog = Backlog(lab.bootstrap, lab.group, [topic, other, "nowhere"])
+
+    async def lag() -> Any:
+        return (await asyncio.to_thread(backlog.read, [dead])).lag
+
+    assert await asyncio.to_thread(backlog.read, [dead]) == Offsets(
+        {topic: 3, other: 0, "nowhere": 0}, {dead: 1}
+    )
+    async with lab.member(topic):
+        await lab.until_committed({(topic, 0): 2, (topic, 1): 1})
+    assert await lag() == {topic: 0, other: 0, "nowhere": 0}
+    await lab.send(topic, b"4", partition=1)
+    assert await lag() == {topic: 1, other: 0, "nowhere": 0}
+    await asyncio.to_thread(backlog.close)
 
 
 async def test_a_fetcher_that_fell_silent_can_not_hide_its_lag(lab: Lab) -> None:

@@ -16,6 +16,9 @@ from tests.integration.chassis.faust_lab import Lab, Process, process
 Start = Callable[..., AbstractContextManager[Process]]
 
 
+pytestmark = pytest.mark.kafka
+
+
 @pytest.fixture
 def start(lab: Lab, store: str, database_name: str, tmp_path: Path) -> Iterator[Start]:
     """`start(topic, name, fault, **environment)` runs a member in a group of its own name."""

@@ -3,50 +3,29 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
-from zoneinfo import ZoneInfo
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from mongoengine.connection import disconnect
 from pymongo.errors import BulkWriteError
 
 from services.chassis import audit, clock, store
 from services.chassis.anchors import Anchors
-from services.chassis.commands import Creation, Order
 from services.chassis.errors import Infrastructure, Invalid, NotFound
 from services.chassis.flood import Flood
-from services.chassis.foundation import Foundation, lay
+from services.chassis.foundation import Foundation
 from services.chassis.readiness import Readiness
 from services.chassis.record import SHARDS
-from services.chassis.settings import Settings
-from services.chassis.site import Site, SiteError, load_site
+from services.chassis.site import SiteError, load_site
 from services.chassis.sweeper import CATCH_UP_LIMIT, Catchup
+from tests.integration.chassis.kept import ALIAS, KeptToy, Wall, begin, kept
 from tests.kit import toy
-from tests.kit.broker import FakeBroker, FakeProducer, FakeReader
 from tests.kit.toy import EVENTS
 from tests.waiting import until_async
 
 ALL = list(range(SHARDS))
-ALIAS = "kitstore"
-
-
-class KeptToy(store.AggregateDocument):
-    """Where toys are kept."""
-
-    meta = {"db_alias": ALIAS, "collection": "toys"}  # noqa: RUF012 - mongoengine reads a plain class attribute
-
-
-class Wall:
-    """A process's clock that a test shifts."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return clock.process_time() + self.ahead
 
 
 @pytest.fixture
@@ -55,43 +34,13 @@ def wall() -> Wall:
     return Wall()
 
 
-def site(name: str, *, replay: bool) -> Site:
-    return Site(name, ZoneInfo("UTC"), cast("Any", None), replay, "en", Path())
-
-
 @pytest.fixture
 async def base(
     request: pytest.FixtureRequest, database_name: str, wall: Wall
 ) -> AsyncIterator[Foundation[toy.Toy]]:
     """A service's foundation on the real store and a broker in memory."""
-    KeptToy._collection = None
-    broker = FakeBroker()
-    settings = Settings(
-        service=ALIAS,
-        environment="development",
-        MONGO_URL=request.getfixturevalue("store"),
-        database_prefix=database_name,
-    )
-    made = lay(
-        settings,
-        toy.model(),
-        KeptToy,
-        producer=FakeProducer(broker),
-        reader=FakeReader(broker),
-        wall=clock.WallClock(wall),
-        sites={s.id: s for s in (site(toy.SITE, replay=False), site("past", replay=True))},
-    )
-    yield made
-    made.threads._pool.shutdown()
-    store_client = store.database(ALIAS).client
-    store_client.drop_database(settings.database)
-    disconnect(ALIAS)
-    KeptToy._collection = None
-
-
-async def begin(base: Foundation[toy.Toy], name: str) -> None:
-    order = Order("creation", name.encode())
-    await base.commands.create(Creation(name, toy.SITE, order, lambda _context: toy.open_toy(name)))
+    async with kept(request.getfixturevalue("store"), database_name, wall) as made:
+        yield made
 
 
 async def test_a_sweeper_that_starts_before_the_consumer_after_an_hours_outage_waits_at_most_five_minutes(
@@ -101,7 +50,9 @@ async def test_a_sweeper_that_starts_before_the_consumer_after_an_hours_outage_w
     fall_due(base, "a", timedelta(minutes=30))
     short = [True]
     sweeper = base.sweeper(Catchup(lambda: short[0]))
-    base.wall.measure = lambda _alias: None  # type: ignore[method-assign, assignment]  # the store's clock does not go along
+    # The store's clock can't be moved along: it is not asked, and what it said is forgotten.
+    base.wall.measure = lambda _alias: None  # type: ignore[method-assign, assignment]  # as said
+    base.wall._theirs = None
     assert await sweeper.run_once(ALL) == 0, "what had been published is not consumed yet"
     assert [reason.code for reason in base.readiness.reasons] == ["catch_up"]
     # A rebalance: another sweeper, the same wait, which is not prolonged by it.
@@ -165,6 +116,17 @@ async def test_clocks_that_differ_by_more_than_two_seconds_stop_firing_and_nothi
     assert base.readiness.ready
 
 
+async def test_a_clock_that_jumps_is_not_believed_until_it_is_compared_again(
+    base: Foundation[toy.Toy], wall: Wall
+) -> None:
+    # What a command or a consumed event decides by is up to a second old: a jump within it must fire nothing.
+    base.wall.measure(ALIAS)
+    wall.ahead = timedelta(hours=1)
+    assert base.wall.now() < clock.process_time() + timedelta(seconds=2)
+    wall.ahead = timedelta(0)
+    assert abs(base.wall.now() - clock.process_time()) < timedelta(seconds=1)
+
+
 async def test_a_process_that_never_sweeps_compares_clocks_as_well(
     base: Foundation[toy.Toy], wall: Wall
 ) -> None:
@@ -225,7 +187,7 @@ async def test_the_sweep_publishes_what_a_dead_process_left_and_trims_it(base: F
 async def test_indexes_are_made_by_command_and_named_while_they_lack(base: Foundation[toy.Toy]) -> None:
     await begin(base, "a")
     missing = store.missing_indexes([KeptToy])
-    assert "toys.site_next_due_at" in missing
+    assert "toys.next_due_at" in missing
     store.migrate([KeptToy])
     store.migrate([KeptToy])
     assert store.missing_indexes([KeptToy]) == []
@@ -235,7 +197,7 @@ async def test_anchors_are_signed_and_miss_no_commit_that_lands_after_them_with_
     base: Foundation[toy.Toy],
 ) -> None:
     key = Ed25519PrivateKey.generate()
-    anchors = Anchors(ALIAS, base.committer.repository, key)
+    anchors = Anchors(ALIAS, [base.committer.repository], key)
     start = base.wall.now()
     assert anchors.anchor(start) == 0
     await begin(base, "a")
@@ -275,6 +237,6 @@ def test_an_insert_that_is_not_known_to_be_durable_is_repeated() -> None:
 
 async def test_numbers_are_taken_once_by_whoever_takes_them(base: Foundation[toy.Toy]) -> None:
     first, second = store.Blocks(ALIAS, size=3), store.Blocks(ALIAS, size=3)
-    taken = [blocks.take("n") for blocks in (first, second, first, first, second, first)]
-    assert taken == [1, 4, 2, 3, 5, 7]
+    taken = [blocks.reserve("n") for blocks in (first, second, first)]
+    assert taken == [range(1, 4), range(4, 7), range(7, 10)]
     assert base.readiness.ready

@@ -1,7 +1,10 @@
 """The publisher over a real broker: order per key, whole outboxes, an honest word on each (rules 7, 8)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +19,10 @@ from services.chassis.publisher import Acknowledged, KafkaPythonProducer, Publis
 from services.chassis.record import OutboxEntry, Record
 from tests.integration.chassis.faust_lab import Lab
 from tests.kit.timing import START
+from tests.parts import Parts
+from tests.waiting import until_async
+
+pytestmark = pytest.mark.kafka
 
 TOO_LARGE = b"x" * 2_000_000
 
@@ -97,7 +104,9 @@ async def test_the_producer_is_idempotent_and_waits_for_all_replicas(lab: Lab) -
     await producer.close()
 
 
-async def test_a_record_that_expires_is_reported_as_not_acknowledged(lab: Lab) -> None:
+async def test_a_record_that_expires_is_reported_as_not_acknowledged(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Sent:
         """A record on its way, whose time runs out."""
 
@@ -112,9 +121,8 @@ async def test_a_record_that_expires_is_reported_as_not_acknowledged(lab: Lab) -
 
         def close(self, timeout: float) -> None: ...
 
-    producer = KafkaPythonProducer(lab.bootstrap, "lab")
-    producer._producer = Expiring()
-    publisher = Publisher("lab", producer, Acknowledged())
+    monkeypatch.setattr(publisher_module, "KafkaProducer", lambda **_settings: Expiring())
+    publisher = Publisher("lab", KafkaPythonProducer(lab.bootstrap, "lab"), Acknowledged())
     waiting = record("a", entry("t", 1))
     assert not await publisher.publish([waiting])
     assert not publisher.idle(waiting)
@@ -131,3 +139,52 @@ async def test_a_broker_that_refuses_to_be_reached_is_reported_too(monkeypatch: 
     producer = KafkaPythonProducer("127.0.0.1:1", "lab")
     assert await asyncio.gather(*(producer.send("t", b"k", b"v", []) for _ in range(3))) == [False] * 3
     await producer.close()
+
+
+async def test_after_a_broker_that_stood_still_for_longer_than_a_record_lives_everything_is_sent(
+    lab: Lab, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # kafka-python 3.0.12 sends nothing any more once a record has expired that had been sent once.
+    monkeypatch.setattr(publisher_module, "REQUEST_MS", 500)
+    monkeypatch.setattr(publisher_module, "DELIVERY_MS", 2_000)
+    topic = lab.topic("still")
+    publisher = Publisher("lab", KafkaPythonProducer(lab.bootstrap, "lab"), Acknowledged())
+    assert await publisher.publish([record("a", entry(topic, 1))])
+    with standing_still(parts, "broker"):
+        assert not await asyncio.wait_for(publisher.publish([record("a", entry(topic, 2))]), 20)
+        # What is sent meanwhile must end as well, one way or the other: the sweep waits for it.
+        assert not await asyncio.wait_for(publisher.publish([record("b", entry(topic, 1))]), 20)
+
+    async def sent() -> Any:
+        outboxes = [record("a", entry(topic, 2)), record("b", entry(topic, 1))]
+        return await asyncio.wait_for(publisher.publish(outboxes), 20)
+
+    await until_async(sent, 30, "the broker's acknowledgement")
+    await asyncio.wait_for(publisher.close(), 20)
+    assert {each.value for each in await there(lab, topic, 3)} == {b"1", b"2"}
+
+
+async def test_a_producer_ends_in_time_though_its_broker_stands_still(
+    lab: Lab, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "CLOSE_S", 0.5)
+    topic = lab.topic("ends")
+    publisher = Publisher("lab", KafkaPythonProducer(lab.bootstrap, "lab"), Acknowledged())
+    assert await publisher.publish([record("a", entry(topic, 1))])
+    with standing_still(parts, "broker"):
+        publisher.publish_soon([record("a", entry(topic, 2))])
+        await asyncio.sleep(0)
+        await asyncio.wait_for(publisher.close(), 20)
+
+
+@contextlib.contextmanager
+def standing_still(parts: Parts, name: str) -> Iterator[None]:
+    """A process of ours gets no more time and keeps its connections."""
+    pid = next((status.pid for status in parts.supervisor.statuses() if status.name == name), None)
+    if pid is None:
+        pytest.skip("the broker is no process of ours")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)

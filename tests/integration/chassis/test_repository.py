@@ -114,6 +114,15 @@ def test_a_replacement_of_an_older_version_loses_and_its_neighbours_win(reposito
     assert total(repository) == 3
 
 
+def test_among_many_replacements_a_stale_one_loses_and_the_others_win(repository: Repository[Any]) -> None:
+    repository.commit([made(name) for name in "abc"], NOW)
+    stale = added(repository, "a", 1)
+    assert not repository.commit([added(repository, "a", 2)], NOW).lost
+    committed = repository.commit([stale, added(repository, "b", 3), added(repository, "c", 4)], NOW)
+    assert (committed.lost, {r.id for r in committed.stored}) == ({"a"}, {"b", "c"})
+    assert [repository.get([name])[name].version for name in "abc"] == [2, 2, 2]
+
+
 @pytest.mark.parametrize("fault", ["executed", "lost", "half"])
 def test_an_unknown_outcome_is_settled_by_the_commit_id(repository: Repository[Any], fault: str) -> None:
     repository.commit([made("a")], NOW)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,8 +29,9 @@ from services.chassis.envelope import Headers, header_map
 from services.chassis.errors import Violation
 from services.chassis.foundation import Foundation, lay
 from services.chassis.rpc import serving
-from services.chassis.store import Blocks, database
+from services.chassis.store import Blocks
 from services.intake.access import RULES
+from services.intake.books import Books
 from services.intake.domain import OUTCOMES, Request
 from services.intake.handlers import Requests
 from services.intake.inbound import Desk, Inbound
@@ -37,8 +39,16 @@ from services.intake.numbers import Numbers
 from services.intake.rpc import IntakeServicer
 from services.intake.settings import IntakeSettings
 from services.intake.sources import Source, Sources
-from services.intake.store import COLLECTIONS, RequestDocument, SubmissionDocument, model, submissions
-from services.intake.timeline import Timeline
+from services.intake.store import (
+    COLLECTIONS,
+    RequestDocument,
+    RestrictedRequestDocument,
+    SubmissionDocument,
+    model,
+    restricted,
+    submissions,
+)
+from services.intake.timeline import APART, Timeline
 from services.intake.vault import Vault, read_secret
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -101,6 +111,7 @@ class House:
     """Intake, and the means to call it as anybody."""
 
     base: Foundation[Request]
+    books: Books
     desk: Desk
     timeline: Timeline
     vault: Vault
@@ -218,25 +229,25 @@ async def house(store: str, database_name: str, tmp_path: Path, sites_folder: Pa
         rpc_grace_s=0.1,
     )
     clock, broker = Clock(), Broker()
-    base = lay(
-        settings,
-        model(),
-        RequestDocument,
-        documents=COLLECTIONS,
-        producer=broker,
-        wall=WallClock(lambda: clock.now),
-    )
-    chassis_store.migrate(base.documents)
-    vault, numbers = Vault(base.alias, read_secret(secret)), Numbers(Blocks(base.alias))
-    timeline = Timeline(base.alias, base.threads, base.wall)
-    sources = Sources(settings, base.sites, base.threads, base.wall)
-    desk = Desk(base, base.side(submissions(), SubmissionDocument), vault, numbers)
-    servicer = IntakeServicer(Requests(base, vault, numbers), timeline, sources)
-    servicers = [(add_IntakeServiceServicer_to_server, servicer)]
-    async with (
-        serving(settings, servicers, RULES, base.readiness) as port,
-        channel(f"127.0.0.1:{port}") as to,
-    ):
-        yield House(base, desk, timeline, vault, sources, broker, clock, issuer, IntakeServiceStub(to))
-    database(base.alias).client.drop_database(settings.database)
-    await base.close()
+    async with AsyncExitStack() as stack:
+        base = lay(
+            settings,
+            model(),
+            RequestDocument,
+            documents=COLLECTIONS,
+            producer=broker,
+            wall=WallClock(lambda: clock.now),
+        )
+        stack.push_async_callback(base.close)
+        chassis_store.migrate(base.documents)
+        vault, numbers = Vault(base.alias, read_secret(secret)), Numbers(Blocks(base.alias))
+        timeline = Timeline(base.alias, base.threads, base.wall)
+        restricted_timeline = Timeline(base.alias, base.threads, base.wall, APART)
+        books = Books(base, base.side(restricted(), RestrictedRequestDocument), timeline, restricted_timeline)
+        sources = Sources(settings, base.sites, base.threads, base.wall)
+        desk = Desk(books, base.side(submissions(), SubmissionDocument), vault, numbers)
+        servicer = IntakeServicer(Requests(books, vault, numbers), sources)
+        servicers = [(add_IntakeServiceServicer_to_server, servicer)]
+        port = await stack.enter_async_context(serving(settings, servicers, RULES, base.readiness))
+        to = await stack.enter_async_context(channel(f"127.0.0.1:{port}"))
+        yield House(base, books, desk, timeline, vault, sources, broker, clock, issuer, IntakeServiceStub(to))

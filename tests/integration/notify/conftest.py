@@ -3,6 +3,7 @@
 import asyncio
 import email
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -31,19 +32,19 @@ from services.chassis.consumer import Received
 from services.chassis.envelope import Envelope, Headers, header_map, to_headers
 from services.chassis.errors import Infrastructure
 from services.chassis.foundation import Foundation, lay
+from services.chassis.kinds import Kind
 from services.chassis.record import SHARDS
 from services.chassis.rpc import serving
-from services.chassis.store import database
 from services.notify.domain import EVENTS, Delivery, Notice
 from services.notify.handlers import Deliveries, Notices
-from services.notify.owed import EMAIL
+from services.notify.owed import EMAIL, NEWS, RESTRICTED_NEWS
 from services.notify.rendering import Templates
 from services.notify.rpc import RULES, NotifyServicer
 from services.notify.senders import Sender
 from services.notify.senders.email import EmailSender
 from services.notify.sending import SenderLoop
 from services.notify.settings import NotifySettings
-from services.notify.store import NoticeDocument, model
+from services.notify.store import NoticeDocument, RestrictedNoticeDocument, model, restricted
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TOPIC = "fengqiao.routing.events"
@@ -154,6 +155,7 @@ class House:
     """Notify, and the means to tell it things and to ask it as anybody."""
 
     base: Foundation[Notice]
+    hidden: Kind[Notice]
     settings: NotifySettings
     broker: Broker
     vault: Vault
@@ -162,10 +164,13 @@ class House:
     issuer: Issuer
     stub: Any
 
-    def loop(self, sender: Sender | None = None, templates: Templates | None = None) -> SenderLoop:
+    def loop(
+        self, sender: Sender | None = None, templates: Templates | None = None, *, restricted: bool = False
+    ) -> SenderLoop:
         """A sender loop of its own, as another process would have one."""
         return SenderLoop(
             self.base,
+            self.hidden if restricted else self.base.first,
             self.settings,
             templates or Templates(self.settings.templates),
             self.vault,
@@ -175,7 +180,11 @@ class House:
 
     async def hear(self, *records: Received) -> None:
         """What the agents do with what arrives."""
-        await self.base.collecting(Notices(self.base).collect).take(records)
+        await self.base.collecting(Notices(self.base, self.base.first, NEWS).collect).take(records)
+
+    async def hear_restricted(self, *records: Received) -> None:
+        """What the agents of restricted topics do."""
+        await self.base.collecting(Notices(self.base, self.hidden, RESTRICTED_NEWS).collect).take(records)
 
     async def send(self) -> int:
         return await self.loop().run_once()
@@ -220,12 +229,19 @@ class House:
         return list(answer.deliveries)
 
 
-def event(message: Message, case_id: str = "case-1", sequence: int = 1, site: str = "jili") -> Received:
-    """A record of routing's topic."""
+def event(
+    message: Message,
+    case_id: str = "case-1",
+    sequence: int = 1,
+    site: str = "jili",
+    topic: str = TOPIC,
+) -> Received:
+    """A record of routing's topic, or another's."""
+    service = topic.split(".")[1]
     envelope = Envelope(
-        id=f"routing/{case_id}/{TOPIC}/{sequence}",
+        id=f"{service}/{case_id}/{topic}/{sequence}",
         type=message.DESCRIPTOR.full_name,
-        source="/fengqiao/routing",
+        source=f"/fengqiao/{service}",
         subject=case_id,
         site=site,
         time=NOW - timedelta(minutes=5),
@@ -235,7 +251,7 @@ def event(message: Message, case_id: str = "case-1", sequence: int = 1, site: st
         cause="",
         data=message.SerializeToString(),
     )
-    return Received(TOPIC, 0, sequence, case_id.encode(), envelope.data, header_map(to_headers(envelope)))
+    return Received(topic, 0, sequence, case_id.encode(), envelope.data, header_map(to_headers(envelope)))
 
 
 def reference(person_ref: str = "p-1") -> routing.CaseReference:
@@ -282,17 +298,23 @@ def notify_settings(store: str, database_name: str, tmp_path: Path, mail: MailSe
 @pytest.fixture
 async def house(notify_settings: NotifySettings, mail: MailServer, tmp_path: Path) -> AsyncIterator[House]:
     clock, broker = Clock(), Broker()
-    base = lay(notify_settings, model(), NoticeDocument, producer=broker, wall=WallClock(lambda: clock.now))
-    chassis_store.migrate(base.documents)
-    templates = Templates(notify_settings.templates)
-    servicer = NotifyServicer(Deliveries(base), templates, base.sites)
-    servicers = [(add_NotifyServiceServicer_to_server, servicer)]
-    vault = Vault({f"p-{number}": contact(number) for number in range(1, 10)})
-    async with (
-        serving(notify_settings, servicers, RULES, base.readiness) as port,
-        channel(f"{LOOPBACK}:{port}") as to,
-    ):
+    async with AsyncExitStack() as stack:
+        base = lay(
+            notify_settings,
+            model(),
+            NoticeDocument,
+            documents=[RestrictedNoticeDocument],
+            producer=broker,
+            wall=WallClock(lambda: clock.now),
+        )
+        stack.push_async_callback(base.close)
+        hidden = base.side(restricted(), RestrictedNoticeDocument)
+        chassis_store.migrate(base.documents)
+        templates = Templates(notify_settings.templates)
+        servicer = NotifyServicer(Deliveries(base, hidden), templates, base.sites)
+        servicers = [(add_NotifyServiceServicer_to_server, servicer)]
+        vault = Vault({f"p-{number}": contact(number) for number in range(1, 10)})
+        port = await stack.enter_async_context(serving(notify_settings, servicers, RULES, base.readiness))
+        to = await stack.enter_async_context(channel(f"{LOOPBACK}:{port}"))
         issuer = Issuer(tmp_path / "issuer")
-        yield House(base, notify_settings, broker, vault, mail, clock, issuer, NotifyServiceStub(to))
-    database(base.alias).client.drop_database(notify_settings.database)
-    await base.close()
+        yield House(base, hidden, notify_settings, broker, vault, mail, clock, issuer, NotifyServiceStub(to))

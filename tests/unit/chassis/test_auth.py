@@ -23,6 +23,7 @@ from services.chassis.auth import (
 from services.chassis.clock import process_time
 from services.chassis.errors import Forbidden, Infrastructure, Unauthenticated
 from tests.unit.chassis.edge import OPERATIONS, Keys, key_file
+from tests.waiting import until
 
 KEYS = Keys()
 
@@ -48,8 +49,9 @@ def test_a_token_that_ended_a_moment_ago_is_let_in_for_clocks_differ(verifier: V
     "changes",
     [
         {"exp": process_time() - timedelta(seconds=10)},
-        {"iat": process_time() + timedelta(minutes=10)},
-        {"nbf": process_time() + timedelta(minutes=10)},
+        # A day: these are minted when tests are collected, and may be asked an hour later.
+        {"iat": process_time() + timedelta(days=1)},
+        {"nbf": process_time() + timedelta(days=1)},
         {"aud": "another-house"},
         {"role": "mayor"},
         {"units": "jili/a"},
@@ -110,6 +112,32 @@ def test_keys_overlap_while_they_are_renewed_and_the_old_one_ends_with_the_file(
     verifier.verify(new.mint())
     with pytest.raises(Unauthenticated):
         verifier.verify(old.mint())
+
+
+def test_who_was_let_in_before_is_refused_when_the_token_has_ended(verifier: Verifier) -> None:
+    token = KEYS.mint(exp=process_time() - timedelta(seconds=3))
+    assert verifier.verify(token) == verifier.verify(token)
+
+    def refused() -> bool:
+        try:
+            verifier.verify(token)
+        except Unauthenticated:
+            return True
+        return False
+
+    until(refused, 10, "the end of the token")
+
+
+def test_who_was_let_in_before_is_refused_when_the_key_has_gone(tmp_path: Path) -> None:
+    path = key_file(tmp_path, KEYS)
+    verifier, token = Verifier(path, production=True), KEYS.mint()
+    verifier.verify(token)
+    path.unlink()
+    with pytest.raises(Unauthenticated):
+        verifier.verify(token)
+    key_file(tmp_path, Keys())
+    with pytest.raises(Unauthenticated):
+        verifier.verify(token)
 
 
 def test_keys_that_cannot_be_read_are_the_houses_trouble_not_the_callers(tmp_path: Path) -> None:

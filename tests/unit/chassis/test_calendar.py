@@ -174,6 +174,13 @@ def test_seconds_are_elapsed_time_whatever_the_calendar_says() -> None:
     assert result.steps == (Step("seconds", date(2026, 10, 1), 90),)
 
 
+def test_milliseconds_are_elapsed_time_as_well() -> None:
+    start = datetime(2026, 10, 1, tzinfo=UTC)
+    result = due(Term(50, Unit.MILLISECONDS), start, SHANGHAI, CHINA)
+    assert result.strict == result.rolled == start + timedelta(milliseconds=50)
+    assert result.steps == (Step("milliseconds", date(2026, 10, 1), 50),)
+
+
 @pytest.mark.parametrize("length", [0, -1, 4_000])
 def test_a_term_without_length_or_beyond_ten_years_is_refused(length: int) -> None:
     with pytest.raises(ValueError, match="length"):

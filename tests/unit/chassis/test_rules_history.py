@@ -107,6 +107,12 @@ FORGERIES: dict[str, Change] = {
         replace(events[0], time=events[0].time + timedelta(milliseconds=1)),
         *events[1:],
     ],
+    "the time of recording moved": lambda events: [
+        *events[:-1],
+        replace(events[-1], recorded_at=events[-1].recorded_at - timedelta(milliseconds=1)),
+    ],
+    "another site": lambda events: [*events[:-1], replace(events[-1], site="elsewhere")],
+    "another cause": lambda events: [*events[:-1], replace(events[-1], cause="x.events:0:1:1")],
     "a type renamed": lambda events: [*events[:-1], replace(events[-1], type="kit.v1.Ignored")],
     "an id changed": lambda events: [replace(events[0], id="toy/b/x/1"), *events[1:]],
     "a head changed": lambda events: [*events[:-1], replace(events[-1], head=bytes(32))],

@@ -80,7 +80,7 @@ HEART = (
     "rebuild",
     "envelope",
     "foundation",
-    "side",
+    "kinds",
     "threads",
     "readiness",
 )
@@ -247,3 +247,15 @@ def test_every_file_of_the_chassis_stands_in_its_readme() -> None:
         if path.name != "__init__.py" and f"`{path.name}`" not in text
     ]
     assert missing == []
+
+
+def test_every_document_has_a_name_of_its_own() -> None:
+    """Mongoengine knows documents by their bare names: of two alike it disconnects one."""
+    names = [
+        node.name
+        for path in sorted(SERVICES.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Document")
+    ]
+    assert len(names) > 10
+    assert sorted(set(names)) == sorted(names)

@@ -42,6 +42,7 @@ class House:
     asked: list[Any] = field(default_factory=list)
     bearer: str = ""
     letters: list[operations.DeadLetter] = field(default_factory=list)
+    kept_for: str = "bad_protobuf"
 
     def SubmitRequest(self, request: Any, context: Context) -> Any:  # noqa: N802 - gRPC's name
         self._hear(request, context)
@@ -61,7 +62,7 @@ class House:
 
     def DropDeadLetter(self, request: Any, context: Context) -> Any:  # noqa: N802 - gRPC's name
         self._hear(request, context)
-        return operations.DropDeadLetterResponse(healed=False, reason="not_the_next_sequence")
+        return operations.DropDeadLetterResponse(healed=False, reason=self.kept_for)
 
     def _hear(self, request: Message, context: Context) -> None:
         self.asked.append(request)
@@ -170,6 +171,10 @@ def test_json_is_one_line_in_the_contracts_names(terminal: Terminal) -> None:
             IllegalTransition("AcceptCase is not allowed in resolved", state="resolved"),
             "FAILED_PRECONDITION: illegal_transition: AcceptCase is not allowed in resolved",
         ),
+        (
+            Invalid([Violation("days", "not_in_1_to_30")], rule="petition.extension@1"),
+            "INVALID_ARGUMENT: invalid_argument: days: not_in_1_to_30 (rule petition.extension@1)",
+        ),
     ],
 )
 def test_a_refusal_is_one_line_and_exit_1(
@@ -247,5 +252,24 @@ def test_dropping_asks_first_and_gives_up_the_letters_own_sequence(terminal: Ter
     assert [type(asked) for asked in house.asked] == [operations.ListDeadLettersRequest]
 
     said = terminal.type("dlq", "drop", "0-7", "--service", "routing", "--yes")
-    assert (said.exit_code, said.stdout) == (1, "still behind: not_the_next_sequence\n")
+    assert (said.exit_code, said.stdout) == (1, "still behind: bad_protobuf\n")
     assert (house.asked[-1].aggregate_id, house.asked[-1].sequence) == (CASE, 3)
+
+
+def test_dead_letters_are_listed_of_every_service_with_what_is_still_open(
+    terminal: Terminal, house: House
+) -> None:
+    house.letters = [letter(open=True), letter()]
+    said = terminal.type("dlq", "list")
+    assert said.exit_code == 0
+    states = ["open" in line.split() for line in said.stdout.splitlines()]
+    assert states == [False, True, False]
+    further = terminal.type("dlq", "list", "--page", "7")
+    assert (further.exit_code, house.asked[1:]) == (2, [])
+    assert "--service" in further.stderr
+
+
+def test_giving_up_what_nobody_waits_for_says_so(terminal: Terminal, house: House) -> None:
+    house.letters, house.kept_for = [letter()], "not_behind"
+    said = terminal.type("dlq", "drop", "0-7", "--service", "routing", "--yes")
+    assert (said.exit_code, said.stdout) == (1, "nothing to give up: its aggregate is not behind\n")

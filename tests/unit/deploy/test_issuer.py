@@ -1,4 +1,7 @@
+import signal
 import stat
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from deploy.local.issuer import AUDIENCE, ISSUER, Issuer, ServiceTokens
+from tests.waiting import until
 
 
 def claims(issuer: Issuer, token: str) -> dict[str, object]:
@@ -49,3 +53,17 @@ def test_service_tokens_are_files_that_a_service_can_read_at_once(tmp_path: Path
     told = claims(issuer, tokens["notify"].read_text())
     assert told["role"] == "service"
     assert told["units"] == ["*"]
+
+
+def test_beside_services_in_containers_a_process_of_its_own_writes_their_tokens(tmp_path: Path) -> None:
+    issuer, tokens = Issuer(tmp_path / "keys"), tmp_path / "tokens"
+    command = (sys.executable, "-m", "deploy.local.issuer", "--keys", str(tmp_path / "keys"))
+    process = subprocess.Popen((*command, "--tokens", str(tokens), "notify"))
+    try:
+        token = until((tokens / "notify.jwt").read_text, 20, "a token")
+        assert claims(issuer, token)["sub"] == "service/notify"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()

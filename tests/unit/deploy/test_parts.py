@@ -74,3 +74,12 @@ def test_best_goes_from_docker_over_programs_of_the_machine_to_the_wheels() -> N
 def test_only_a_part_that_forgets_is_marked_as_not_durable() -> None:
     assert {word for word, part in brokers({}).items() if part.durable} == {"maven"}
     assert {word for word, part in brokers({}).items() if part.genuine} == {"docker", "maven"}
+
+
+def test_programs_are_what_best_takes_without_docker() -> None:
+    for parts in (brokers({}), stores({})):
+        best, programs = wanted(Choice.BEST, parts), wanted(Choice.PROGRAMS, parts)
+        assert programs == [part for part in best if part is not parts["docker"]]
+    assert names(wanted(Choice.PROGRAMS, brokers({"KAFKA_BOOTSTRAP": "b:9092"}))) == [
+        "the brokers at KAFKA_BOOTSTRAP (b:9092)"
+    ]

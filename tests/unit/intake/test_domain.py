@@ -19,7 +19,7 @@ from services.chassis.envelope import Envelope, event_id
 from services.chassis.errors import IllegalTransition
 from services.chassis.rebuild import differences, fold
 from services.chassis.record import Position, Record
-from services.intake import domain, store
+from services.intake import accusations, domain, store
 from services.intake.domain import CLOSED, OUTCOMES, SETTLED, SUBMITTED, TABLE, WITHDRAWN, Request
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -206,7 +206,8 @@ def test_the_reply_to_an_agency_goes_to_its_replies_alone() -> None:
     )
     record: Record[Request] = Record(id=CASE, site="jili")
     answers = ev.InboundPosition(topic="t", partition=1, offset=2)
-    walk.engine.create(record, domain.accept(command, CASE, answers), NOW, walk.moment)
+    decision = domain.accepted(domain.submit(command), command, CASE, answers)
+    walk.engine.create(record, decision, NOW, walk.moment)
     topics = {entry.topic: entry.type.rsplit(".", 1)[-1] for entry in record.outbox}
     assert topics == {
         domain.EVENTS: "RequestSubmitted",
@@ -235,7 +236,8 @@ def test_every_event_can_be_folded() -> None:
         for name in ev.DESCRIPTOR.message_types_by_name
         if name not in replies | {"Violation", "InboundPosition"}
     }
-    assert {message.DESCRIPTOR.name for message in domain.FOLDS} == names
+    folded = {message.DESCRIPTOR.name for message in (*domain.FOLDS, *accusations.FOLDS)}
+    assert folded == names
 
 
 @given(st.lists(st.sampled_from([*COMMANDS, *DECISIONS]), max_size=25))

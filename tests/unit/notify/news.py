@@ -8,21 +8,27 @@ from zoneinfo import ZoneInfo
 
 from google.protobuf.message import Message
 
-from fengqiao.common.v1.common_pb2 import TIER_COMMUNITY, TIER_SUB_DISTRICT
+from fengqiao.common.v1.common_pb2 import TIER_COMMUNITY, TIER_SUB_DISTRICT, Clock
 from fengqiao.intake.v1 import events_pb2 as intake
+from fengqiao.mediation.v1 import events_pb2 as mediation
+from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
 from services.chassis.model import Context
 from services.chassis.protobuf import timestamp
 from services.chassis.site import Site
 from services.notify import domain
 from services.notify.domain import Notice
+from services.notify.owed import OF_ACCUSATIONS, OWED
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 AT = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 DUE = datetime(2026, 3, 9, 8, 30, tzinfo=UTC)
+ROLLED = datetime(2026, 3, 10, 8, 30, tzinfo=UTC)
 CASE = "5a3c1d3e-0000-5000-8000-000000000001"
 EVENT = f"routing/{CASE}/fengqiao.routing.events/3"
-PERSON = "p-canary"
+HIDDEN_EVENT = f"petition/{CASE}/fengqiao.petition.restricted/3"
+PERSON, NEIGHBOUR, MEDIATOR = "p-canary", "p-neighbour", "mediator-1"
+ACCUSED = "jili/c1"
 JILI = Site("jili", ZoneInfo("Asia/Shanghai"), cast("Any", None), False, "zh-CN", Path())  # noqa: FBT003
 
 
@@ -36,18 +42,55 @@ def owner(holder_ref: str = "leader-1") -> routing.Assignment:
     )
 
 
+def table(person_ref: str = PERSON) -> mediation.MediationReference:
+    """A mediation between whoever asked and a neighbour."""
+    return mediation.MediationReference(
+        request_no="JILI-000001",
+        site_id="jili",
+        person_ref=person_ref,
+        mediation=1,
+        party_refs=[ref for ref in (person_ref, NEIGHBOUR) if ref],
+        mediator_ref=MEDIATOR,
+        unit_id="jili/c1",
+    )
+
+
+def matter(person_ref: str = PERSON, accused: str = "") -> petition.PetitionReference:
+    """A petition that a community's organ handles; with `accused` an accusation."""
+    return petition.PetitionReference(
+        request_no="JILI-000001",
+        site_id="jili",
+        person_ref=person_ref,
+        unit_id="jili/c1",
+        accused_unit_id=accused,
+    )
+
+
+def clock() -> Clock:
+    return Clock(due_at=timestamp(DUE), rolled_due_at=timestamp(ROLLED))
+
+
 def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
     """An event of each owed type, about one resident's case."""
-    case, due = reference(person_ref), timestamp(DUE)
-    events: tuple[Message, ...] = (
+    events = (
         intake.RequestSubmitted(
             request_no="JILI-000001",
             site_id="jili",
             kind="noise",
             channel="counter",
             person_ref=person_ref,
-            due_at=due,
+            due_at=timestamp(DUE),
         ),
+        *_of_the_ladder(reference(person_ref)),
+        *_of_mediation(table(person_ref)),
+        *_of_petitions(matter(person_ref)),
+    )
+    return {type(event): event for event in events}
+
+
+def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
+    due = timestamp(DUE)
+    return (
         routing.CaseRouted(case=case, kind="noise", assignment=owner(), due_at=due),
         routing.CaseEscalated(
             case=case,
@@ -60,12 +103,72 @@ def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
         routing.CaseWithdrawn(case=case, unit_id="jili/c1"),
         routing.CaseReopened(case=case, assignment=owner(), due_at=due),
         routing.WishDeclined(case=case, wish="escalation", status="resolved"),
+        routing.CaseReferred(case=case, assignment=owner(), track=routing.TRACK_MEDIATION),
+        routing.CaseTakenBack(case=case, assignment=owner(), conclusion="time_up", due_at=due),
+    )
+
+
+def _of_mediation(at: mediation.MediationReference) -> tuple[Message, ...]:
+    return (
+        mediation.MediationOpened(mediation=at, dispute_type="02"),
+        mediation.ChoiceOpened(mediation=at, clock=clock()),
+        mediation.MediatorAppointed(mediation=at, manner="chosen", clock=clock()),
+        mediation.MediatorConfirmed(mediation=at, clock=clock()),
+        mediation.SessionScheduled(mediation=at, session=1, at=timestamp(DUE), manner="in_person"),
+        mediation.TermExtended(mediation=at, days=10, clock=clock()),
+        mediation.AgreementProposed(mediation=at, agreement=1, form=mediation.AGREEMENT_FORM_WRITTEN),
+        mediation.AgreementTookEffect(mediation=at, agreement=1, form=mediation.AGREEMENT_FORM_WRITTEN),
+        mediation.MediationEnded(mediation=at, referral=1, reason=mediation.END_REASON_PARTY_UNWILLING),
+    )
+
+
+def _of_petitions(of: petition.PetitionReference) -> tuple[Message, ...]:
+    return (
+        petition.PetitionReceived(petition=of, kind="petition", clock=clock()),
+        petition.ReceiptNotified(petition=of, manner="post"),
+        petition.PetitionAccepted(petition=of, clock=clock()),
+        petition.PetitionNotAccepted(petition=of, reason="litigation"),
+        petition.DeadlineExtended(petition=of, days=30, reason="complex", clock=clock()),
+        petition.OpinionDelivered(petition=of, outcome=petition.OPINION_OUTCOME_SUPPORTED, clock=clock()),
+        petition.OpinionBecameFinal(petition=of, clock="p6", epoch=1),
+        petition.PetitionReplied(petition=of, outcome="suggestion_adopted"),
+        petition.DutyWarned(petition=of, clock="p2", epoch=1),
+        petition.DutyOverdue(petition=of, clock="p4", epoch=1),
+        petition.SupervisionAsked(petition=of, reason="overdue"),
+    )
+
+
+def accusations(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
+    """An event of each type owed news of on restricted topics, about the community's own organ."""
+    of = matter(person_ref, accused=ACCUSED)
+    events = (
+        intake.AccusationSubmitted(
+            request_no="JILI-000001",
+            site_id="jili",
+            kind="accusation",
+            accused_unit_id=ACCUSED,
+            channel="online",
+            person_ref=person_ref,
+        ),
+        petition.ReceiptNotified(petition=of, manner="post"),
+        petition.PetitionAccepted(petition=of),
+        petition.PetitionNotAccepted(petition=of, reason="litigation"),
+        petition.PetitionReplied(petition=of, outcome="handed_to_discipline"),
+        petition.PetitionWithdrawn(petition=of, reason="withdrawn"),
+        petition.DutyOverdue(petition=of, clock="p2", epoch=1),
+        petition.SupervisionAsked(petition=of, reason="overdue"),
     )
     return {type(event): event for event in events}
 
 
-def notice(event: Message) -> Notice:
-    made = domain.begin(EVENT, CASE, event, AT, NOW)
+def begun(event: Message, *, restricted: bool = False) -> Notice | None:
+    """The notice of an owed event; None when nobody is there to be told."""
+    news = (OF_ACCUSATIONS if restricted else OWED)[type(event)]
+    return domain.begin(HIDDEN_EVENT if restricted else EVENT, CASE, event, news, AT, NOW)
+
+
+def notice(event: Message, *, restricted: bool = False) -> Notice:
+    made = begun(event, restricted=restricted)
     assert made is not None
     return made
 

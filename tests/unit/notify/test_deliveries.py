@@ -1,8 +1,9 @@
 """What becomes of one delivery: the table, back-off, claims, and a walk over everything that may happen."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.message import Message
@@ -54,8 +55,6 @@ class Walk:
         self.record: Record[Notice] = Record(id=EVENT, site="jili", state=made)
         self.now = NOW
         self.id = next(d.id for d in made.deliveries if d.channel == EMAIL)
-        other = next(d.id for d in made.deliveries if d.channel == IN_APP)
-        apply(self.engine, self.record, other, ConfirmDelivery(), self.now)
 
     @property
     def notice(self) -> Notice:
@@ -80,10 +79,11 @@ class Walk:
         return [parse(e.type, e.data) for e in self.record.outbox]
 
 
-def test_what_is_stored_in_app_is_delivered_at_the_first_attempt() -> None:
-    [event] = Walk().events()
-    assert isinstance(event, NoticeDelivered)
-    assert (event.channel, event.attempts) == (IN_APP, 1)
+def test_what_is_told_in_app_is_delivered_by_being_stored_and_no_event_tells_it() -> None:
+    walk = Walk()
+    told = next(d for d in walk.notice.deliveries if d.channel == IN_APP)
+    assert (told.status, told.attempts, told.ended_at, told.next_attempt_at) == (DELIVERED, 1, NOW, None)
+    assert walk.events() == []
 
 
 def test_a_claim_holds_until_it_runs_out() -> None:
@@ -239,7 +239,8 @@ class Deliveries(RuleBasedStateMachine):
 
     @invariant()
     def every_end_is_an_event(self) -> None:
-        ends = [e for e in self.walk.events() if getattr(e, "channel", "") == EMAIL]
+        ends: list[Any] = self.walk.events()
+        assert all(e.channel == EMAIL for e in ends)
         delivery = self.walk.delivery
         if delivery.status == DELIVERED:
             assert isinstance(ends[-1], NoticeDelivered)
@@ -261,21 +262,28 @@ class Deliveries(RuleBasedStateMachine):
         assert ("failed" in raw) == (self.walk.delivery.status == FAILED)
 
     @invariant()
-    def its_events_prove_how_its_deliveries_ended(self) -> None:
-        proven: Notice | None = None
-        for entry in self.walk.record.outbox:
-            at: datetime = entry.occurred_at
-            proven = domain.evolve(proven, parse(entry.type, entry.data), context(at))
+    def the_event_it_is_about_and_its_own_prove_how_its_deliveries_ended(self) -> None:
+        proven = self.folded(notice(examples()[routing.CaseResolved]))
+        assert proven is not None
         for delivery in self.walk.notice.deliveries:
             if delivery.ended_at is not None:
-                assert proven is not None
-                found = proven.delivery(delivery.id)
-                assert (found.status, found.reason, found.ended_at, found.attempts) == (
-                    delivery.status,
-                    delivery.reason,
-                    delivery.ended_at,
-                    delivery.attempts,
-                )
+                assert ended(proven.delivery(delivery.id)) == ended(delivery)
+
+    @invariant()
+    def its_own_events_prove_how_what_left_the_house_ended(self) -> None:
+        proven = self.folded(None)
+        if self.walk.delivery.ended_at is not None:
+            assert proven is not None
+            assert [ended(d) for d in proven.deliveries] == [ended(self.walk.delivery)]
+
+    def folded(self, notice: Notice | None) -> Notice | None:
+        for entry in self.walk.record.outbox:
+            notice = domain.evolve(notice, parse(entry.type, entry.data), context(entry.occurred_at))
+        return notice
+
+
+def ended(delivery: Delivery) -> tuple[object, ...]:
+    return delivery.id, delivery.status, delivery.reason, delivery.ended_at, delivery.attempts
 
 
 TestDeliveries = Deliveries.TestCase

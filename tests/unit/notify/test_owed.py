@@ -1,17 +1,45 @@
 """Who is owed what: the table is whole, and nobody is told who should not be."""
 
 import re
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from google.protobuf.message import Message
 
 from fengqiao.intake.v1 import events_pb2 as intake
+from fengqiao.mediation.v1 import events_pb2 as mediation
+from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
 from services.chassis.topics import declared_types
 from services.notify import domain
-from services.notify.owed import EMAIL, IN_APP, NOT_OWED, OWED, SOURCES
-from tests.unit.notify.news import CASE, EVENT, NOW, PERSON, examples, notice, owner, reference
+from services.notify.owed import (
+    EMAIL,
+    IN_APP,
+    NEWS,
+    NOT_OWED,
+    NOT_OWED_OF_ACCUSATIONS,
+    OF_ACCUSATIONS,
+    OWED,
+    RESTRICTED_NEWS,
+    RESTRICTED_SOURCES,
+    SOURCES,
+    News,
+)
+from tests.unit.notify.news import (
+    ACCUSED,
+    EVENT,
+    MEDIATOR,
+    NEIGHBOUR,
+    PERSON,
+    accusations,
+    begun,
+    examples,
+    notice,
+    owner,
+    reference,
+    table,
+)
 
 README = Path(domain.__file__).with_name("README.md")
 
@@ -21,23 +49,35 @@ def name_of(kind: type[Message]) -> str:
 
 
 EVERY = sorted(OWED, key=name_of)
-NO_NEWS = sorted(NOT_OWED, key=name_of)
+EVERY_HIDDEN = sorted(OF_ACCUSATIONS, key=name_of)
 
 
-def told(event: Message) -> set[tuple[str, str, str]]:
-    return {(d.recipient_ref, d.template, d.channel) for d in notice(event).deliveries}
+def told(event: Message, *, restricted: bool = False) -> set[tuple[str, str, str]]:
+    made = notice(event, restricted=restricted)
+    return {(d.recipient_ref, d.template, d.channel) for d in made.deliveries}
 
 
-def test_every_event_that_notify_hears_of_is_either_owed_or_named_as_not_owed() -> None:
-    heard = {name for topic in SOURCES for name in declared_types(topic)}
-    owed = {kind.DESCRIPTOR.full_name for kind in OWED}
-    not_owed = {kind.DESCRIPTOR.full_name for kind in NOT_OWED}
-    assert not owed & not_owed
-    assert owed | not_owed == heard
+def both(who: str, template: str) -> set[tuple[str, str, str]]:
+    return {(who, template, EMAIL), (who, template, IN_APP)}
+
+
+@pytest.mark.parametrize(
+    ("topics", "owed", "not_owed"),
+    [(SOURCES, NEWS, NOT_OWED), (RESTRICTED_SOURCES, RESTRICTED_NEWS, NOT_OWED_OF_ACCUSATIONS)],
+    ids=["open", "restricted"],
+)
+def test_every_event_that_notify_hears_of_is_either_owed_or_named_as_not_owed(
+    topics: Sequence[str], owed: Mapping[str, News], not_owed: Collection[type[Message]]
+) -> None:
+    heard = {name for topic in topics for name in declared_types(topic)}
+    silent = {kind.DESCRIPTOR.full_name for kind in not_owed}
+    assert not owed.keys() & silent
+    assert owed.keys() | silent == heard
 
 
 def test_there_is_an_example_of_every_owed_event() -> None:
     assert examples().keys() == OWED.keys()
+    assert accusations().keys() == OF_ACCUSATIONS.keys()
 
 
 @pytest.mark.parametrize(
@@ -82,8 +122,41 @@ def test_there_is_an_example_of_every_owed_event() -> None:
                 ("leader-1", "case_came_back", IN_APP),
             },
         ),
-        (routing.WishDeclined, {(PERSON, "wish_declined", EMAIL), (PERSON, "wish_declined", IN_APP)}),
+        (routing.WishDeclined, both(PERSON, "wish_declined")),
+        (routing.CaseReferred, {*both(PERSON, "case_referred"), ("leader-1", "case_referred_here", IN_APP)}),
+        (routing.CaseTakenBack, {*both(PERSON, "case_goes_on"), ("leader-1", "case_goes_on_here", IN_APP)}),
+        (
+            mediation.MediationOpened,
+            both(PERSON, "mediation_opened") | both(NEIGHBOUR, "mediation_opened"),
+        ),
+        (
+            mediation.MediatorAppointed,
+            both(PERSON, "mediator_appointed")
+            | both(NEIGHBOUR, "mediator_appointed")
+            | {(MEDIATOR, "mediator_asked", IN_APP)},
+        ),
+        (
+            mediation.SessionScheduled,
+            both(PERSON, "session_scheduled")
+            | both(NEIGHBOUR, "session_scheduled")
+            | {(MEDIATOR, "session_scheduled_here", IN_APP)},
+        ),
+        (
+            mediation.MediationEnded,
+            both(PERSON, "mediation_ended") | both(NEIGHBOUR, "mediation_ended"),
+        ),
+        (petition.PetitionReceived, {("unit:jili/c1", "petition_arrived", IN_APP)}),
+        (petition.OpinionDelivered, both(PERSON, "opinion_delivered")),
+        (
+            petition.DutyOverdue,
+            {
+                *both(PERSON, "duty_overdue_petitioner"),
+                ("unit:jili/c1", "duty_overdue", IN_APP),
+                ("desk:jili", "duty_overdue", IN_APP),
+            },
+        ),
     ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
 def test_an_event_is_news_to(kind: type[Message], expected: set[tuple[str, str, str]]) -> None:
     assert told(examples()[kind]) == expected
@@ -91,20 +164,49 @@ def test_an_event_is_news_to(kind: type[Message], expected: set[tuple[str, str, 
 
 @pytest.mark.parametrize("kind", EVERY, ids=name_of)
 def test_an_anonymous_case_owes_the_resident_nothing(kind: type[Message]) -> None:
-    made = domain.begin(EVENT, CASE, examples(person_ref="")[kind], NOW, NOW)
-    deliveries = made.deliveries if made else ()
+    made = begun(examples(person_ref="")[kind])
+    deliveries = [d for d in made.deliveries if d.recipient_ref != NEIGHBOUR] if made else []
     assert all(d.unit_id or d.recipient_ref == "desk:jili" for d in deliveries)
     assert EMAIL not in {d.channel for d in deliveries}
 
 
+@pytest.mark.parametrize("kind", EVERY_HIDDEN, ids=name_of)
+def test_an_anonymous_accusation_is_news_to_inspectors_at_most(kind: type[Message]) -> None:
+    made = begun(accusations(person_ref="")[kind], restricted=True)
+    assert {d.recipient_ref for d in made.deliveries} == {"discipline:jili"} if made else True
+
+
 def test_a_receipt_of_an_anonymous_request_is_owed_to_nobody() -> None:
-    event = examples(person_ref="")[intake.RequestSubmitted]
-    assert domain.begin(EVENT, CASE, event, NOW, NOW) is None
+    assert begun(examples(person_ref="")[intake.RequestSubmitted]) is None
 
 
-@pytest.mark.parametrize("kind", NO_NEWS, ids=name_of)
-def test_an_event_that_is_no_news_makes_no_notice(kind: type[Message]) -> None:
-    assert domain.begin(EVENT, CASE, kind(), NOW, NOW) is None
+def test_who_asked_without_being_a_party_learns_how_mediation_ended() -> None:
+    of = table()
+    del of.party_refs[:]
+    of.party_refs.append(NEIGHBOUR)
+    event = mediation.MediationEnded(mediation=of, reason=mediation.END_REASON_AGREEMENT)
+    assert told(event) == both(PERSON, "mediation_ended") | both(NEIGHBOUR, "mediation_ended")
+
+
+@pytest.mark.parametrize("kind", EVERY_HIDDEN, ids=name_of)
+def test_news_of_an_accusation_reaches_nobody_but_the_accuser_and_inspectors(kind: type[Message]) -> None:
+    made = notice(accusations()[kind], restricted=True)
+    assert {d.recipient_ref for d in made.deliveries} <= {PERSON, "discipline:jili"}
+    assert {d.unit_id for d in made.deliveries} == {""}
+
+
+@pytest.mark.parametrize("kind", EVERY_HIDDEN, ids=name_of)
+def test_a_notice_of_an_accusation_holds_nothing_of_whom_it_is_about(kind: type[Message]) -> None:
+    facts = notice(accusations()[kind], restricted=True).facts
+    assert facts.keys() <= {"request_no", "clock"}
+    assert ACCUSED not in facts.values()
+
+
+def test_notices_of_accusations_are_told_apart_by_the_topic_that_names_them() -> None:
+    hidden = notice(accusations()[petition.PetitionReplied], restricted=True)
+    assert all(domain.is_restricted(domain.notice_id_of(d.id)) for d in hidden.deliveries)
+    shown = notice(examples()[petition.PetitionReplied])
+    assert not any(domain.is_restricted(domain.notice_id_of(d.id)) for d in shown.deliveries)
 
 
 def test_a_vacant_post_is_told_in_place_of_its_holder() -> None:
@@ -147,14 +249,17 @@ def test_no_fact_of_a_notice_refers_to_a_person(kind: type[Message]) -> None:
     assert not {name for name in facts if name.endswith("_ref")}
     assert PERSON not in facts.values()
     assert "leader-1" not in facts.values()
+    assert NEIGHBOUR not in facts.values()
 
 
-def test_the_readme_shows_the_whole_table() -> None:
+def test_the_readme_shows_both_tables_whole() -> None:
     lines = README.read_text(encoding="utf-8").splitlines()
     rows = [
         f"| `{name_of(kind)}` | {owed.who.__name__} | `{owed.template}` | {', '.join(owed.channels)} |"
-        for kind, news in OWED.items()
+        for table in (OWED, OF_ACCUSATIONS)
+        for kind, news in table.items()
         for owed in news.owed
     ]
     assert [line for line in lines if line in set(rows)] == rows
-    assert {name_of(kind) for kind in NOT_OWED} <= set(re.findall(r"`(\w+)`", "\n".join(lines)))
+    silent = {name_of(kind) for kind in NOT_OWED | NOT_OWED_OF_ACCUSATIONS}
+    assert silent <= set(re.findall(r"`(\w+)`", "\n".join(lines)))

@@ -9,20 +9,49 @@ from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.intake.v1 import events_pb2 as intake
+from fengqiao.mediation.v1 import events_pb2 as mediation
+from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
-from services.notify.owed import OWED, TEMPLATES
+from services.notify.owed import OF_ACCUSATIONS, OWED, TEMPLATES
 from services.notify.rendering import LOCALES, RenderingFailed, Templates, Text
 from services.notify.settings import TEMPLATES as TEMPLATES_FOLDER
-from tests.unit.notify.news import JILI, PERSON, examples, notice, owner, reference
+from tests.unit.notify.news import (
+    ACCUSED,
+    JILI,
+    MEDIATOR,
+    NEIGHBOUR,
+    PERSON,
+    accusations,
+    examples,
+    matter,
+    notice,
+    owner,
+    reference,
+    table,
+)
+
+HOUSE = Templates(TEMPLATES_FOLDER)
+EVERY = [(kind, False) for kind in OWED] + [(kind, True) for kind in OF_ACCUSATIONS]
 
 
 def render(event: Message, template: str, locale: str) -> Text:
-    return Templates(TEMPLATES_FOLDER).render(notice(event), template, locale, JILI)
+    return HOUSE.render(notice(event), template, locale, JILI)
 
 
-def texts(event: Message) -> list[Text]:
+def texts(event: Message, *, restricted: bool = False) -> list[Text]:
     """Everything that anybody is told about an event, in every locale."""
-    return [render(event, owed.template, locale) for owed in OWED[type(event)].owed for locale in LOCALES]
+    made = notice(event, restricted=restricted)
+    owed = (OF_ACCUSATIONS if restricted else OWED)[type(event)].owed
+    return [HOUSE.render(made, each.template, locale, JILI) for each in owed for locale in LOCALES]
+
+
+def told(kind: type[Message], *, restricted: bool) -> list[Text]:
+    return texts((accusations() if restricted else examples())[kind], restricted=restricted)
+
+
+every = pytest.mark.parametrize(
+    ("kind", "restricted"), EVERY, ids=[f"{kind.__name__}{'-restricted' * hidden}" for kind, hidden in EVERY]
+)
 
 
 def test_no_template_is_missing_and_none_is_superfluous() -> None:
@@ -31,20 +60,33 @@ def test_no_template_is_missing_and_none_is_superfluous() -> None:
         assert {path.stem for path in (TEMPLATES_FOLDER / locale).iterdir()} == {*TEMPLATES, "words"}
 
 
-@pytest.mark.parametrize("kind", list(OWED), ids=lambda kind: kind.__name__)
-def test_every_text_can_be_rendered_and_names_the_request_in_subject_and_text(kind: type[Message]) -> None:
-    for text in texts(examples()[kind]):
+@every
+def test_every_text_can_be_rendered_and_names_the_request_in_subject_and_text(
+    kind: type[Message],
+    restricted: bool,  # noqa: FBT001 - pytest passes it by name
+) -> None:
+    for text in told(kind, restricted=restricted):
         assert "JILI-000001" in text.subject
         assert "\n" not in text.subject
         assert "JILI-000001" in text.body
         assert "{" not in text.subject + text.body
 
 
-@pytest.mark.parametrize("kind", list(OWED), ids=lambda kind: kind.__name__)
-def test_no_text_holds_anybodys_reference(kind: type[Message]) -> None:
-    for text in texts(examples()[kind]):
-        assert PERSON not in text.body
-        assert "leader-1" not in text.body
+@every
+def test_no_text_holds_anybodys_reference(
+    kind: type[Message],
+    restricted: bool,  # noqa: FBT001 - as above
+) -> None:
+    for text in told(kind, restricted=restricted):
+        for reference_of in (PERSON, "leader-1", NEIGHBOUR, MEDIATOR):
+            assert reference_of not in text.subject + text.body
+
+
+@pytest.mark.parametrize("kind", list(OF_ACCUSATIONS), ids=lambda kind: kind.__name__)
+def test_no_text_about_an_accusation_says_what_it_is_or_whom_it_is_about(kind: type[Message]) -> None:
+    for text in told(kind, restricted=True):
+        for word in (ACCUSED, "accus", "检举", "控告", "举报"):
+            assert word not in (text.subject + text.body).lower()
 
 
 def test_every_reason_tier_wish_and_state_has_words_in_every_locale() -> None:
@@ -57,6 +99,22 @@ def test_every_reason_tier_wish_and_state_has_words_in_every_locale() -> None:
     for wish in ("escalation", "withdrawal", "reopening"):
         for status in ("assigned", "in_progress", "resolved", "withdrawn"):
             assert texts(routing.WishDeclined(case=reference(), wish=wish, status=status))
+
+
+def test_every_track_end_form_duty_and_outcome_has_words_in_every_locale() -> None:
+    for track in routing.Track.values()[1:]:
+        assert texts(routing.CaseReferred(case=reference(), assignment=owner(), track=track))
+    for end in mediation.EndReason.values()[1:]:
+        assert texts(mediation.MediationEnded(mediation=table(), reason=end))
+        conclusion = mediation.EndReason.Name(end).removeprefix("END_REASON_").lower()
+        assert texts(routing.CaseTakenBack(case=reference(), assignment=owner(), conclusion=conclusion))
+    for form in mediation.AgreementForm.values()[1:]:
+        assert texts(mediation.AgreementProposed(mediation=table(), form=form))
+    for outcome in petition.OpinionOutcome.values()[1:]:
+        assert texts(petition.OpinionDelivered(petition=matter(), outcome=outcome))
+    for clock in ("p1", "p2", "p4"):
+        for hidden in (False, True):
+            assert texts(petition.DutyOverdue(petition=matter(), clock=clock), restricted=hidden)
 
 
 def test_times_are_shown_in_the_sites_zone() -> None:

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 from google.protobuf.message import Message
 
 from fengqiao.intake.v1.events_pb2 import RequestSubmitted
+from fengqiao.mediation.v1.events_pb2 import EndReason, MediationEnded
+from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from services.chassis.calendar import LibraryCalendar, Term
 from services.chassis.calendar import Unit as TermUnit
 from services.chassis.engine import Engine, Moment
@@ -15,8 +17,16 @@ from services.chassis.envelope import Envelope, event_id
 from services.chassis.model import Context, Decision, transition
 from services.chassis.protobuf import timestamp
 from services.chassis.record import Position, Record
-from services.routing.domain import REQUESTS, Case, Ladder, table
-from services.routing.rules import Capability, Post, Rules, Unit
+from services.routing.domain import (
+    EVENTS,
+    MEDIATION_OUTCOMES,
+    PETITION_OUTCOMES,
+    REQUESTS,
+    Case,
+    Ladder,
+    table,
+)
+from services.routing.rules import MEDIATION, PETITION, Capability, Post, Rules, Unit
 from services.routing.store import model
 
 OPENED = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -39,6 +49,8 @@ def rules(*, vacant: frozenset[str] = frozenset()) -> Rules:
             "drain.blocked": Capability(1, 3),
             "drain.*": Capability(2, 3),
             "gas.leak": Capability(1, 3, urgent=True),
+            "dispute.*": Capability(3, 3, track=MEDIATION),
+            "petition.*": Capability(4, 4, track=PETITION),
         },
         default_capability=Capability(1, 3),
         capability_version="7",
@@ -63,7 +75,7 @@ class Walk:
         self.cells = table(Ladder({"jili": self.rules}))
         self.engine = Engine(model(Ladder({"jili": self.rules})))
         self.record: Record[Case] = Record(id=CASE, site="jili")
-        self.sequence = 0
+        self.sequences: dict[str, int] = {}
         self.keys = itertools.count()
 
     @property
@@ -75,11 +87,13 @@ class Walk:
     def moment(self) -> Moment:
         return Moment(self.now, self.now, self.replay)
 
+    def sent(self, topic: str) -> list[str]:
+        """Types of the events on one topic."""
+        return [entry.type.rpartition(".")[2] for entry in self.record.outbox if entry.topic == topic]
+
     @property
     def events(self) -> list[str]:
-        return [
-            entry.type.rpartition(".")[2] for entry in self.record.outbox if entry.topic.endswith(".events")
-        ]
+        return [entry.type.rpartition(".")[2] for entry in self.record.outbox if entry.topic == EVENTS]
 
     def submit(
         self,
@@ -102,27 +116,38 @@ class Walk:
             event.due_at.CopyFrom(timestamp(OPENED + due_in))
         return self.hear(event, OPENED)
 
-    def hear(self, event: Message, at: datetime | None = None) -> "Walk":
-        """An event of intake arrives."""
-        self.sequence += 1
+    def hear(self, event: Message, at: datetime | None = None, topic: str = REQUESTS) -> "Walk":
+        """An event of another service arrives, from intake if nothing else is said."""
+        sequence = self.sequences[topic] = self.sequences.get(topic, 0) + 1
+        service = topic.split(".")[1]
         at = at or self.now
         envelope = Envelope(
-            id=event_id("intake", CASE, REQUESTS, self.sequence),
+            id=event_id(service, CASE, topic, sequence),
             type=event.DESCRIPTOR.full_name,
-            source="/fengqiao/intake",
+            source=f"/fengqiao/{service}",
             subject=CASE,
             site="jili",
             time=at,
             recorded_at=at,
-            sequence=self.sequence,
+            sequence=sequence,
             head=b"",
             cause="",
             data=event.SerializeToString(),
         )
-        self.engine.consume(
-            self.record, envelope, REQUESTS, Position(self.sequence, 0, self.sequence), self.moment
-        )
+        self.engine.consume(self.record, envelope, topic, Position(sequence, 0, sequence), self.moment)
         return self
+
+    def mediated(self, reason: EndReason.ValueType, *, referral: int | None = None, wish: str = "") -> "Walk":
+        """Mediation tells how it ended; by default the mediation that the case is in."""
+        number = self.case.referrals if referral is None else referral
+        ended = MediationEnded(referral=number, reason=reason, wish=wish)
+        return self.hear(ended, topic=MEDIATION_OUTCOMES)
+
+    def answered(self, conclusion: str, *, referral: int | None = None) -> "Walk":
+        """Petition tells how it ended; by default the petition that the case is in."""
+        number = self.case.referrals if referral is None else referral
+        concluded = PetitionConcluded(referral=number, conclusion=conclusion)
+        return self.hear(concluded, topic=PETITION_OUTCOMES)
 
     def order(self, command: object, at: datetime | None = None, key: str | None = None) -> "Walk":
         """A handler's command arrives."""

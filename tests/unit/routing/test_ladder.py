@@ -1,9 +1,12 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from fengqiao.intake.v1.events_pb2 import EscalationRequested, ReopeningRequested, WithdrawalRequested
 from fengqiao.routing.v1 import events_pb2 as ev
+from services.chassis.calendar import Term
+from services.chassis.calendar import Unit as TermUnit
 from services.chassis.errors import IllegalTransition
 from services.routing import domain
 from tests.unit.routing.ladder import NEIGHBOURS, OPENED, SECTION, STREET, VILLAGE, Walk, rules
@@ -72,6 +75,32 @@ def test_without_a_promise_the_default_is_five_working_days_at_the_same_time_of_
     assert case.due_at == OPENED + 7 * DAY
     assert {clock.rule for clock in case.plan} == {"service.default@1"}
     assert case.plan[-1].explanation[0][0] == "start"
+
+
+def test_a_term_per_tier_gives_each_tier_its_whole_length_one_after_the_other() -> None:
+    day_each = replace(
+        rules(), default_term=Term(1, TermUnit.WORKING_DAYS, keeps_time=True), term_per_tier=True
+    )
+    # Opened on a Monday: a working day each, to Friday.
+    case = Walk(day_each).submit().case
+    assert [clock.due_at for clock in case.plan] == [OPENED + n * DAY for n in (1, 2, 3, 4)]
+    assert [clock.started_at for clock in case.plan] == [OPENED + n * DAY for n in (0, 1, 2, 3)]
+    assert case.due_at == case.plan[-1].due_at
+    assert [code for code, _, _ in case.plan[1].explanation] == ["start", "working_day"]
+
+
+def test_a_term_per_tier_counts_from_the_tier_that_the_case_starts_at() -> None:
+    briefly = replace(rules(), default_term=Term(50, TermUnit.MILLISECONDS), term_per_tier=True)
+    case = Walk(briefly).submit(kind="drain.other").case
+    assert [(int(clock.name[-1]), clock.due_at - OPENED) for clock in case.plan] == [
+        (tier, timedelta(milliseconds=ms)) for tier, ms in ((2, 50), (3, 100), (4, 150))
+    ]
+
+
+def test_a_promise_is_shared_by_the_tiers_also_where_the_default_is_a_term_per_tier() -> None:
+    case = Walk(replace(rules(), term_per_tier=True)).submit(due_in=4 * DAY).case
+    assert [clock.due_at for clock in case.plan] == [OPENED + n * DAY for n in (1, 2, 3, 4)]
+    assert case.due_promised
 
 
 def test_a_case_without_answer_climbs_one_tier_at_its_due_time() -> None:
@@ -228,7 +257,7 @@ def test_an_illegal_command_names_the_state_and_what_is_allowed() -> None:
     with pytest.raises(IllegalTransition) as refused:
         Walk().submit().order(domain.AcceptCase()).order(domain.AcceptCase())
     assert refused.value.details["state"] == "in_progress"
-    assert refused.value.details["allowed"] == "EscalateCase,ReportProgress,ResolveCase,ReturnCase"
+    assert refused.value.details["allowed"] == "EscalateCase,ReferCase,ReportProgress,ResolveCase,ReturnCase"
 
 
 def test_after_an_outage_longer_than_the_grace_the_next_tier_gets_its_whole_time() -> None:

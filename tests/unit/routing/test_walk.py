@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fengqiao.intake.v1.events_pb2 import EscalationRequested, ReopeningRequested, WithdrawalRequested
+from fengqiao.mediation.v1.events_pb2 import EndReason, MediationEnded
+from fengqiao.petition.v1.events_pb2 import PetitionConcluded
+from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis import audit
 from services.chassis.consumer import Arrived, Received
 from services.chassis.envelope import Envelope, event_id
@@ -25,12 +28,15 @@ COMMANDS = (
     domain.ResolveCase("done"),
     domain.EscalateCase(),
     domain.ReturnCase(),
+    domain.ReferCase(ev.TRACK_MEDIATION),
+    domain.ReferCase(ev.TRACK_PETITION),
 )
 WISHES: tuple[Message, ...] = (
     EscalationRequested(reason="too_slow"),
     WithdrawalRequested(reason="mistake"),
     ReopeningRequested(reason="not_solved"),
 )
+END_REASONS = tuple(EndReason.values())[1:]
 
 
 class Ladders(RuleBasedStateMachine):
@@ -43,7 +49,7 @@ class Ladders(RuleBasedStateMachine):
     @precondition(lambda self: self.walk is None)
     @rule(
         vacant=st.frozensets(st.sampled_from(UNITS)),
-        kind=st.sampled_from(["drain.blocked", "drain.x", "gas.leak"]),
+        kind=st.sampled_from(["drain.blocked", "drain.x", "gas.leak", "dispute.kin", "petition.claim"]),
         hours=st.one_of(st.none(), st.integers(1, 400)),
     )
     def submit(self, vacant: frozenset[str], kind: str, hours: int | None) -> None:
@@ -75,6 +81,28 @@ class Ladders(RuleBasedStateMachine):
             assert walk.case.status == domain.WITHDRAWN
 
     @precondition(lambda self: self.walk is not None)
+    @rule(reason=st.sampled_from(END_REASONS), older=st.booleans())
+    def mediated(self, reason: EndReason.ValueType, *, older: bool) -> None:
+        walk = self._walk()
+        before = walk.case
+        walk.mediated(reason, referral=max(before.referrals - older, 0))
+        awaited = before.status == domain.REFERRED and before.track == ev.TRACK_MEDIATION and not older
+        assert (walk.case.status == domain.REFERRED) == (before.status == domain.REFERRED and not awaited)
+        if not awaited:
+            assert walk.case == before
+
+    @precondition(lambda self: self.walk is not None)
+    @rule(conclusion=st.sampled_from(["supported", "replied", "not_accepted", "withdrawn"]))
+    def answered(self, conclusion: str) -> None:
+        walk = self._walk()
+        before = walk.case
+        walk.answered(conclusion)
+        if before.status == domain.REFERRED and before.track == ev.TRACK_PETITION:
+            assert walk.case.status in domain.ENDED
+        else:
+            assert walk.case == before
+
+    @precondition(lambda self: self.walk is not None)
     @rule(minutes=st.integers(1, 20_000))
     def wait(self, minutes: int) -> None:
         walk = self._walk()
@@ -99,6 +127,15 @@ class Ladders(RuleBasedStateMachine):
     def an_open_case_has_a_clock_or_a_supervision_order(self) -> None:
         if self.walk and self.walk.case.status in domain.OPEN:
             assert self.walk.record.next_due_at is not None or self.walk.case.supervised_at is not None
+
+    @invariant()
+    def a_case_is_on_one_way_only(self) -> None:
+        if self.walk:
+            case = self.walk.case
+            assert (case.status == domain.REFERRED) <= (case.track != 0)
+            assert (case.status in domain.OPEN) <= (case.track == 0)
+            if case.status == domain.REFERRED:
+                assert self.walk.record.next_due_at is None
 
     @invariant()
     def an_ended_case_has_no_clock(self) -> None:
@@ -152,7 +189,12 @@ TestLadders.settings = settings(max_examples=80, stateful_step_count=20, deadlin
 def test_the_table_is_total_over_the_consumed_events() -> None:
     cells = domain.table(Ladder({}))
     statuses = {status for status, _ in cells}
-    assert statuses == {domain.ASSIGNED, domain.IN_PROGRESS, domain.RESOLVED, domain.WITHDRAWN}
-    for status in statuses:
-        for wish in WISHES:
-            assert (status, type(wish)) in cells
+    assert statuses == {
+        domain.ASSIGNED,
+        domain.IN_PROGRESS,
+        domain.RESOLVED,
+        domain.WITHDRAWN,
+        domain.REFERRED,
+    }
+    heard = [*map(type, WISHES), MediationEnded, PetitionConcluded]
+    assert {(status, message) for status in statuses for message in heard} <= cells.keys()

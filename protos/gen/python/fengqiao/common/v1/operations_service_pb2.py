@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+fengqiao/common/v1/operations_service.proto\x12\x12\x66\x65ngqiao.common.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetStatusRequest\"\xd3\x03\n\x11GetStatusResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\r\n\x05\x62uild\x18\x02 \x01(\t\x12\r\n\x05ready\x18\x03 \x01(\x08\x12\x31\n\x07reasons\x18\x04 \x03(\x0b\x32 .fengqiao.common.v1.StatusReason\x12-\n\x05sites\x18\x05 \x03(\x0b\x32\x1e.fengqiao.common.v1.SiteStatus\x12\x0e\n\x06\x62\x65hind\x18\x06 \x01(\x03\x12\x16\n\x0eoutbox_waiting\x18\x07 \x01(\x03\x12\x13\n\x0b\x64ue_unfired\x18\x08 \x01(\x03\x12;\n\x03lag\x18\t \x03(\x0b\x32..fengqiao.common.v1.GetStatusResponse.LagEntry\x12\x12\n\naggregates\x18\n \x01(\x03\x12\x43\n\x07\x66igures\x18\x0b \x03(\x0b\x32\x32.fengqiao.common.v1.GetStatusResponse.FiguresEntry\x1a*\n\x08LagEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0c\x46iguresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\",\n\x0cStatusReason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"V\n\nSiteStatus\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\'\n\x03now\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06replay\x18\x03 \x01(\x08\"x\n\x16MoveReplayClockRequest\x12.\n\x07site_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,31}$\x12.\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"B\n\x17MoveReplayClockResponse\x12\'\n\x03now\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"U\n\x16ListDeadLettersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"h\n\x17ListDeadLettersResponse\x12\x34\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1e.fengqiao.common.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xea\x01\n\nDeadLetter\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x14\n\x0c\x61ggregate_id\x18\x03 \x01(\t\x12\x14\n\x0csource_topic\x18\x04 \x01(\t\x12\x18\n\x10source_partition\x18\x05 \x01(\x05\x12\x15\n\rsource_offset\x18\x06 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x07 \x01(\t\x12\x12\n\nevent_type\x18\x08 \x01(\t\x12/\n\x0breported_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04size\x18\n \x01(\x03\"]\n\x17ReplayDeadLetterRequest\x12 \n\x0c\x61ggregate_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x90\x03\x12 \n\x0csource_topic\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\":\n\x18ReplayDeadLetterResponse\x12\x0e\n\x06healed\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\"v\n\x15\x44ropDeadLetterRequest\x12 \n\x0c\x61ggregate_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x90\x03\x12 \n\x0csource_topic\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x19\n\x08sequence\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"8\n\x16\x44ropDeadLetterResponse\x12\x0e\n\x06healed\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x18\n\x16ResumeConsumingRequest\"\x19\n\x17ResumeConsumingResponse2\x89\x05\n\x11OperationsService\x12X\n\tGetStatus\x12$.fengqiao.common.v1.GetStatusRequest\x1a%.fengqiao.common.v1.GetStatusResponse\x12j\n\x0fMoveReplayClock\x12*.fengqiao.common.v1.MoveReplayClockRequest\x1a+.fengqiao.common.v1.MoveReplayClockResponse\x12j\n\x0fListDeadLetters\x12*.fengqiao.common.v1.ListDeadLettersRequest\x1a+.fengqiao.common.v1.ListDeadLettersResponse\x12m\n\x10ReplayDeadLetter\x12+.fengqiao.common.v1.ReplayDeadLetterRequest\x1a,.fengqiao.common.v1.ReplayDeadLetterResponse\x12g\n\x0e\x44ropDeadLetter\x12).fengqiao.common.v1.DropDeadLetterRequest\x1a*.fengqiao.common.v1.DropDeadLetterResponse\x12j\n\x0fResumeConsuming\x12*.fengqiao.common.v1.ResumeConsumingRequest\x1a+.fengqiao.common.v1.ResumeConsumingResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+fengqiao/common/v1/operations_service.proto\x12\x12\x66\x65ngqiao.common.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetStatusRequest\"\xcf\x04\n\x11GetStatusResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\r\n\x05\x62uild\x18\x02 \x01(\t\x12\r\n\x05ready\x18\x03 \x01(\x08\x12\x31\n\x07reasons\x18\x04 \x03(\x0b\x32 .fengqiao.common.v1.StatusReason\x12-\n\x05sites\x18\x05 \x03(\x0b\x32\x1e.fengqiao.common.v1.SiteStatus\x12\x0e\n\x06\x62\x65hind\x18\x06 \x01(\x03\x12\x16\n\x0eoutbox_waiting\x18\x07 \x01(\x03\x12\x13\n\x0b\x64ue_unfired\x18\x08 \x01(\x03\x12;\n\x03lag\x18\t \x03(\x0b\x32..fengqiao.common.v1.GetStatusResponse.LagEntry\x12\x12\n\naggregates\x18\n \x01(\x03\x12\x43\n\x07\x66igures\x18\x0b \x03(\x0b\x32\x32.fengqiao.common.v1.GetStatusResponse.FiguresEntry\x12\x1a\n\x12outbox_age_seconds\x18\x0c \x01(\x01\x12\x18\n\x10lateness_seconds\x18\r \x01(\x01\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\x0e \x01(\x03\x12\x1a\n\x12\x63lock_skew_seconds\x18\x0f \x01(\x01\x12\x12\n\nunanswered\x18\x10 \x03(\t\x1a*\n\x08LagEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0c\x46iguresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\",\n\x0cStatusReason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"V\n\nSiteStatus\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\'\n\x03now\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06replay\x18\x03 \x01(\x08\"x\n\x16MoveReplayClockRequest\x12.\n\x07site_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,31}$\x12.\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"B\n\x17MoveReplayClockResponse\x12\'\n\x03now\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"U\n\x16ListDeadLettersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"h\n\x17ListDeadLettersResponse\x12\x34\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1e.fengqiao.common.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xf8\x01\n\nDeadLetter\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x14\n\x0c\x61ggregate_id\x18\x03 \x01(\t\x12\x14\n\x0csource_topic\x18\x04 \x01(\t\x12\x18\n\x10source_partition\x18\x05 \x01(\x05\x12\x15\n\rsource_offset\x18\x06 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x07 \x01(\t\x12\x12\n\nevent_type\x18\x08 \x01(\t\x12/\n\x0breported_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04size\x18\n \x01(\x03\x12\x0c\n\x04open\x18\x0b \x01(\x08\"]\n\x17ReplayDeadLetterRequest\x12 \n\x0c\x61ggregate_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x90\x03\x12 \n\x0csource_topic\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\":\n\x18ReplayDeadLetterResponse\x12\x0e\n\x06healed\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\"v\n\x15\x44ropDeadLetterRequest\x12 \n\x0c\x61ggregate_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x90\x03\x12 \n\x0csource_topic\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x19\n\x08sequence\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"8\n\x16\x44ropDeadLetterResponse\x12\x0e\n\x06healed\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x18\n\x16ResumeConsumingRequest\"\x19\n\x17ResumeConsumingResponse2\x89\x05\n\x11OperationsService\x12X\n\tGetStatus\x12$.fengqiao.common.v1.GetStatusRequest\x1a%.fengqiao.common.v1.GetStatusResponse\x12j\n\x0fMoveReplayClock\x12*.fengqiao.common.v1.MoveReplayClockRequest\x1a+.fengqiao.common.v1.MoveReplayClockResponse\x12j\n\x0fListDeadLetters\x12*.fengqiao.common.v1.ListDeadLettersRequest\x1a+.fengqiao.common.v1.ListDeadLettersResponse\x12m\n\x10ReplayDeadLetter\x12+.fengqiao.common.v1.ReplayDeadLetterRequest\x1a,.fengqiao.common.v1.ReplayDeadLetterResponse\x12g\n\x0e\x44ropDeadLetter\x12).fengqiao.common.v1.DropDeadLetterRequest\x1a*.fengqiao.common.v1.DropDeadLetterResponse\x12j\n\x0fResumeConsuming\x12*.fengqiao.common.v1.ResumeConsumingRequest\x1a+.fengqiao.common.v1.ResumeConsumingResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,37 +58,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATUSREQUEST']._serialized_start=129
   _globals['_GETSTATUSREQUEST']._serialized_end=147
   _globals['_GETSTATUSRESPONSE']._serialized_start=150
-  _globals['_GETSTATUSRESPONSE']._serialized_end=617
-  _globals['_GETSTATUSRESPONSE_LAGENTRY']._serialized_start=527
-  _globals['_GETSTATUSRESPONSE_LAGENTRY']._serialized_end=569
-  _globals['_GETSTATUSRESPONSE_FIGURESENTRY']._serialized_start=571
-  _globals['_GETSTATUSRESPONSE_FIGURESENTRY']._serialized_end=617
-  _globals['_STATUSREASON']._serialized_start=619
-  _globals['_STATUSREASON']._serialized_end=663
-  _globals['_SITESTATUS']._serialized_start=665
-  _globals['_SITESTATUS']._serialized_end=751
-  _globals['_MOVEREPLAYCLOCKREQUEST']._serialized_start=753
-  _globals['_MOVEREPLAYCLOCKREQUEST']._serialized_end=873
-  _globals['_MOVEREPLAYCLOCKRESPONSE']._serialized_start=875
-  _globals['_MOVEREPLAYCLOCKRESPONSE']._serialized_end=941
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=943
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1028
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1030
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1134
-  _globals['_DEADLETTER']._serialized_start=1137
-  _globals['_DEADLETTER']._serialized_end=1371
-  _globals['_REPLAYDEADLETTERREQUEST']._serialized_start=1373
-  _globals['_REPLAYDEADLETTERREQUEST']._serialized_end=1466
-  _globals['_REPLAYDEADLETTERRESPONSE']._serialized_start=1468
-  _globals['_REPLAYDEADLETTERRESPONSE']._serialized_end=1526
-  _globals['_DROPDEADLETTERREQUEST']._serialized_start=1528
-  _globals['_DROPDEADLETTERREQUEST']._serialized_end=1646
-  _globals['_DROPDEADLETTERRESPONSE']._serialized_start=1648
-  _globals['_DROPDEADLETTERRESPONSE']._serialized_end=1704
-  _globals['_RESUMECONSUMINGREQUEST']._serialized_start=1706
-  _globals['_RESUMECONSUMINGREQUEST']._serialized_end=1730
-  _globals['_RESUMECONSUMINGRESPONSE']._serialized_start=1732
-  _globals['_RESUMECONSUMINGRESPONSE']._serialized_end=1757
-  _globals['_OPERATIONSSERVICE']._serialized_start=1760
-  _globals['_OPERATIONSSERVICE']._serialized_end=2409
+  _globals['_GETSTATUSRESPONSE']._serialized_end=741
+  _globals['_GETSTATUSRESPONSE_LAGENTRY']._serialized_start=651
+  _globals['_GETSTATUSRESPONSE_LAGENTRY']._serialized_end=693
+  _globals['_GETSTATUSRESPONSE_FIGURESENTRY']._serialized_start=695
+  _globals['_GETSTATUSRESPONSE_FIGURESENTRY']._serialized_end=741
+  _globals['_STATUSREASON']._serialized_start=743
+  _globals['_STATUSREASON']._serialized_end=787
+  _globals['_SITESTATUS']._serialized_start=789
+  _globals['_SITESTATUS']._serialized_end=875
+  _globals['_MOVEREPLAYCLOCKREQUEST']._serialized_start=877
+  _globals['_MOVEREPLAYCLOCKREQUEST']._serialized_end=997
+  _globals['_MOVEREPLAYCLOCKRESPONSE']._serialized_start=999
+  _globals['_MOVEREPLAYCLOCKRESPONSE']._serialized_end=1065
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1067
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1152
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1154
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1258
+  _globals['_DEADLETTER']._serialized_start=1261
+  _globals['_DEADLETTER']._serialized_end=1509
+  _globals['_REPLAYDEADLETTERREQUEST']._serialized_start=1511
+  _globals['_REPLAYDEADLETTERREQUEST']._serialized_end=1604
+  _globals['_REPLAYDEADLETTERRESPONSE']._serialized_start=1606
+  _globals['_REPLAYDEADLETTERRESPONSE']._serialized_end=1664
+  _globals['_DROPDEADLETTERREQUEST']._serialized_start=1666
+  _globals['_DROPDEADLETTERREQUEST']._serialized_end=1784
+  _globals['_DROPDEADLETTERRESPONSE']._serialized_start=1786
+  _globals['_DROPDEADLETTERRESPONSE']._serialized_end=1842
+  _globals['_RESUMECONSUMINGREQUEST']._serialized_start=1844
+  _globals['_RESUMECONSUMINGREQUEST']._serialized_end=1868
+  _globals['_RESUMECONSUMINGRESPONSE']._serialized_start=1870
+  _globals['_RESUMECONSUMINGRESPONSE']._serialized_end=1895
+  _globals['_OPERATIONSSERVICE']._serialized_start=1898
+  _globals['_OPERATIONSSERVICE']._serialized_end=2547
 # @@protoc_insertion_point(module_scope)

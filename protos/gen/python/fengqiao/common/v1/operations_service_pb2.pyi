@@ -89,6 +89,11 @@ class GetStatusResponse(_message.Message):
     LAG_FIELD_NUMBER: _builtins.int
     AGGREGATES_FIELD_NUMBER: _builtins.int
     FIGURES_FIELD_NUMBER: _builtins.int
+    OUTBOX_AGE_SECONDS_FIELD_NUMBER: _builtins.int
+    LATENESS_SECONDS_FIELD_NUMBER: _builtins.int
+    DEAD_LETTERS_FIELD_NUMBER: _builtins.int
+    CLOCK_SKEW_SECONDS_FIELD_NUMBER: _builtins.int
+    UNANSWERED_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     build: _builtins.str
     ready: _builtins.bool
@@ -100,6 +105,14 @@ class GetStatusResponse(_message.Message):
     """Deadlines that are due and not yet fired."""
     aggregates: _builtins.int
     """Aggregates stored."""
+    outbox_age_seconds: _builtins.float
+    """Seconds that the oldest event has waited that isn't known to be acknowledged. Up to 5 is rest, not trouble."""
+    lateness_seconds: _builtins.float
+    """The most that a firing was late within the last minute, or that the oldest deadline due now is; wall-clock sites."""
+    dead_letters: _builtins.int
+    """Dead letters reported so far, healed ones too."""
+    clock_skew_seconds: _builtins.float
+    """How far the store's clock is ahead of the process's."""
     @_builtins.property
     def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___StatusReason]:
         """Why not ready: a code and the number or name that goes with it."""
@@ -116,6 +129,10 @@ class GetStatusResponse(_message.Message):
     def figures(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Figures of the service's own, by name."""
 
+    @_builtins.property
+    def unanswered(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Store or broker did not answer in time: `store` when 4 to 8, 10 to 13 and 5 are missing, `broker` when 9 and 14 are."""
+
     def __init__(
         self,
         *,
@@ -130,10 +147,15 @@ class GetStatusResponse(_message.Message):
         lag: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         aggregates: _builtins.int = ...,
         figures: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        outbox_age_seconds: _builtins.float = ...,
+        lateness_seconds: _builtins.float = ...,
+        dead_letters: _builtins.int = ...,
+        clock_skew_seconds: _builtins.float = ...,
+        unanswered: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregates", b"aggregates", "behind", b"behind", "build", b"build", "due_unfired", b"due_unfired", "figures", b"figures", "lag", b"lag", "outbox_waiting", b"outbox_waiting", "ready", b"ready", "reasons", b"reasons", "service", b"service", "sites", b"sites"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregates", b"aggregates", "behind", b"behind", "build", b"build", "clock_skew_seconds", b"clock_skew_seconds", "dead_letters", b"dead_letters", "due_unfired", b"due_unfired", "figures", b"figures", "lag", b"lag", "lateness_seconds", b"lateness_seconds", "outbox_age_seconds", b"outbox_age_seconds", "outbox_waiting", b"outbox_waiting", "ready", b"ready", "reasons", b"reasons", "service", b"service", "sites", b"sites", "unanswered", b"unanswered"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -289,6 +311,7 @@ class DeadLetter(_message.Message):
     EVENT_TYPE_FIELD_NUMBER: _builtins.int
     REPORTED_AT_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Names the letter in the other calls: `<partition>-<offset>` of the dead-letter topic."""
     reason: _builtins.str
@@ -300,6 +323,8 @@ class DeadLetter(_message.Message):
     event_type: _builtins.str
     size: _builtins.int
     """Size of the record's value in bytes; the value itself is not shown."""
+    open: _builtins.bool
+    """True while the aggregate waits for this event; false when it was healed or given up, or when nothing waits for it."""
     @_builtins.property
     def reported_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -315,10 +340,11 @@ class DeadLetter(_message.Message):
         event_type: _builtins.str = ...,
         reported_at: _timestamp_pb2.Timestamp | None = ...,
         size: _builtins.int = ...,
+        open: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["reported_at", b"reported_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_id", b"aggregate_id", "event_id", b"event_id", "event_type", b"event_type", "id", b"id", "reason", b"reason", "reported_at", b"reported_at", "size", b"size", "source_offset", b"source_offset", "source_partition", b"source_partition", "source_topic", b"source_topic"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate_id", b"aggregate_id", "event_id", b"event_id", "event_type", b"event_type", "id", b"id", "open", b"open", "reason", b"reason", "reported_at", b"reported_at", "size", b"size", "source_offset", b"source_offset", "source_partition", b"source_partition", "source_topic", b"source_topic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -404,6 +430,7 @@ class DropDeadLetterResponse(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     healed: _builtins.bool
     reason: _builtins.str
+    """Why not, otherwise; `not_behind` when there is nothing to give up."""
     def __init__(
         self,
         *,

@@ -76,6 +76,46 @@ class RequestSubmitted(_message.Message):
 Global___RequestSubmitted: _TypeAlias = RequestSubmitted  # noqa: Y015
 
 @_typing.final
+class AccusationSubmitted(_message.Message):
+    """On `fengqiao.intake.restricted`, and nowhere else: an accusation (检举控告) was taken in. Routing never hears of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_NO_FIELD_NUMBER: _builtins.int
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    ACCUSED_UNIT_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    PERSON_REF_FIELD_NUMBER: _builtins.int
+    request_no: _builtins.str
+    site_id: _builtins.str
+    kind: _builtins.str
+    accused_unit_id: _builtins.str
+    """The unit that it is about: never told, never asked."""
+    channel: _builtins.str
+    source: _builtins.str
+    person_ref: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_no: _builtins.str = ...,
+        site_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        accused_unit_id: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        source: _builtins.str = ...,
+        person_ref: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused_unit_id", b"accused_unit_id", "channel", b"channel", "kind", b"kind", "person_ref", b"person_ref", "request_no", b"request_no", "site_id", b"site_id", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccusationSubmitted: _TypeAlias = AccusationSubmitted  # noqa: Y015
+
+@_typing.final
 class EscalationRequested(_message.Message):
     """The resident asks to go one tier up; routing decides."""
 

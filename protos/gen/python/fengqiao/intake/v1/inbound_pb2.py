@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n fengqiao/intake/v1/inbound.proto\x12\x12\x66\x65ngqiao.intake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x04\n\x0eInboundRequest\x12\x1d\n\treference\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x31\n\x04kind\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[a-z0-9][a-z0-9_.-]{0,127}$\x12\x35\n\x07unit_id\x18\x03 \x01(\tB$\xbaH!r\x1f\x18\xc8\x01\x32\x1a^([a-z0-9][a-z0-9/_.-]*)?$\x12.\n\x07site_id\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,31}$\x12\x19\n\x05title\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\x12\x1e\n\x0b\x64\x65scription\x18\x06 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01\x12_\n\nattributes\x18\x07 \x03(\x0b\x32\x32.fengqiao.intake.v1.InboundRequest.AttributesEntryB\x17\xbaH\x14\x9a\x01\x11\x10\x32\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\xd0\x0f\x12\x37\n\x0boccurred_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12*\n\x06\x64ue_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06urgent\x18\n \x01(\x08\x12\x33\n\x07\x63ontact\x18\x0b \x01(\x0b\x32\".fengqiao.intake.v1.InboundContact\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"q\n\x0eInboundContact\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x17\n\x05\x65mail\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xfe\x01\x12\x16\n\x05phone\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x17\n\x06locale\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x10\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n fengqiao/intake/v1/inbound.proto\x12\x12\x66\x65ngqiao.intake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x05\n\x0eInboundRequest\x12\x1d\n\treference\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x31\n\x04kind\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[a-z0-9][a-z0-9_.-]{0,127}$\x12\x35\n\x07unit_id\x18\x03 \x01(\tB$\xbaH!r\x1f\x18\xc8\x01\x32\x1a^([a-z0-9][a-z0-9/_.-]*)?$\x12.\n\x07site_id\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,31}$\x12\x19\n\x05title\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\x12\x1e\n\x0b\x64\x65scription\x18\x06 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01\x12_\n\nattributes\x18\x07 \x03(\x0b\x32\x32.fengqiao.intake.v1.InboundRequest.AttributesEntryB\x17\xbaH\x14\x9a\x01\x11\x10\x32\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\xd0\x0f\x12\x37\n\x0boccurred_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12*\n\x06\x64ue_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06urgent\x18\n \x01(\x08\x12\x33\n\x07\x63ontact\x18\x0b \x01(\x0b\x32\".fengqiao.intake.v1.InboundContact\x12=\n\x0f\x61\x63\x63used_unit_id\x18\x0c \x01(\tB$\xbaH!r\x1f\x18\xc8\x01\x32\x1a^([a-z0-9][a-z0-9/_.-]*)?$\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"q\n\x0eInboundContact\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x17\n\x05\x65mail\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xfe\x01\x12\x16\n\x05phone\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x17\n\x06locale\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x10\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,6 +51,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INBOUNDREQUEST'].fields_by_name['attributes']._serialized_options = b'\272H\024\232\001\021\0202\"\006r\004\020\001\030@*\005r\003\030\320\017'
   _globals['_INBOUNDREQUEST'].fields_by_name['occurred_at']._loaded_options = None
   _globals['_INBOUNDREQUEST'].fields_by_name['occurred_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_INBOUNDREQUEST'].fields_by_name['accused_unit_id']._loaded_options = None
+  _globals['_INBOUNDREQUEST'].fields_by_name['accused_unit_id']._serialized_options = b'\272H!r\037\030\310\0012\032^([a-z0-9][a-z0-9/_.-]*)?$'
   _globals['_INBOUNDCONTACT'].fields_by_name['name']._loaded_options = None
   _globals['_INBOUNDCONTACT'].fields_by_name['name']._serialized_options = b'\272H\004r\002\030d'
   _globals['_INBOUNDCONTACT'].fields_by_name['email']._loaded_options = None
@@ -60,9 +62,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INBOUNDCONTACT'].fields_by_name['locale']._loaded_options = None
   _globals['_INBOUNDCONTACT'].fields_by_name['locale']._serialized_options = b'\272H\004r\002\030\020'
   _globals['_INBOUNDREQUEST']._serialized_start=119
-  _globals['_INBOUNDREQUEST']._serialized_end=697
-  _globals['_INBOUNDREQUEST_ATTRIBUTESENTRY']._serialized_start=648
-  _globals['_INBOUNDREQUEST_ATTRIBUTESENTRY']._serialized_end=697
-  _globals['_INBOUNDCONTACT']._serialized_start=699
-  _globals['_INBOUNDCONTACT']._serialized_end=812
+  _globals['_INBOUNDREQUEST']._serialized_end=760
+  _globals['_INBOUNDREQUEST_ATTRIBUTESENTRY']._serialized_start=711
+  _globals['_INBOUNDREQUEST_ATTRIBUTESENTRY']._serialized_end=760
+  _globals['_INBOUNDCONTACT']._serialized_start=762
+  _globals['_INBOUNDCONTACT']._serialized_end=875
 # @@protoc_insertion_point(module_scope)

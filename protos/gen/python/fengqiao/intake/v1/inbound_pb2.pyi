@@ -58,6 +58,7 @@ class InboundRequest(_message.Message):
     DUE_AT_FIELD_NUMBER: _builtins.int
     URGENT_FIELD_NUMBER: _builtins.int
     CONTACT_FIELD_NUMBER: _builtins.int
+    ACCUSED_UNIT_ID_FIELD_NUMBER: _builtins.int
     reference: _builtins.str
     """The agency's own number; source and reference make it idempotent."""
     kind: _builtins.str
@@ -66,6 +67,8 @@ class InboundRequest(_message.Message):
     title: _builtins.str
     description: _builtins.str
     urgent: _builtins.bool
+    accused_unit_id: _builtins.str
+    """For an accusation (kind `accusation.…`): the unit that it is about; that unit never learns of it."""
     @_builtins.property
     def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -92,10 +95,11 @@ class InboundRequest(_message.Message):
         due_at: _timestamp_pb2.Timestamp | None = ...,
         urgent: _builtins.bool = ...,
         contact: Global___InboundContact | None = ...,
+        accused_unit_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "due_at", b"due_at", "occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "contact", b"contact", "description", b"description", "due_at", b"due_at", "kind", b"kind", "occurred_at", b"occurred_at", "reference", b"reference", "site_id", b"site_id", "title", b"title", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused_unit_id", b"accused_unit_id", "attributes", b"attributes", "contact", b"contact", "description", b"description", "due_at", b"due_at", "kind", b"kind", "occurred_at", b"occurred_at", "reference", b"reference", "site_id", b"site_id", "title", b"title", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -77,6 +77,7 @@ class RequestBody(_message.Message):
     PERSON_REF_FIELD_NUMBER: _builtins.int
     URGENT_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
+    ACCUSED_UNIT_ID_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     kind: _builtins.str
     unit_id: _builtins.str
@@ -88,6 +89,8 @@ class RequestBody(_message.Message):
     person_ref: _builtins.str
     """From PutContact; empty for an anonymous report."""
     urgent: _builtins.bool
+    accused_unit_id: _builtins.str
+    """For an accusation (kind `accusation.…`): the unit that it is about; that unit never learns of it."""
     @_builtins.property
     def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -107,10 +110,11 @@ class RequestBody(_message.Message):
         person_ref: _builtins.str = ...,
         urgent: _builtins.bool = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
+        accused_unit_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "channel", b"channel", "description", b"description", "due_at", b"due_at", "kind", b"kind", "person_ref", b"person_ref", "site_id", b"site_id", "title", b"title", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused_unit_id", b"accused_unit_id", "attributes", b"attributes", "channel", b"channel", "description", b"description", "due_at", b"due_at", "kind", b"kind", "person_ref", b"person_ref", "site_id", b"site_id", "title", b"title", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -20,7 +20,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 class NoticeDelivered(_message.Message):
     """Events of `fengqiao.notify.events`. Key: notice id (one notice per event that somebody is owed news of).
 
-    Somebody was told.
+    Somebody was told by a channel that leaves the house. What is in-app is told by being there, without an event.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -36,7 +36,7 @@ class NoticeDelivered(_message.Message):
     """The event that the notice is about."""
     template: _builtins.str
     channel: _builtins.str
-    """email, in_app …"""
+    """email …"""
     recipient_ref: _builtins.str
     """Opaque person reference, or a post."""
     attempts: _builtins.int

@@ -38,10 +38,13 @@ class _MoveReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MoveReason
     """The handler's unit returned it ("not mine")."""
     MOVE_REASON_REOPENED: _MoveReason.ValueType  # 5
     """The resident said it is not settled."""
+    MOVE_REASON_REFERRAL_ENDED: _MoveReason.ValueType  # 6
+    """Mediation or petition ended without settling it."""
 
 class MoveReason(_MoveReason, metaclass=_MoveReasonEnumTypeWrapper):
     """Events of `fengqiao.routing.events`; those that end or restart a request are repeated on `fengqiao.routing.outcomes`,
-    so that intake commits only for what it decides on. Key: case id.
+    so that intake commits only for what it decides on, and what mediation or petition has to know on `fengqiao.routing.disputes` or
+    `fengqiao.routing.petitions`. Key: case id.
     """
 
 MOVE_REASON_UNSPECIFIED: MoveReason.ValueType  # 0
@@ -55,7 +58,27 @@ MOVE_REASON_RETURNED: MoveReason.ValueType  # 4
 """The handler's unit returned it ("not mine")."""
 MOVE_REASON_REOPENED: MoveReason.ValueType  # 5
 """The resident said it is not settled."""
+MOVE_REASON_REFERRAL_ENDED: MoveReason.ValueType  # 6
+"""Mediation or petition ended without settling it."""
 Global___MoveReason: _TypeAlias = MoveReason  # noqa: Y015
+
+class _Track:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TrackEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Track.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRACK_UNSPECIFIED: _Track.ValueType  # 0
+    TRACK_MEDIATION: _Track.ValueType  # 1
+    TRACK_PETITION: _Track.ValueType  # 2
+
+class Track(_Track, metaclass=_TrackEnumTypeWrapper):
+    """The one way that a case is on now, when it has left the ladder; a case is never on two at once."""
+
+TRACK_UNSPECIFIED: Track.ValueType  # 0
+TRACK_MEDIATION: Track.ValueType  # 1
+TRACK_PETITION: Track.ValueType  # 2
+Global___Track: _TypeAlias = Track  # noqa: Y015
 
 @_typing.final
 class Assignment(_message.Message):
@@ -450,3 +473,125 @@ class WishDeclined(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WishDeclined: _TypeAlias = WishDeclined  # noqa: Y015
+
+@_typing.final
+class CaseReferred(_message.Message):
+    """The case goes to mediation or petition handling. Its owner stays responsible; the ladder's clocks stop."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    TRACK_FIELD_NUMBER: _builtins.int
+    REFERRAL_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    SUBMITTED_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    track: Global___Track.ValueType
+    referral: _builtins.int
+    """Counts the referrals of a case; what comes back names the one it answers."""
+    kind: _builtins.str
+    reason: _builtins.str
+    """Why, in a code: `kind` of the matter, or `top_tier` asked for it."""
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def assignment(self) -> Global___Assignment: ...
+    @_builtins.property
+    def submitted_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        track: Global___Track.ValueType = ...,
+        referral: _builtins.int = ...,
+        kind: _builtins.str = ...,
+        assignment: Global___Assignment | None = ...,
+        submitted_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "submitted_at", b"submitted_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "kind", b"kind", "reason", b"reason", "referral", b"referral", "submitted_at", b"submitted_at", "track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaseReferred: _TypeAlias = CaseReferred  # noqa: Y015
+
+@_typing.final
+class ReferralRecalled(_message.Message):
+    """A wish of the resident that whoever has the case must follow: it ends there, and routing goes on by the wish."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    TRACK_FIELD_NUMBER: _builtins.int
+    REFERRAL_FIELD_NUMBER: _builtins.int
+    WISH_FIELD_NUMBER: _builtins.int
+    track: Global___Track.ValueType
+    referral: _builtins.int
+    wish: _builtins.str
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        track: Global___Track.ValueType = ...,
+        referral: _builtins.int = ...,
+        wish: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "referral", b"referral", "track", b"track", "wish", b"wish"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReferralRecalled: _TypeAlias = ReferralRecalled  # noqa: Y015
+
+@_typing.final
+class CaseTakenBack(_message.Message):
+    """Mediation or petition ended without settling the matter: it is on the ladder again, with fresh clocks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    TRACK_FIELD_NUMBER: _builtins.int
+    REFERRAL_FIELD_NUMBER: _builtins.int
+    CONCLUSION_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    track: Global___Track.ValueType
+    referral: _builtins.int
+    conclusion: _builtins.str
+    """How it ended there, in a code."""
+    reason: Global___MoveReason.ValueType
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def assignment(self) -> Global___Assignment: ...
+    @_builtins.property
+    def plan(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Clock]: ...
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        track: Global___Track.ValueType = ...,
+        referral: _builtins.int = ...,
+        conclusion: _builtins.str = ...,
+        assignment: Global___Assignment | None = ...,
+        plan: _abc.Iterable[_common_pb2.Clock] | None = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: Global___MoveReason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "conclusion", b"conclusion", "due_at", b"due_at", "plan", b"plan", "reason", b"reason", "referral", b"referral", "track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaseTakenBack: _TypeAlias = CaseTakenBack  # noqa: Y015

@@ -33,6 +33,8 @@ class _CaseStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CaseStatus
     CASE_STATUS_IN_PROGRESS: _CaseStatus.ValueType  # 2
     CASE_STATUS_RESOLVED: _CaseStatus.ValueType  # 3
     CASE_STATUS_WITHDRAWN: _CaseStatus.ValueType  # 4
+    CASE_STATUS_REFERRED: _CaseStatus.ValueType  # 5
+    """In mediation or petition handling."""
 
 class CaseStatus(_CaseStatus, metaclass=_CaseStatusEnumTypeWrapper): ...
 
@@ -41,6 +43,8 @@ CASE_STATUS_ASSIGNED: CaseStatus.ValueType  # 1
 CASE_STATUS_IN_PROGRESS: CaseStatus.ValueType  # 2
 CASE_STATUS_RESOLVED: CaseStatus.ValueType  # 3
 CASE_STATUS_WITHDRAWN: CaseStatus.ValueType  # 4
+CASE_STATUS_REFERRED: CaseStatus.ValueType  # 5
+"""In mediation or petition handling."""
 Global___CaseStatus: _TypeAlias = CaseStatus  # noqa: Y015
 
 @_typing.final
@@ -66,6 +70,8 @@ class Case(_message.Message):
     SUBMITTED_RECORDED_AT_FIELD_NUMBER: _builtins.int
     ROUTED_RECORDED_AT_FIELD_NUMBER: _builtins.int
     URGENT_FIELD_NUMBER: _builtins.int
+    TRACK_FIELD_NUMBER: _builtins.int
+    REFERRALS_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     request_no: _builtins.str
     site_id: _builtins.str
@@ -77,6 +83,9 @@ class Case(_message.Message):
     """Business times compared; for an open case against the site's clock."""
     revision: _builtins.int
     urgent: _builtins.bool
+    track: _events_pb2.Track.ValueType
+    """The way it is on, or was settled on, when that is not the ladder."""
+    referrals: _builtins.int
     @_builtins.property
     def assignment(self) -> _events_pb2.Assignment: ...
     @_builtins.property
@@ -121,10 +130,12 @@ class Case(_message.Message):
         submitted_recorded_at: _timestamp_pb2.Timestamp | None = ...,
         routed_recorded_at: _timestamp_pb2.Timestamp | None = ...,
         urgent: _builtins.bool = ...,
+        track: _events_pb2.Track.ValueType = ...,
+        referrals: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "resolved_at", b"resolved_at", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case_id", b"case_id", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "overdue", b"overdue", "request_no", b"request_no", "resolved_at", b"resolved_at", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case_id", b"case_id", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "overdue", b"overdue", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -533,6 +544,55 @@ class ReturnCaseResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReturnCaseResponse: _TypeAlias = ReturnCaseResponse  # noqa: Y015
+
+@_typing.final
+class ReferCaseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    TRACK_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    track: _events_pb2.Track.ValueType
+    note: _builtins.str
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        track: _events_pb2.Track.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReferCaseRequest: _TypeAlias = ReferCaseRequest  # noqa: Y015
+
+@_typing.final
+class ReferCaseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReferCaseResponse: _TypeAlias = ReferCaseResponse  # noqa: Y015
 
 @_typing.final
 class ExplainDeadlineRequest(_message.Message):

@@ -75,6 +75,11 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseResponse.FromString,
                 _registered_method=True)
+        self.ReferCase = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/ReferCase',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseResponse.FromString,
+                _registered_method=True)
         self.ExplainDeadline = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/ExplainDeadline',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ExplainDeadlineRequest.SerializeToString,
@@ -142,6 +147,13 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReferCase(self, request, context):
+        """The top tier hands the case to mediation or petition handling.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExplainDeadline(self, request, context):
         """How each due time of the case was found, step by step.
         """
@@ -198,6 +210,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.ReturnCase,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseResponse.SerializeToString,
+            ),
+            'ReferCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReferCase,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseResponse.SerializeToString,
             ),
             'ExplainDeadline': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainDeadline,
@@ -427,6 +444,33 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/ReturnCase',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReferCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/ReferCase',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,6 +44,8 @@ class RoutingServiceStub:
     """The handler lifts the case one tier."""
     ReturnCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ReturnCaseRequest, _routing_service_pb2.ReturnCaseResponse]
     """"Not mine": back to the next tier up, with the reason; the resident's clock runs on."""
+    ReferCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]
+    """The top tier hands the case to mediation or petition handling."""
     ExplainDeadline: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ExplainDeadlineRequest, _routing_service_pb2.ExplainDeadlineResponse]
     """How each due time of the case was found, step by step."""
     WatchBoard: _grpc.UnaryStreamMultiCallable[_routing_service_pb2.WatchBoardRequest, _routing_service_pb2.WatchBoardResponse]
@@ -65,6 +67,8 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """The handler lifts the case one tier."""
     ReturnCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ReturnCaseRequest, _routing_service_pb2.ReturnCaseResponse]  # type: ignore[assignment]
     """"Not mine": back to the next tier up, with the reason; the resident's clock runs on."""
+    ReferCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]  # type: ignore[assignment]
+    """The top tier hands the case to mediation or petition handling."""
     ExplainDeadline: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ExplainDeadlineRequest, _routing_service_pb2.ExplainDeadlineResponse]  # type: ignore[assignment]
     """How each due time of the case was found, step by step."""
     WatchBoard: _aio.UnaryStreamMultiCallable[_routing_service_pb2.WatchBoardRequest, _routing_service_pb2.WatchBoardResponse]  # type: ignore[assignment]
@@ -131,6 +135,14 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_routing_service_pb2.ReturnCaseResponse, _abc.Awaitable[_routing_service_pb2.ReturnCaseResponse]]:
         """"Not mine": back to the next tier up, with the reason; the resident's clock runs on."""
+
+    @_abc_1.abstractmethod
+    def ReferCase(
+        self,
+        request: _routing_service_pb2.ReferCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.ReferCaseResponse, _abc.Awaitable[_routing_service_pb2.ReferCaseResponse]]:
+        """The top tier hands the case to mediation or petition handling."""
 
     @_abc_1.abstractmethod
     def ExplainDeadline(

@@ -1,0 +1,24 @@
+"""The scenes in the order in which they are shown; a scene's name is its key in the texts."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from services.cli.demo.second.scene import Scene
+from services.cli.demo.second.scenes import (
+    accusation,
+    drain,
+    leaving,
+    one_tier_up,
+    petition,
+    quarrel,
+    street_light,
+)
+
+SCENES: Mapping[str, Callable[[Scene], Awaitable[None]]] = {
+    "drain": drain.play,
+    "street_light": street_light.play,
+    "quarrel": quarrel.play,
+    "petition": petition.play,
+    "accusation": accusation.play,
+    "one_tier_up": one_tier_up.play,
+    "leaving": leaving.play,
+}

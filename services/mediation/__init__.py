@@ -1,0 +1,1 @@
+"""Mediation: a dispute between parties, voluntary from the first to the last."""

@@ -1,0 +1,267 @@
+"""Who is owed news of what: the tables of the house. Pure: no I/O, no clock.
+
+An event type is in `OWED` or in `NOT_OWED`; one in neither fails a test. What is on restricted topics has a
+table of its own (`restricted`), in which nobody is but the accuser and those who may handle accusations.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from fengqiao.intake.v1 import events_pb2 as intake
+from fengqiao.mediation.v1 import events_pb2 as mediation
+from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import events_pb2 as routing
+from services.chassis.protobuf import instant_or_none
+from services.notify.owed import parties as p
+from services.notify.owed.parties import AWAY_TOO, EMAIL, HERE, IN_APP, News, Owed, Recipient
+from services.notify.owed.restricted import NOT_OWED_OF_ACCUSATIONS, OF_ACCUSATIONS
+
+__all__ = [
+    "EMAIL",
+    "IN_APP",
+    "NEWS",
+    "NOT_OWED",
+    "NOT_OWED_OF_ACCUSATIONS",
+    "OF_ACCUSATIONS",
+    "OWED",
+    "RESTRICTED_NEWS",
+    "RESTRICTED_SOURCES",
+    "SOURCES",
+    "TEMPLATES",
+    "News",
+    "Owed",
+    "Recipient",
+    "facts_of",
+]
+
+SOURCES = (
+    "fengqiao.intake.events",
+    "fengqiao.routing.events",
+    "fengqiao.mediation.events",
+    "fengqiao.petition.events",
+)
+RESTRICTED_SOURCES = ("fengqiao.intake.restricted", "fengqiao.petition.restricted")
+
+OWNER = ("assignment.unit_id", "assignment.tier")
+OF_MEDIATION = ("mediation.request_no", "mediation.unit_id")
+OF_PETITION = ("petition.request_no", "petition.unit_id")
+UNTIL = "clock.rolled_due_at"
+
+OWED: Mapping[type[Message], News] = MappingProxyType({
+    intake.RequestSubmitted: News(
+        ("request_no", "due_at"),
+        (Owed(p.resident, "request_received", AWAY_TOO),),
+    ),
+    routing.CaseRouted: News(
+        ("case.request_no", "kind", "due_at", "urgent", *OWNER),
+        (Owed(p.holder, "case_assigned", HERE),),
+    ),
+    routing.CaseEscalated: News(
+        ("case.request_no", "from_unit_id", "reason", *OWNER),
+        (Owed(p.resident, "case_escalated", AWAY_TOO), Owed(p.holder, "case_arrived", HERE)),
+    ),
+    routing.SupervisionOrdered: News(
+        ("case.request_no", "reason", *OWNER),
+        (
+            Owed(p.resident, "case_supervised", AWAY_TOO),
+            Owed(p.post, "supervision_ordered", HERE),
+            Owed(p.desk, "supervision_ordered", HERE),
+        ),
+    ),
+    routing.CaseResolved: News(
+        ("case.request_no", "unit_id", "outcome"),
+        (Owed(p.resident, "case_resolved", AWAY_TOO),),
+    ),
+    routing.CaseWithdrawn: News(
+        ("case.request_no", "unit_id"),
+        (Owed(p.resident, "case_withdrawn", AWAY_TOO), Owed(p.unit, "case_taken_back", HERE)),
+    ),
+    routing.CaseReopened: News(
+        ("case.request_no", "due_at", *OWNER),
+        (Owed(p.resident, "case_reopened", AWAY_TOO), Owed(p.holder, "case_came_back", HERE)),
+    ),
+    routing.WishDeclined: News(
+        ("case.request_no", "wish", "status"),
+        (Owed(p.resident, "wish_declined", AWAY_TOO),),
+    ),
+    routing.CaseReferred: News(
+        ("case.request_no", "track", *OWNER),
+        (Owed(p.resident, "case_referred", AWAY_TOO), Owed(p.holder, "case_referred_here", HERE)),
+    ),
+    routing.CaseTakenBack: News(
+        ("case.request_no", "conclusion", "due_at", *OWNER),
+        (Owed(p.resident, "case_goes_on", AWAY_TOO), Owed(p.holder, "case_goes_on_here", HERE)),
+    ),
+    mediation.MediationOpened: News(
+        OF_MEDIATION,
+        (Owed(p.parties, "mediation_opened", AWAY_TOO),),
+    ),
+    mediation.ChoiceOpened: News(
+        (*OF_MEDIATION, UNTIL),
+        (Owed(p.parties, "mediator_choice", AWAY_TOO),),
+    ),
+    mediation.MediatorAppointed: News(
+        (*OF_MEDIATION, "manner", UNTIL),
+        (Owed(p.parties, "mediator_appointed", AWAY_TOO), Owed(p.mediator, "mediator_asked", HERE)),
+    ),
+    mediation.MediatorConfirmed: News(
+        (*OF_MEDIATION, UNTIL),
+        (Owed(p.parties, "mediator_confirmed", AWAY_TOO),),
+    ),
+    mediation.SessionScheduled: News(
+        (*OF_MEDIATION, "session", "begins_at=at", "manner"),
+        (Owed(p.parties, "session_scheduled", AWAY_TOO), Owed(p.mediator, "session_scheduled_here", HERE)),
+    ),
+    mediation.TermExtended: News(
+        (*OF_MEDIATION, "days", UNTIL),
+        (Owed(p.parties, "mediation_extended", AWAY_TOO),),
+    ),
+    mediation.AgreementProposed: News(
+        (*OF_MEDIATION, "form"),
+        (Owed(p.parties, "agreement_proposed", AWAY_TOO),),
+    ),
+    mediation.AgreementTookEffect: News(
+        (*OF_MEDIATION, "partial"),
+        (Owed(p.parties_and_asker, "agreement_in_force", AWAY_TOO),),
+    ),
+    mediation.MediationEnded: News(
+        (*OF_MEDIATION, "reason"),
+        (Owed(p.parties_and_asker, "mediation_ended", AWAY_TOO),),
+    ),
+    petition.PetitionReceived: News(
+        (*OF_PETITION, UNTIL),
+        (Owed(p.organ, "petition_arrived", HERE),),
+    ),
+    petition.ReceiptNotified: News(
+        OF_PETITION,
+        (Owed(p.petitioner, "petition_receipt", AWAY_TOO),),
+    ),
+    petition.PetitionAccepted: News(
+        (*OF_PETITION, UNTIL),
+        (Owed(p.petitioner, "petition_accepted", AWAY_TOO),),
+    ),
+    petition.PetitionNotAccepted: News(
+        (*OF_PETITION, "reason"),
+        (Owed(p.petitioner, "petition_not_accepted", AWAY_TOO),),
+    ),
+    petition.DeadlineExtended: News(
+        (*OF_PETITION, "days", "reason", UNTIL),
+        (Owed(p.petitioner, "petition_extended", AWAY_TOO),),
+    ),
+    petition.OpinionDelivered: News(
+        (*OF_PETITION, "outcome", UNTIL),
+        (Owed(p.petitioner, "opinion_delivered", AWAY_TOO),),
+    ),
+    petition.OpinionBecameFinal: News(
+        OF_PETITION,
+        (Owed(p.petitioner, "opinion_final", AWAY_TOO),),
+    ),
+    petition.PetitionReplied: News(
+        (*OF_PETITION, "outcome"),
+        (Owed(p.petitioner, "petition_replied", AWAY_TOO),),
+    ),
+    petition.DutyWarned: News(
+        (*OF_PETITION, "clock"),
+        (Owed(p.organ, "duty_warned", HERE),),
+    ),
+    petition.DutyOverdue: News(
+        (*OF_PETITION, "clock"),
+        (
+            Owed(p.petitioner, "duty_overdue_petitioner", AWAY_TOO),
+            Owed(p.organ, "duty_overdue", HERE),
+            Owed(p.petition_desk, "duty_overdue", HERE),
+        ),
+    ),
+    petition.SupervisionAsked: News(
+        OF_PETITION,
+        (Owed(p.petition_desk, "petition_supervision", HERE),),
+    ),
+})  # fmt: skip
+
+NOT_OWED: frozenset[type[Message]] = frozenset(
+    {
+        # The resident did it, or routing's answer to it is the news.
+        intake.EscalationRequested,
+        intake.WithdrawalRequested,
+        intake.ReopeningRequested,
+        intake.OutcomeRated,
+        # What routing's event told already.
+        intake.RequestSettled,
+        intake.RequestClosed,
+        intake.RequestWithdrawn,
+        intake.RequestReopened,
+        # Steps within a unit; the timeline shows them.
+        routing.CaseAccepted,
+        routing.ProgressReported,
+        # What comes of it is the news.
+        routing.ReferralRecalled,
+        mediation.DisputeReceived,
+        # Steps between those at the table; the one that they lead to is the news.
+        mediation.ConsentGiven,
+        mediation.MediatorNamed,
+        mediation.MediatorDeclined,
+        mediation.SessionRecorded,
+        mediation.AgreementSigned,
+        # Within the office; receipt, acceptance and answer are the news.
+        petition.PetitionRegistered,
+        petition.PetitionRouted,
+        petition.ReceiptNoticeWaived,
+        petition.OpinionIssued,
+        # Routing tells that the case was withdrawn.
+        petition.PetitionWithdrawn,
+    }
+)
+
+NEWS: Mapping[str, News] = MappingProxyType({kind.DESCRIPTOR.full_name: news for kind, news in OWED.items()})
+RESTRICTED_NEWS: Mapping[str, News] = MappingProxyType(
+    {kind.DESCRIPTOR.full_name: news for kind, news in OF_ACCUSATIONS.items()}
+)
+TEMPLATES = tuple(
+    sorted(
+        {owed.template for table in (OWED, OF_ACCUSATIONS) for news in table.values() for owed in news.owed}
+    )
+)
+
+
+def facts_of(event: Message, news: News) -> dict[str, Any]:
+    """What the templates may tell of an event: codes, numbers, times; enums by short lower-case names.
+
+    A fact is called as the last part of its path, or as it is renamed (`name=path`).
+    """
+    return {name: _fact(event, path) for name, path in map(_path, news.facts)}
+
+
+@functools.cache
+def _path(fact: str) -> tuple[str, tuple[str, ...]]:
+    """A fact's name, and the fields that lead to it."""
+    name, renamed, path = fact.partition("=")
+    return name if renamed else name.rpartition(".")[2], tuple((path or name).split("."))
+
+
+def _fact(message: Message, path: Sequence[str]) -> Any:
+    value: Any = message
+    for name in path:
+        message, value = value, getattr(value, name)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Timestamp):
+        return instant_or_none(value)
+    return _word(message.DESCRIPTOR, path[-1], value)
+
+
+@functools.lru_cache(maxsize=1024)
+def _word(message: Descriptor, name: str, value: int) -> Any:
+    """The short name of an enum's value; everything else as it is."""
+    enum = message.fields_by_name[name].enum_type
+    return enum.values_by_number[value].name.removeprefix(_prefix(enum.name)).lower() if enum else value
+
+
+def _prefix(enum_name: str) -> str:
+    """`MoveReason` → `MOVE_REASON_`."""
+    return "".join(f"_{c}" if c.isupper() else c for c in enum_name).lstrip("_").upper() + "_"

@@ -1,0 +1,128 @@
+"""Whom an event is news to. Pure: each says it of one event, by references alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fengqiao.intake.v1 import events_pb2 as intake
+
+EMAIL, IN_APP = "email", "in_app"
+AWAY_TOO = (EMAIL, IN_APP)
+HERE = (IN_APP,)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Whom a delivery goes to; `unit_id` is the unit that staff are told for, empty for a resident."""
+
+    ref: str
+    unit_id: str = ""
+
+
+Who = Callable[[Any], tuple[Recipient, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One party's share of the news."""
+
+    who: Who
+    template: str
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an event is news of: the facts that its templates may tell (paths into the event), and to whom."""
+
+    facts: tuple[str, ...]
+    owed: tuple[Owed, ...]
+
+
+# -- the ladder ----------------------------------------------------------------------------------------------
+
+
+def resident(event: Any) -> tuple[Recipient, ...]:
+    """Whoever asked; nobody for an anonymous report."""
+    ref = event.person_ref if isinstance(event, intake.RequestSubmitted) else event.case.person_ref
+    return (Recipient(ref),)
+
+
+def holder(event: Any) -> tuple[Recipient, ...]:
+    """The holder of the post that owns the case now; the post itself while nobody holds it."""
+    owner = event.assignment
+    return (Recipient(owner.holder_ref or owner.post_id, owner.unit_id),)
+
+
+def post(event: Any) -> tuple[Recipient, ...]:
+    """The post that owns the case, whoever holds it."""
+    return (Recipient(event.assignment.post_id, event.assignment.unit_id),)
+
+
+def unit(event: Any) -> tuple[Recipient, ...]:
+    """The unit that owned the case, where the event names no holder."""
+    return (Recipient(f"unit:{event.unit_id}", event.unit_id),)
+
+
+def desk(event: Any) -> tuple[Recipient, ...]:
+    """The command desk of the site."""
+    return (Recipient(f"desk:{event.case.site_id}"),)
+
+
+# -- mediation -----------------------------------------------------------------------------------------------
+
+
+def parties(event: Any) -> tuple[Recipient, ...]:
+    """Every party of a mediation."""
+    return tuple(Recipient(ref) for ref in event.mediation.party_refs)
+
+
+def parties_and_asker(event: Any) -> tuple[Recipient, ...]:
+    """Every party, and whoever made the request, if that is no party."""
+    return (*parties(event), Recipient(event.mediation.person_ref))
+
+
+def mediator(event: Any) -> tuple[Recipient, ...]:
+    """The mediator, for the committee's unit."""
+    return (Recipient(event.mediation.mediator_ref, event.mediation.unit_id),)
+
+
+# -- petitions -----------------------------------------------------------------------------------------------
+
+
+def petitioner(event: Any) -> tuple[Recipient, ...]:
+    """Whoever petitioned; nobody where that is unknown."""
+    return (Recipient(event.petition.person_ref),)
+
+
+def organ(event: Any) -> tuple[Recipient, ...]:
+    """The organ that handles a petition. Never asked of an accusation."""
+    return (Recipient(f"unit:{event.petition.unit_id}", event.petition.unit_id),)
+
+
+def petition_desk(event: Any) -> tuple[Recipient, ...]:
+    """The command desk of the site. Never asked of an accusation."""
+    return (Recipient(f"desk:{event.petition.site_id}"),)
+
+
+# -- accusations ---------------------------------------------------------------------------------------------
+
+
+def accuser(event: Any) -> tuple[Recipient, ...]:
+    """Whoever accuses; nobody where that is unknown."""
+    return (Recipient(_accusation(event).person_ref),)
+
+
+def inspectors(event: Any) -> tuple[Recipient, ...]:
+    """Those who may handle accusations, as a body that no unit is part of."""
+    return (Recipient(inspectors_of(_accusation(event).site_id)),)
+
+
+def inspectors_of(site: str) -> str:
+    """The body that a site's inspectors are told as; never an accuser by name."""
+    return f"discipline:{site}"
+
+
+def _accusation(event: Any) -> Any:
+    """What names accuser and site: intake's event itself, or petition's reference."""
+    return event if isinstance(event, intake.AccusationSubmitted) else event.petition

@@ -1,0 +1,58 @@
+"""What several decisions say of a case, as parts of events."""
+
+from typing import Any
+
+from fengqiao.common.v1.common_pb2 import Tier
+from fengqiao.routing.v1 import events_pb2 as ev
+from services.chassis.errors import IllegalTransition
+from services.chassis.model import Context
+from services.routing.domain.case import Case
+from services.routing.rules import Placement
+
+
+def reference(case: Case) -> ev.CaseReference:
+    """Which case, and for whom."""
+    return ev.CaseReference(request_no=case.request_no, site_id=case.site_id, person_ref=case.person_ref)
+
+
+def assignment(placement: Placement) -> ev.Assignment:
+    """A new owner, and why it is that one."""
+    return ev.Assignment(
+        tier=tier(placement.unit.tier),
+        unit_id=placement.unit.id,
+        post_id=placement.post.id,
+        holder_ref=placement.post.holder_ref or "",
+        reasons=placement.reasons,
+    )
+
+
+def owner(case: Case) -> ev.Assignment:
+    """The owner as it is."""
+    return ev.Assignment(
+        tier=tier(case.tier), unit_id=case.unit_id, post_id=case.post_id, holder_ref=case.holder_ref
+    )
+
+
+def supervision(case: Case, reason: ev.MoveReason.ValueType, **fired: Any) -> ev.SupervisionOrdered:
+    """A supervision order (督办) to the owner."""
+    return ev.SupervisionOrdered(case=reference(case), assignment=owner(case), reason=reason, **fired)
+
+
+def refuse_if_moved_on(case: Case, context: Context) -> None:
+    """A late entry of a former owner can settle a case, nothing less: the case is with another by now.
+
+    Raises:
+        IllegalTransition: it is.
+    """
+    if case.owner_at(context.at)[0] != case.unit_id:
+        raise IllegalTransition(
+            f"the case has moved on to {case.unit_id} since then",
+            reason="moved_on",
+            state=case.status,
+            allowed="ResolveCase",
+        )
+
+
+def tier(number: int) -> Tier.ValueType:
+    """A tier's number as events name it."""
+    return Tier.ValueType(number)

@@ -1,0 +1,22 @@
+import re
+from pathlib import Path
+
+from services import mediation
+from services.chassis.model import diagram
+from services.mediation.domain import Committee, table
+
+README = Path(mediation.__file__).with_name("README.md").read_text(encoding="utf-8")
+TESTS = Path(__file__).parents[2]
+
+
+def test_the_readmes_diagram_is_the_table() -> None:
+    drawn = diagram(table(Committee({})), [("received", "CaseReferred")])
+    assert f"```mermaid\n{drawn}\n```" in README
+
+
+def test_every_test_that_the_readme_names_is_there() -> None:
+    folders = (TESTS / "unit" / "mediation", TESTS / "journeys")
+    here = "\n".join(p.read_text(encoding="utf-8") for folder in folders for p in folder.glob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", README))
+    assert named
+    assert [name for name in named if f"def {name}(" not in here] == []

@@ -1,0 +1,49 @@
+"""What a site's files say of its ladder."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.chassis.calendar import Term, Unit
+from services.chassis.site import Site, SiteError, load_site
+from services.cli.demo import JILI
+from services.routing.sitefiles import read_rules
+
+
+def site(**profile: Any) -> Site:
+    """The small site, with another default profile."""
+    jili = load_site(JILI / "site")
+    return replace(jili, profile={"default_profile": {**jili.profile["default_profile"], **profile}})
+
+
+def test_the_default_term_is_a_matters_that_its_tiers_share() -> None:
+    assert not read_rules(site()).term_per_tier
+    assert not read_rules(site(per="matter")).term_per_tier
+
+
+def test_a_profile_can_give_each_tier_a_clock_of_its_own_length() -> None:
+    rules = read_rules(site(length=50, unit="milliseconds", per="tier"))
+    assert rules.term_per_tier
+    assert rules.default_term == Term(50, Unit.MILLISECONDS, keeps_time=True)
+
+
+def test_a_profile_that_is_for_neither_a_matter_nor_a_tier_is_refused() -> None:
+    with pytest.raises(SiteError, match="per 'case' is neither matter nor tier"):
+        read_rules(site(per="case"))
+
+
+def test_a_table_that_gives_petitions_to_a_committee_is_refused(tmp_path: Path) -> None:
+    jili = load_site(JILI / "site")
+    shutil.copytree(jili.folder, tmp_path, dirs_exist_ok=True)
+    table = tmp_path / "capability.yaml"
+    for wrong, why in (
+        ("tier: 3, track: petition", "a petition is for tier 4"),
+        ("tier: 3, track: court", "no track"),
+    ):
+        given = (jili.folder / "capability.yaml").read_text(encoding="utf-8")
+        table.write_text(given.replace("tier: 4, track: petition", wrong), encoding="utf-8")
+        with pytest.raises(SiteError, match=why):
+            read_rules(replace(jili, folder=tmp_path))
