@@ -2,11 +2,18 @@
 
 from collections import deque
 from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
 
 import structlog
 
 from services.chassis.clock import monotonic
+from services.chassis.engine import Moment
 from services.chassis.metrics import METRICS
+from services.chassis.model import Model
+from services.chassis.record import Record
+
+S = TypeVar("S")
 
 log = structlog.get_logger()
 
@@ -15,8 +22,18 @@ LATE_S = 5.0
 WINDOW_S = 60.0
 
 
+def owed_at(model: Model[S], record: Record[S], moment: Moment) -> datetime:
+    """When a record's next deadline could fire at the earliest."""
+    due_at = record.next_due_at or moment.now
+    if model.known_since is None or record.state is None:
+        return due_at
+    return max(due_at, model.known_since(record.state))
+
+
 class Lateness:
-    """Seconds from due time to firing, on the wall clock. A replay clock's jumps are no lateness."""
+    """Seconds from due time to firing, on the wall clock. Neither a replay clock's jumps are lateness,
+    nor that a case came in after its deadline.
+    """
 
     def __init__(self) -> None:
         """One per process, as metrics are."""

@@ -85,7 +85,8 @@ class Model(Generic[S]):
 
     `topic` carries every public event; `evolve(state, event, context)` folds them; `consumed` is keyed by
     (topic, full type name); `fire(state, deadline, context)` decides what a deadline does; `deadlines(state)`
-    lists the open ones; `dump` and `load` turn the state into a document and back.
+    lists the open ones; `known_since(state)` is the wall time of its first event (a deadline that was over by
+    then is not late, its case came in late); `dump` and `load` turn the state into a document and back.
     """
 
     service: str
@@ -95,6 +96,7 @@ class Model(Generic[S]):
     load: Callable[[Mapping[str, Any]], S]
     deadlines: Callable[[S], Iterable[Deadline]] = lambda _state: ()
     fire: Callable[[S, Deadline, Context], Decision] | None = None
+    known_since: Callable[[S], datetime] | None = None
     consumed: Mapping[tuple[str, str], Consumed] = field(default_factory=dict)
 
 

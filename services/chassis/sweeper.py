@@ -13,7 +13,7 @@ from services.chassis.clock import Clocks, monotonic
 from services.chassis.engine import Moment
 from services.chassis.errors import Infrastructure, TooLarge
 from services.chassis.kinds import Kind
-from services.chassis.lateness import LATENESS
+from services.chassis.lateness import LATENESS, owed_at
 from services.chassis.metrics import METRICS
 from services.chassis.readiness import Readiness
 from services.chassis.store import EPOCH, JOURNALED, MAJORITY, Raw, database, infrastructure, insert_only
@@ -100,7 +100,7 @@ class Sweeper:
         records = await self._threads.run(repository.due, site, shards, moment.now, moment.recorded_at, HERD)
         late = []
         for record in records:
-            due_at = record.next_due_at or moment.now
+            due_at = owed_at(kind.engine.model, record, moment)
             if kind.engine.fire_due(record, moment.now, moment):
                 if not moment.replay:
                     late.append((moment.now - due_at).total_seconds())

@@ -43,5 +43,6 @@ def model(ladder: Ladder) -> Model[Case]:
         load=load,
         deadlines=domain.deadlines,
         fire=domain.firing(cells),
+        known_since=lambda case: case.submitted_recorded_at,
         consumed=domain.consumed(ladder, cells),
     )

@@ -13,7 +13,7 @@ from services.chassis.consumer import Received
 from services.chassis.envelope import Envelope, event_id, header_map, to_headers
 from services.chassis.model import Consumed, Context, Decision, Emit, Model, decided
 from services.chassis.record import Deadline
-from services.chassis.store import converter
+from services.chassis.store import EPOCH, converter
 
 SITE = "site"
 EVENTS, OUTCOMES, REPLIES = "toy.events", "toy.outcomes", "toy.replies"
@@ -83,11 +83,14 @@ class Toy:
 
 @dataclass
 class Quirks:
-    """Bugs that can be put into the toy: amounts that raise, ids whose firing raises."""
+    """Bugs that can be put into the toy: amounts that raise, ids whose firing raises; since when toys are
+    known.
+    """
 
     poison: set[int] = field(default_factory=set)
     raising: set[str] = field(default_factory=set)
     fired: list[tuple[str, int]] = field(default_factory=list)
+    known_since: datetime = EPOCH
 
 
 def add(state: Toy, amount: int, padding: str = "") -> Decision:
@@ -140,6 +143,7 @@ def model(quirks: Quirks | None = None) -> Model[Toy]:
         load=load,
         deadlines=deadlines,
         fire=fire,
+        known_since=lambda _state: quirks.known_since,
         consumed={
             **{(SOURCE, name): handler for name, handler in handlers.items()},
             **{(SECOND, name): handler for name, handler in handlers.items() if not handler.opens},

@@ -197,6 +197,19 @@ def test_late_firings_are_said_once_for_their_batch_with_the_worst() -> None:
     assert [(line["count"], line["worst_s"]) for line in told] == [(2, 60.0)]
 
 
+def test_a_deadline_that_was_over_when_its_case_came_in_is_not_late() -> None:
+    async def backdated(world: World) -> None:
+        p = world.process()
+        await p.create("a")
+        await asyncio.sleep((PERIOD + MINUTE).total_seconds())
+        world.quirks.known_since = p.wall.now()
+        await p.sweep()
+
+    world = World()
+    assert "fired_late" not in seen_in(backdated, world).events
+    assert world.quirks.fired == [("a", 1)]
+
+
 def test_a_firing_that_fails_is_counted_while_it_does() -> None:
     async def failing(world: World) -> None:
         p = world.process()
