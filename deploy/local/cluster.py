@@ -17,6 +17,8 @@ from deploy.local.process import Spec
 from deploy.local.supervisor import Supervisor
 
 DIRECT = "DIRECT"
+GRACE_S = 6.0
+"""The last one to go finds no quorum to take its leave of, and would wait for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class MavenCluster:
                     log=log,
                     ready=Answering(doors[0].listens),
                     ready_within=120,
-                    grace=30,
+                    grace=GRACE_S,
                 )
             )
         supervisor.wait_ready(*self.names)

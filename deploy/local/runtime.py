@@ -332,6 +332,9 @@ class Runtime:
             "FENGQIAO_INTAKE_ADDRESS": running.rpc.get("intake", ""),
             "FENGQIAO_SMTP_HOST": smtp_host,
             "FENGQIAO_SMTP_PORT": smtp_port,
+            # Its mail server answers at once or never: what a killed sender held goes out soon after.
+            "FENGQIAO_SMTP_TIMEOUT_S": "2",
+            "FENGQIAO_CLAIM_S": "20",
             "FENGQIAO_REPLICATION_FACTOR": str(self.options.replication_factor),
             **self.options.environment(name, running),
         }

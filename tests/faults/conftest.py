@@ -1,5 +1,6 @@
 """What faults are done to: a runtime of its own, whose processes are killed and stopped as clients go on."""
 
+import asyncio
 import json
 import os
 import signal
@@ -17,7 +18,9 @@ from deploy.local.folders import RUNTIME_FILE
 from deploy.local.parts import Choice
 from deploy.local.runtime import SERVICES, Options, Runtime
 from deploy.local.supervisor import State, Status
+from services.cli.calls import Caller
 from services.cli.demo.command import demo_sites
+from tests.faults.city import Nothing, Report, mint, run_the_city, without_numbers
 from tests.faults.conserved import violations
 from tests.journeys.clients import House
 from tests.waiting import until
@@ -155,3 +158,12 @@ def ground(tmp_path_factory: pytest.TempPathFactory, choice: Choice) -> Iterator
     """Where all faults happen, one test after another: what one leaves broken, the next one finds."""
     with laid(tmp_path_factory.mktemp("faults"), choice) as made:
         yield made
+
+
+@pytest.fixture(scope="package")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, choice: Choice) -> Report:
+    """What the city's day comes to when nothing happens to the services."""
+    with laid(tmp_path_factory.mktemp("undisturbed"), choice) as quiet:
+        result = asyncio.run(run_the_city(quiet, Caller(lambda: mint(quiet)), Nothing()))
+        quiet.until_conserved()
+    return without_numbers(result)

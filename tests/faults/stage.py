@@ -32,7 +32,6 @@ SITE = Path(__file__).parent / "site"
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 GROUPS = (*SERVICES, "routing-worker")
 DISK_MB = 768
-CLAIM_S = "20"
 SHIM = """\
 # libfaketime answers Python's way to sleep (clock_nanosleep, absolute) with EINVAL: sleep otherwise.
 import select
@@ -292,8 +291,6 @@ class _Environment:
 
     def __call__(self, group: str, running: Running) -> Mapping[str, str]:
         found = {"FENGQIAO_MISHAPS": str(self.folder / "plans" / f"{group}.json")}
-        if group == "notify":
-            found["FENGQIAO_CLAIM_S"] = CLAIM_S  # a run is too short for two minutes
         if self.wanted.clocks:
             found |= {
                 "LD_PRELOAD": str(FAKETIME),

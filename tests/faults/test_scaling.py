@@ -1,7 +1,6 @@
 """Workers of one service that come and go while a city's day is handled: the results are the same."""
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ import pytest
 
 from deploy.local.parts import Choice
 from services.cli.calls import Caller
-from services.cli.demo import boston_site
 from services.cli.demo.pump import Progress
-from services.cli.demo.run import Figures, Result, Run
+from services.cli.demo.run import Figures
+from tests.faults.city import ROWS, Report, mint, run_the_city, without_numbers
 from tests.faults.conftest import Ground, laid
-from tests.faults.test_services_die import ROWS, the_city, without_numbers
 from tests.waiting import until_async
 
 SOON_S = 60.0
@@ -79,21 +77,6 @@ class Director:
             await self._watching
 
 
-async def run_the_city(ground: Ground, *steps: Step) -> Result:
-    rows, end = the_city()
-    running = ground.runtime.running
-    caller = Held(lambda: running.issuer.mint("replay", "replay", "boston"))
-    run = Run(boston_site(), rows, running.rpc, running.kafka_bootstrap, caller)
-    director = Director(caller, steps)
-    try:
-        result = await run.go(end, secrets.token_hex(4), director)
-        await director.finish()
-    finally:
-        await run.close()
-    ground.accepted.update({row.request_no for row in result.rows if row.request_no})
-    return result
-
-
 class Workers:
     """Routing's further workers: added, seen at work, killed, removed."""
 
@@ -126,19 +109,13 @@ class Workers:
 @pytest.mark.broker
 @pytest.mark.timeout(LONG_S)
 async def test_a_city_with_a_further_worker_added_killed_and_removed_gives_the_undisturbed_report(
-    tmp_path: Path, choice: Choice
+    undisturbed: Report, tmp_path: Path, choice: Choice
 ) -> None:
-    for name in ("busy", "quiet"):
-        (tmp_path / name).mkdir()
-    with laid(tmp_path / "busy", choice) as busy:
+    with laid(tmp_path, choice) as busy:
         workers = Workers(busy)
-        disturbed = await run_the_city(
-            busy, workers.add, workers.kill_the_last_at_work, workers.remove_the_last
-        )
-        assert [found for _, found in disturbed.wrong] == []
+        caller = Held(lambda: mint(busy))
+        director = Director(caller, [workers.add, workers.kill_the_last_at_work, workers.remove_the_last])
+        disturbed = await run_the_city(busy, caller, director)
+        await director.finish()
         await asyncio.to_thread(busy.until_conserved)
-    with laid(tmp_path / "quiet", choice) as quiet:
-        undisturbed = await run_the_city(quiet)
-        assert [found for _, found in undisturbed.wrong] == []
-        await asyncio.to_thread(quiet.until_conserved)
-    assert without_numbers(disturbed) == without_numbers(undisturbed)
+    assert without_numbers(disturbed) == undisturbed

@@ -1,32 +1,23 @@
 """Services killed in the midst of a city's day, or asked to stop: nothing is lost, nothing comes twice."""
 
 import asyncio
-import os
 import random
-import secrets
 import threading
 import time
-from datetime import datetime
-from pathlib import Path
 
 import grpc
 import pytest
 
-from deploy.local.parts import Choice
 from deploy.local.runtime import SERVICES
 from services.cli.calls import Caller
-from services.cli.demo import BOSTON, boston_site, oracle
 from services.cli.demo.pump import Progress
-from services.cli.demo.rows import Row, read
-from services.cli.demo.run import Figures, Result, Run
-from tests.faults.conftest import Ground, laid
+from services.cli.demo.run import Figures
+from tests.faults.city import Report, mint, run_the_city, without_numbers
+from tests.faults.conftest import Ground
 from tests.journeys.clients import Actor
 from tests.waiting import until
 
 pytestmark = pytest.mark.kafka
-
-ROWS = int(os.environ.get("FENGQIAO_FAULTS_ROWS", "150"))
-"""How much of the city's slice is run; 600 is all of it."""
 
 PAUSE_S = 0.15
 """Between two submissions of a client: some are always under way, and the stores stay small."""
@@ -57,51 +48,17 @@ class Onlooker:
             await asyncio.sleep(0.01)
 
 
-def the_city() -> tuple[list[Row], datetime]:
-    """The first rows of the slice, and where its clock ends."""
-    site = boston_site()
-    rows = read(BOSTON / "requests.csv.gz", ROWS, site.zone, site.places)
-    end = oracle.default_until(rows)
-    assert end is not None
-    return rows, end
-
-
-async def run_the_city(ground: Ground, victims: list[str]) -> Result:
-    """Pump the city's rows through the services, killing some meanwhile."""
-    rows, end = the_city()
-    running = ground.runtime.running
-    caller = Caller(lambda: running.issuer.mint("replay", "replay", "boston"))
-    run = Run(boston_site(), rows, running.rpc, running.kafka_bootstrap, caller)
-    onlooker = Onlooker(ground, victims)
-    try:
-        result = await run.go(end, secrets.token_hex(4), onlooker)
-    finally:
-        await run.close()
-    assert onlooker.killed == victims
-    ground.accepted.update({row.request_no for row in result.rows if row.request_no})
-    return result
-
-
-def without_numbers(result: Result) -> list[dict[str, object]]:
-    """The report, but for the request numbers: they depend on who came first."""
-    return [{**row.as_json(), "request_no": None} for row in result.rows]
-
-
 @pytest.mark.timeout(400)
 async def test_a_city_with_each_service_killed_once_midway_gives_the_undisturbed_report(
-    ground: Ground, tmp_path: Path, choice: Choice
+    undisturbed: Report, ground: Ground
 ) -> None:
-    victims = random.sample(sorted(SERVICES), len(SERVICES))
-    disturbed = await run_the_city(ground, victims)
-    assert [found for _, found in disturbed.wrong] == []
+    onlooker = Onlooker(ground, random.sample(sorted(SERVICES), len(SERVICES)))
+    disturbed = await run_the_city(ground, Caller(lambda: mint(ground)), onlooker)
+    assert onlooker.killed == onlooker.victims
     await asyncio.to_thread(ground.until_conserved)
     restarts = {name: ground.runtime.supervisor.status(name).restarts for name in SERVICES}
     assert all(restarts.values()), restarts
-    with laid(tmp_path, choice) as quiet:
-        undisturbed = await run_the_city(quiet, [])
-        assert [found for _, found in undisturbed.wrong] == []
-        await asyncio.to_thread(quiet.until_conserved)
-    assert without_numbers(disturbed) == without_numbers(undisturbed)
+    assert without_numbers(disturbed) == undisturbed
 
 
 class Submitting(threading.Thread):
