@@ -5,6 +5,8 @@ import os
 import re
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import uuid
@@ -58,6 +60,23 @@ _ONE_NODE = {
 """Settings of a broker that is alone and has few clients."""
 
 
+_API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+"""What every broker answers first of all: its length, key and version, a number, no client's name."""
+
+
+def speaks(port: int) -> bool:
+    """Whether a broker answers there, and not only a container's proxy that accepts in its place.
+
+    kafka-python leaves a socket open behind each connection that comes to nothing.
+    """
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
+            connection.sendall(_API_VERSIONS)
+            return bool(connection.recv(1))
+    except OSError:
+        return False
+
+
 class Answering:
     """Readiness of a broker: a client once got its metadata, since then its port answers."""
 
@@ -71,6 +90,8 @@ class Answering:
         if not answers(self._port):
             return f"nothing listens on port {self._port}"
         if not self._met:
+            if not speaks(self._port):
+                return f"nothing speaks on port {self._port} yet"
             try:
                 client = KafkaAdminClient(
                     bootstrap_servers=f"{LOOPBACK}:{self._port}", request_timeout_ms=2_000

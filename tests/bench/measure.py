@@ -45,38 +45,42 @@ def measure(
 ) -> Run:
     """Run a workload once. `started` is told the processes (a profiler may want to know)."""
     with stage(workload.clock_ms, variant, folder=folder) as place:
-        running = place.running
-        say(f"{workload.name}: {workload.cases} cases on {running.broker}, {running.store}")
         started(place.pids())
-        # What comes first opens connections and fills caches; the peers' first cases don't count either.
-        warmed = asyncio.run(_warm_up(place))
-        settle(place, Meter(place.pids()))
-        held = contents(place, commits=not stored)
-        meter = Meter(place.pids())
-        seen, killed = asyncio.run(_drive(place, workload, meter, say))
-        settled_at = settle(place, meter)
-        if workload.seed is None:
-            place.whole()
-        elif len(killed) < KILLS:
-            raise RuntimeError(f"over after {len(killed)} of {KILLS} kills: take more cases")
-        accepted = warmed.accepted | seen.accepted
-        violations = conserved.violations(place, accepted) if workload.seed is not None else []
-        return Run(
-            workload=workload.name,
-            clock_ms=workload.clock_ms,
-            rate_settled=workload.cases / (settled_at - seen.first_at),
-            used=per_case(meter, workload.cases),
-            written={
-                what: (count - held.get(what, 0)) / workload.cases
-                for what, count in contents(place, commits=not stored).items()
-            },
-            stored=stored,
-            workers=variant.workers,
-            killed=tuple(killed),
-            violations=tuple(violations),
-            **place.described(),
-            **_of_the_driver(seen),
-        )
+        return measure_on(place, workload, say, stored=stored)
+
+
+def measure_on(place: Stage, workload: Workload, say: Callable[[str], None], *, stored: int = 0) -> Run:
+    """Run a workload on a stage with clocks of its length."""
+    say(f"{workload.name}: {workload.cases} cases on {place.running.broker}, {place.running.store}")
+    # What comes first opens connections and fills caches; the peers' first cases don't count either.
+    warmed = asyncio.run(_warm_up(place))
+    settle(place, Meter(place.pids()))
+    held = contents(place, commits=not stored)
+    meter = Meter(place.pids())
+    seen, killed = asyncio.run(_drive(place, workload, meter, say))
+    settled_at = settle(place, meter)
+    if workload.seed is None:
+        place.whole()
+    elif len(killed) < KILLS:
+        raise RuntimeError(f"over after {len(killed)} of {KILLS} kills: take more cases")
+    accepted = warmed.accepted | seen.accepted
+    violations = conserved.violations(place, accepted) if workload.seed is not None else []
+    return Run(
+        workload=workload.name,
+        clock_ms=workload.clock_ms,
+        rate_settled=workload.cases / (settled_at - seen.first_at),
+        used=per_case(meter, workload.cases),
+        written={
+            what: (count - held.get(what, 0)) / workload.cases
+            for what, count in contents(place, commits=not stored).items()
+        },
+        stored=stored,
+        workers=place.variant.workers,
+        killed=tuple(killed),
+        violations=tuple(violations),
+        **place.described(),
+        **_of_the_driver(seen),
+    )
 
 
 def per_case(meter: Meter, cases: int) -> dict[str, Used]:

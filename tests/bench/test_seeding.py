@@ -4,12 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import bson
-from pymongo import MongoClient
 
-from deploy.local.parts import Choice
 from services.chassis.record import shard_of
-from tests.bench.seeding import Fresh, Model, base36, grow
-from tests.bench.stage import Variant, stage
+from tests.bench.seeding import Fresh, Model, base36
 
 OWN = {
     "case_id": "fe98b74f-b2a3-5c7c-972e-2abb768d15f4",
@@ -52,19 +49,3 @@ def test_the_same_number_makes_the_same_copy_and_another_one_another() -> None:
 
 def test_numbers_count_on_with_letters() -> None:
     assert [base36(n) for n in (0, 35, 36, 999_999)] == ["0", "Z", "10", "LFLR"]
-
-
-def test_copies_of_a_really_closed_case_fill_the_stores_and_what_is_there_is_not_written_again() -> None:
-    with stage(50, Variant(Choice.EMBEDDED)) as place:
-        assert grow(place, 10, print) == 10
-        assert grow(place, 25, print) == 15
-        assert grow(place, 25, print) == 0
-        with MongoClient[dict[str, Any]](place.running.mongo_url) as client:
-            cases = client["fengqiao_routing"]["cases"]
-            assert cases.count_documents({"state.status": "resolved"}) == 26
-            assert cases.count_documents({"next_due_at": {"$exists": True}}) == 0
-            assert client["fengqiao_intake"]["requests"].count_documents({"state.status": "closed"}) == 26
-            timeline = client["fengqiao_intake"]["timeline"]
-            [closed] = cases.find({"state.request_no": "BENCH-000001"})
-            model = timeline.count_documents({"case_id": closed["_id"]})
-            assert timeline.count_documents({}) == 26 * model

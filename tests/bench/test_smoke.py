@@ -1,18 +1,31 @@
 """Tiny measurements, so that the harness can't rot. What they measure is nobody's figure."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
 
 from deploy.local.parts import Choice
 from tests.bench import herd, report
 from tests.bench.floor import measure as floor
-from tests.bench.measure import Workload, measure
-from tests.bench.stage import Variant
+from tests.bench.measure import Workload, measure_on
+from tests.bench.seeding import PROGRESS, grow
+from tests.bench.stage import Stage, Variant, stage
 
 WHEELS = Variant(Choice.EMBEDDED)
+CLOCK_MS = 50
 
 
-def test_twenty_cases_run_through_all_services_and_are_closed() -> None:
-    run = measure(Workload("smoke", 20, 50), WHEELS, print)
+@pytest.fixture(scope="module")
+def place() -> Iterator[Stage]:
+    with stage(CLOCK_MS, WHEELS) as laid:
+        yield laid
+
+
+def test_twenty_cases_run_through_all_services_and_are_closed(place: Stage) -> None:
+    run = measure_on(place, Workload("smoke", 20, CLOCK_MS), print)
     assert run.cases == 20
     assert run.lateness.early == 0
     assert {"intake", "routing", "notify", "broker", "store", "driver"} <= run.used.keys()
@@ -20,6 +33,28 @@ def test_twenty_cases_run_through_all_services_and_are_closed() -> None:
     assert run.written["routing.cases, commits"] >= 3
     assert run.written["intake.timeline"] >= 8
     assert "cases/s" in report.told(run)
+
+
+def test_copies_of_a_really_closed_case_fill_the_stores_and_what_is_there_is_not_written_again(
+    place: Stage,
+) -> None:
+    with MongoClient[dict[str, Any]](place.running.mongo_url) as client:
+        cases, timeline = client["fengqiao_routing"]["cases"], client["fengqiao_intake"]["timeline"]
+        requests, closed = client["fengqiao_intake"]["requests"], {"state.status": "closed"}
+        resolved = {"state.status": "resolved", "next_due_at": {"$exists": False}}
+        before = cases.count_documents(resolved)
+        assert requests.count_documents(closed) == 0
+        assert grow(place, 10, print) == 10
+        model = client[PROGRESS]["model"].find_one({"_id": "own"})
+        assert model is not None
+        entries = timeline.count_documents({"case_id": model["texts"]["case_id"]})
+        told = timeline.count_documents({})
+        assert grow(place, 25, print) == 15
+        assert grow(place, 25, print) == 0
+        assert cases.count_documents(resolved) == before + 26
+        assert requests.count_documents(closed) == 26
+        assert entries > 0
+        assert timeline.count_documents({}) == told + 15 * entries
 
 
 def test_a_small_herd_fires_within_its_second_and_submissions_go_on() -> None:
