@@ -126,7 +126,9 @@ def few_descriptors(scene: Scene) -> None:
     for service in SERVICES:
         with contextlib.suppress(ProcessLookupError):
             pid = scene.stage.pid(service)
-            before[pid] = resource.prlimit(pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, 4096))
+            before[pid] = (_, most) = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            # Whoever lowers the hard limit may not be allowed to raise it again.
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, most))
     try:
         scene.last()
     finally:
