@@ -1,21 +1,17 @@
 """A city's day, to be disturbed: the first rows of the demo's slice, and what became of each."""
 
-from __future__ import annotations
-
 import os
 import secrets
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from services.cli.calls import Caller
 from services.cli.demo import BOSTON, boston_site, oracle
+from services.cli.demo.pump import Progress
 from services.cli.demo.rows import Row, read
-from services.cli.demo.run import Result, Run, View
+from services.cli.demo.run import Figures, Result, Run, View
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from services.cli.calls import Caller
-    from services.cli.demo.pump import Progress
-    from services.cli.demo.run import Figures
     from tests.faults.conftest import Ground
 
 ROWS = int(os.environ.get("FENGQIAO_FAULTS_ROWS", "150"))
@@ -40,12 +36,12 @@ def the_city() -> tuple[list[Row], datetime]:
     return rows, end
 
 
-def mint(ground: Ground) -> str:
+def mint(ground: "Ground") -> str:
     """A token of who publishes the city's requests."""
     return ground.runtime.running.issuer.mint("replay", "replay", "boston")
 
 
-async def run_the_city(ground: Ground, caller: Caller, onlooker: View) -> Result:
+async def run_the_city(ground: "Ground", caller: Caller, onlooker: View) -> Result:
     """Pump the city's rows through the services; nothing may come out otherwise than reckoned."""
     rows, end = the_city()
     running = ground.runtime.running
