@@ -35,17 +35,18 @@ class WallClock:
         self._read = read
         self._offset = timedelta(0)
         self._measured_at = float("-inf")
-        # The store's time, and when it was asked: it can't be more now than that and what has passed since.
-        self._theirs: tuple[datetime, float] | None = None
+        # What the store's clock says, which is what it said and what has passed since.
+        self._theirs = read
 
     def now(self) -> datetime:
         """The time nothing may run ahead of, also when this process's clock has jumped a moment ago."""
+        return self.span()[0]
+
+    def span(self) -> tuple[datetime, datetime]:
+        """What the earlier and the later of the two clocks say."""
         mine = self._read()
-        latest = min(mine, mine + self._offset)
-        if self._theirs is not None:
-            theirs, asked_at = self._theirs
-            latest = min(latest, theirs + timedelta(seconds=monotonic() - asked_at))
-        return to_ms(latest)
+        readings = (mine, mine + self._offset, self._theirs())
+        return to_ms(min(readings)), to_ms(max(readings))
 
     @property
     def skew(self) -> timedelta:
@@ -79,14 +80,10 @@ class WallClock:
         after = self._read()
         theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
         # It tells milliseconds: what it cut off must not hold us back.
-        self._theirs = theirs + timedelta(milliseconds=1), asked_at
+        at_most = theirs + timedelta(milliseconds=1)
+        self._theirs = lambda: at_most + timedelta(seconds=monotonic() - asked_at)
         # Within the round trip the clocks can't be told apart.
-        if theirs < before:
-            self._offset = theirs - before
-        elif theirs > after:
-            self._offset = theirs - after
-        else:
-            self._offset = timedelta(0)
+        self._offset = theirs - min(max(theirs, before), after)
         METRICS.clock_skew_seconds.set(self._offset.total_seconds())
 
 
@@ -103,7 +100,7 @@ class Clocks:
     def read(self) -> dict[str, Moment]:
         """The moment of every site, read now; may block for a query of the store."""
         self.wall.measure_now_and_then(self._alias)
-        now = self.wall.now()
+        now, latest = self.wall.span()
         replayed = {}
         if self._replays:
             with infrastructure():
@@ -112,7 +109,7 @@ class Clocks:
         return {
             site.id: Moment(replayed.get(site.id, EPOCH), now, replay=True)
             if site.replay
-            else Moment(now, now)
+            else Moment(now, now, latest=latest)
             for site in self._sites.values()
         }
 

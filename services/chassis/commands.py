@@ -11,13 +11,14 @@ from typing import Generic, TypeVar
 from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
-from services.chassis.clock import Clocks
+from services.chassis.clock import MAX_SKEW, Clocks
 from services.chassis.committer import Committer
 from services.chassis.engine import Engine, Moment, body_hash
 from services.chassis.errors import (
     CommandError,
     Contended,
     Forbidden,
+    Infrastructure,
     Invalid,
     KeyReused,
     NotFound,
@@ -210,11 +211,18 @@ class Commands(Generic[S]):
         return not committed.lost
 
 
-def not_ahead(occurred_at: datetime | None, moment: Moment) -> None:
+def not_ahead(occurred_at: datetime | None, moment: Moment, field: str = "meta.occurred_at") -> None:
     """Refuse a business time later than now; a replay is told what happened, whenever that was (rule 17).
+
+    The sender's clock may be ahead of ours by as much as ours may differ. When only one of ours says that it
+    is too early, nobody is refused for that: it is decided when they agree.
 
     Raises:
         Invalid: it names the field.
+        Infrastructure: it is the clocks' fault.
     """
-    if occurred_at is not None and not moment.replay and to_ms(occurred_at) > moment.now:
-        raise Invalid([Violation("meta.occurred_at", "later_than_now")])
+    if occurred_at is None or moment.replay or to_ms(occurred_at) <= moment.now + MAX_SKEW:
+        return
+    if moment.latest is not None and to_ms(occurred_at) <= moment.latest + MAX_SKEW:
+        raise Infrastructure("clock: store and process differ; what happened may be later than now")
+    raise Invalid([Violation(field, "later_than_now")])

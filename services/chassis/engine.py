@@ -48,11 +48,15 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The time a batch is decided at: the site's clock, whether it is a replay, and the wall clock."""
+    """The time a batch is decided at: the site's clock, whether it is a replay, and the wall clock.
+
+    `latest` is what the later of the store's and the process's clock says, where they differ.
+    """
 
     now: datetime
     recorded_at: datetime
     replay: bool = False
+    latest: datetime | None = None
 
 
 def parse(type_name: str, data: bytes) -> Message:

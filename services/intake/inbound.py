@@ -17,11 +17,11 @@ from google.protobuf.message import DecodeError
 from fengqiao.intake.v1 import events_pb2 as ev
 from fengqiao.intake.v1.inbound_pb2 import InboundRequest
 from fengqiao.intake.v1.intake_service_pb2 import Contact
-from services.chassis.commands import Creation, Order, id_from
+from services.chassis.commands import Creation, Order, id_from, not_ahead
 from services.chassis.consumer import Received, patiently
 from services.chassis.engine import Moment, body_hash
 from services.chassis.envelope import from_foreign
-from services.chassis.errors import CommandError, Contended, Infrastructure, Poison, Violation
+from services.chassis.errors import CommandError, Contended, Infrastructure, Invalid, Poison, Violation
 from services.chassis.foundation import Foundation
 from services.chassis.kinds import Kind
 from services.chassis.model import Decision, Emit
@@ -234,15 +234,18 @@ def check(message: InboundRequest, source: Source, moment: Moment) -> None:
 
     Raises:
         Refused: it names each field.
+        Infrastructure: whether it is wrong can't be told while our clocks differ.
     """
     found = violations(message)
     if message.site_id != source.site and not any(v.field == "site_id" for v in found):
         found.append(Violation("site_id", "not_the_site_of_the_source"))
     if wrong := wrong_unit(message.kind, message.accused_unit_id):
         found.append(Violation("accused_unit_id", wrong))
-    settled = moment.replay or any(v.field == "occurred_at" for v in found)
-    if not settled and instant(message.occurred_at) > moment.now:
-        found.append(Violation("occurred_at", "later_than_now"))
+    if not any(v.field == "occurred_at" for v in found):
+        try:
+            not_ahead(instant(message.occurred_at), moment, "occurred_at")
+        except Invalid as error:
+            found.extend(error.violations)
     if found:
         raise Refused(found, reference=message.reference[:MAX_REFERENCE])
 

@@ -67,9 +67,11 @@ class FakeClocks(Clocks):
 
     def read(self) -> dict[str, Moment]:
         """See `Clocks.read`."""
-        now = self.wall.now()
+        now, latest = self.wall.span()
         return {
-            site.id: Moment(self._replay[site.id], now, replay=True) if site.replay else Moment(now, now)
+            site.id: Moment(self._replay[site.id], now, replay=True)
+            if site.replay
+            else Moment(now, now, latest=latest)
             for site in self._sites.values()
         }
 

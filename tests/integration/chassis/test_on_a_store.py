@@ -52,7 +52,7 @@ async def test_a_sweeper_that_starts_before_the_consumer_after_an_hours_outage_w
     sweeper = base.sweeper(Catchup(lambda: short[0]))
     # The store's clock can't be moved along: it is not asked, and what it said is forgotten.
     base.wall.measure = lambda _alias: None  # type: ignore[method-assign, assignment]  # as said
-    base.wall._theirs = None
+    base.wall._theirs = base.wall._read
     assert await sweeper.run_once(ALL) == 0, "what had been published is not consumed yet"
     assert [reason.code for reason in base.readiness.reasons] == ["catch_up"]
     # A rebalance: another sweeper, the same wait, which is not prolonged by it.

@@ -156,6 +156,8 @@ async def test_a_process_that_never_sweeps_names_the_clock_that_is_off(
     assert codes(base.readiness) == ["clock"]
     assert not base.readiness.ready
     assert -3601 < METRICS.clock_skew_seconds._value.get() < -3599
+    earlier, later = base.wall.span()
+    assert timedelta(minutes=59) < later - earlier < timedelta(minutes=61), "between them nobody can tell"
     wall.ahead = timedelta(0)
     await watching.look()
     assert codes(base.readiness) == []

@@ -11,6 +11,7 @@ import pytest
 from fengqiao.intake.v1 import intake_service_pb2 as rpc
 from fengqiao.routing.v1 import events_pb2 as routing
 from services.chassis import store as chassis_store
+from services.chassis.clock import process_time
 from services.chassis.protobuf import timestamp
 from services.intake.domain import EVENTS, REQUESTS
 from tests.integration.intake.conftest import NOW, House, meta, submission, violations
@@ -128,9 +129,16 @@ async def test_a_resident_promises_no_due_time(house: House) -> None:
 
 async def test_what_is_yet_to_happen_cannot_be_submitted(house: House) -> None:
     sent = submission()
-    sent.meta.occurred_at.CopyFrom(timestamp(NOW + timedelta(seconds=1)))
+    sent.meta.occurred_at.CopyFrom(timestamp(process_time() + timedelta(minutes=1)))
     refusal = await house.refusal("SubmitRequest", sent)
     assert refusal.fields == violations(("meta.occurred_at", "later_than_now"))
+
+
+async def test_what_only_a_clock_of_ours_calls_too_early_is_to_be_tried_again(house: House) -> None:
+    sent = submission()
+    sent.meta.occurred_at.CopyFrom(timestamp(NOW + timedelta(minutes=1)))  # past, says the store's clock
+    refusal = await house.refusal("SubmitRequest", sent)
+    assert refusal.code is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_an_unknown_request_is_not_found_by_those_who_may_see_all(house: House) -> None:

@@ -7,12 +7,13 @@ from datetime import timedelta
 import pytest
 
 from services.chassis import engine as engine_module
-from services.chassis.commands import ATTEMPTS, NAMESPACE, Order, id_from
-from services.chassis.engine import KEY_LIFETIME
+from services.chassis.commands import ATTEMPTS, NAMESPACE, Order, id_from, not_ahead
+from services.chassis.engine import KEY_LIFETIME, Moment
 from services.chassis.errors import (
     CommandError,
     Contended,
     Forbidden,
+    Infrastructure,
     Invalid,
     KeyReused,
     NotFound,
@@ -213,6 +214,24 @@ def test_a_business_time_later_than_now_is_refused_by_name() -> None:
         ]
 
     run(main())
+
+
+def test_a_senders_clock_may_be_a_second_ahead() -> None:
+    async def main() -> None:
+        world = World()
+        p = world.process()
+        await p.create("a")
+        assert await p.add("a", 1, "key", occurred_at=START + timedelta(seconds=1)) == b"1"
+
+    run(main())
+
+
+def test_nobody_is_refused_because_a_clock_of_ours_is_behind() -> None:
+    later = START + timedelta(hours=1)
+    with pytest.raises(Infrastructure):
+        not_ahead(later, Moment(START, START, latest=later))
+    with pytest.raises(Invalid):
+        not_ahead(later + MINUTE, Moment(START, START, latest=later))
 
 
 def test_in_a_replay_what_happened_is_told_ahead_of_the_clock_and_fires_what_was_due_before() -> None:

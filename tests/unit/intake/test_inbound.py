@@ -13,7 +13,7 @@ from fengqiao.intake.v1.inbound_pb2 import InboundRequest
 from services.chassis.consumer import Received
 from services.chassis.engine import Moment
 from services.chassis.envelope import PROTOBUF, STRUCTURED
-from services.chassis.errors import Violation
+from services.chassis.errors import Infrastructure, Violation
 from services.chassis.protobuf import timestamp
 from services.intake.inbound import TYPE, Refused, check, decode, submission_id
 from services.intake.sources import Source
@@ -119,9 +119,9 @@ def test_no_bytes_raise_anything_but_a_refusal(value: bytes, content_type: str) 
         assert refusal.violations  # noqa: PT017 - what bytes decode to is not known beforehand
 
 
-def check_at(sent: InboundRequest, *, replay: bool = False) -> tuple[Violation, ...]:
+def check_at(sent: InboundRequest, *, replay: bool = False, latest: datetime = NOW) -> tuple[Violation, ...]:
     try:
-        check(sent, HOTLINE, Moment(NOW, NOW, replay=replay))
+        check(sent, HOTLINE, Moment(NOW, NOW, replay, latest))
     except Refused as refusal:
         return refusal.violations
     return ()
@@ -140,9 +140,24 @@ def test_a_source_speaks_for_its_own_site_only() -> None:
 
 def test_what_is_yet_to_happen_is_refused_but_in_a_replay() -> None:
     sent = message()
-    sent.occurred_at.CopyFrom(timestamp(NOW + timedelta(seconds=1)))
+    sent.occurred_at.CopyFrom(timestamp(NOW + timedelta(minutes=1)))
     assert check_at(sent) == (Violation("occurred_at", "later_than_now"),)
     assert check_at(sent, replay=True) == ()
+
+
+def test_an_agencys_clock_may_be_a_second_ahead() -> None:
+    sent = message()
+    sent.occurred_at.CopyFrom(timestamp(NOW + timedelta(seconds=1)))
+    assert check_at(sent) == ()
+
+
+def test_nothing_is_rejected_because_a_clock_of_ours_is_behind() -> None:
+    sent = message()
+    sent.occurred_at.CopyFrom(timestamp(NOW + timedelta(minutes=59)))
+    with pytest.raises(Infrastructure):
+        check_at(sent, latest=NOW + timedelta(hours=1))
+    sent.occurred_at.CopyFrom(timestamp(NOW + timedelta(minutes=61)))
+    assert check_at(sent, latest=NOW + timedelta(hours=1)) == (Violation("occurred_at", "later_than_now"),)
 
 
 def test_the_same_record_has_the_same_rejection() -> None:
