@@ -14,7 +14,16 @@ from services.chassis.model import Context, Decision, Transition, decided, trans
 from services.routing.domain.directory import commands as c
 from services.routing.domain.directory.days import Days
 from services.routing.domain.directory.shared import in_order, invalid, reference, to_days
-from services.routing.domain.directory.unit import HELD, ON_LEAVE, VACANT, Candidacy, Post, Tenure, Unit
+from services.routing.domain.directory.unit import (
+    HELD,
+    NEIGHBOURHOOD,
+    ON_LEAVE,
+    VACANT,
+    Candidacy,
+    Post,
+    Tenure,
+    Unit,
+)
 
 REASONS = ("term_ended", "resigned", "dismissed")
 
@@ -75,7 +84,7 @@ def appoint(unit: Unit, command: c.AppointLeader, _context: Context) -> Decision
             state="nominated",
             allowed="",
         )
-    if command.elsewhere:
+    if command.elsewhere and unit.kind == NEIGHBOURHOOD:
         raise Invalid(
             [Violation("person_ref", f"leads:{command.elsewhere}")], rule="directory.one_leadership"
         )
