@@ -6,10 +6,11 @@ from services.chassis.foundation import lay
 from services.chassis.service import Service, main
 from services.chassis.site import load_sites
 from services.routing.agents import DECIDED_ON, register
-from services.routing.claims import Claims
-from services.routing.directory import Directory
-from services.routing.directory_rpc import RULES as DIRECTORY_RULES
-from services.routing.directory_rpc import DirectoryServicer
+from services.routing.directory.claims import Claims
+from services.routing.directory.lookups import Lookups
+from services.routing.directory.orders import Orders
+from services.routing.directory.rpc import RULES as DIRECTORY_RULES
+from services.routing.directory.rpc import DirectoryServicer
 from services.routing.domain import REQUESTS, Ladder, table
 from services.routing.handlers import Cases
 from services.routing.rpc import RULES, RoutingServicer
@@ -25,7 +26,7 @@ def wire(settings: RoutingSettings) -> Service:
     base = lay(settings, model(ladder), CaseDocument, documents=(UnitDocument,), sites=sites)
     servicer = RoutingServicer(Cases(base, table(ladder)))
     claims = Claims(base.alias, base.threads, base.wall)
-    directory = Directory(base, base.side(units(), UnitDocument), claims)
+    directory = Orders(Lookups(base, base.side(units(), UnitDocument)), claims)
     return Service(
         base=base,
         servicers=[

@@ -18,7 +18,7 @@ from services.intake.access import RULES as INTAKE_RULES
 from services.mediation.rpc import RULES as MEDIATION_RULES
 from services.notify.rpc import RULES as NOTIFY_RULES
 from services.petition.rpc import RULES as PETITION_RULES
-from services.routing.directory_rpc import RULES as DIRECTORY_RULES
+from services.routing.directory.rpc import RULES as DIRECTORY_RULES
 from services.routing.rpc import RULES as ROUTING_RULES
 
 TABLES: dict[str, tuple[ServiceDescriptor, Mapping[str, Rule]]] = {

@@ -24,9 +24,10 @@ from services.chassis.clock import WallClock
 from services.chassis.foundation import Foundation, lay
 from services.chassis.rpc import serving
 from services.chassis.site import load_sites
-from services.routing.claims import Claims
-from services.routing.directory import Directory
-from services.routing.directory_rpc import RULES, DirectoryServicer
+from services.routing.directory.claims import Claims
+from services.routing.directory.lookups import Lookups
+from services.routing.directory.orders import Orders
+from services.routing.directory.rpc import RULES, DirectoryServicer
 from services.routing.domain import Case, Ladder
 from services.routing.settings import RoutingSettings
 from services.routing.store import CaseDocument, UnitDocument, model, units
@@ -125,7 +126,7 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
         )
         stack.push_async_callback(base.close)
         claims = Claims(base.alias, base.threads, base.wall)
-        directory = Directory(base, base.side(units(), UnitDocument), claims)
+        directory = Orders(Lookups(base, base.side(units(), UnitDocument)), claims)
         chassis_store.migrate(base.documents)
         servicers = [(add_DirectoryServiceServicer_to_server, DirectoryServicer(directory))]
         port = await stack.enter_async_context(serving(settings, servicers, RULES, base.readiness))

@@ -10,7 +10,7 @@ import pytest
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from services.chassis.errors import Contended
-from services.routing import claims
+from services.routing.directory import claims
 from tests.integration.routing.conftest import (
     DESK,
     NEIGHBOURS,
@@ -86,6 +86,26 @@ async def test_a_code_is_given_once(house: House) -> None:
     await house.settled()
     refused = await house.refusal("EstablishUnit", code=NEIGHBOURS, kind=ev.UNIT_KIND_NEIGHBOURHOOD)
     assert (refused.code, refused.fields) == (INVALID, ["code: taken"])
+
+
+async def test_a_key_stands_for_one_order(house: House) -> None:
+    await house.settled()
+    same = meta()
+    await house.call("EstablishUnit", meta=same, code=OTHER_NEIGHBOURS, kind=ev.UNIT_KIND_NEIGHBOURHOOD)
+    other: dict[str, Any] = {
+        "code": OTHER_NEIGHBOURS,
+        "kind": ev.UNIT_KIND_NEIGHBOURHOOD,
+        "posts": ["deputy"],
+    }
+    refused = await house.refusal("EstablishUnit", meta=same, **other)
+    assert refused.code is grpc.StatusCode.ALREADY_EXISTS
+
+
+async def test_a_leaders_term_is_renewed_where_they_lead(house: House) -> None:
+    await house.settled()
+    await house.call("VacatePost", code=NEIGHBOURS, on=NEXT_WEEK, reason=ev.VACANCY_REASON_TERM_ENDED)
+    await house.appoint(NEIGHBOURS, "p-n1", on=NEXT_WEEK)
+    assert (await house.call("FindHousehold", household="h-1", day=NEXT_WEEK)).leader_ref == "p-n1"
 
 
 async def test_a_household_of_another_neighbourhood_is_named(house: House) -> None:

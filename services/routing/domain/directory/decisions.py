@@ -32,13 +32,14 @@ PREFIX = "UNIT_KIND_"
 ONE_NEIGHBOURHOOD = "directory.one_neighbourhood"
 
 
-def establish(site_id: str, command: c.EstablishUnit) -> Decision:
+def establish(command: c.EstablishUnit, context: Context, zone: ZoneInfo) -> Decision:
     """A unit begins.
 
     Raises:
-        Invalid: a temporary unit without an end or without cases to take, another one with them; days the
-            wrong way round.
+        Invalid: a temporary unit without an end or without cases to take, another one with them; a day that
+            has passed, or days the wrong way round.
     """
+    _refuse_the_past(command.on, context, zone)
     if (command.kind == TEMPORARY) != bool(command.covers):
         raise invalid("covers", "required" if command.kind == TEMPORARY else "not_for_this_kind")
     if (command.kind == TEMPORARY) != (command.until is not None):
@@ -46,7 +47,7 @@ def establish(site_id: str, command: c.EstablishUnit) -> Decision:
     in_order(command.on, command.until)
     return decided(
         ev.UnitEstablished(
-            unit=ev.UnitReference(site_id=site_id, code=command.code),
+            unit=ev.UnitReference(site_id=context.site, code=command.code),
             kind=ev.UnitKind.Value(f"{PREFIX}{command.kind.upper()}"),
             days=to_days(Days(command.on, command.until)),
             posts=command.posts,
@@ -162,6 +163,10 @@ def decide(unit: Unit, command: Any, context: Context, zone: ZoneInfo) -> Decisi
     """
     if context.late:
         raise invalid("meta.occurred_at", "before_the_last_change")
-    if command.on < context.at.astimezone(zone).date():
-        raise invalid("on", "in_the_past")
+    _refuse_the_past(command.on, context, zone)
     return transition(UNITS, unit.status_on(command.on), unit, command, context)
+
+
+def _refuse_the_past(on: date, context: Context, zone: ZoneInfo) -> None:
+    if on < context.at.astimezone(zone).date():
+        raise invalid("on", "in_the_past")

@@ -127,13 +127,13 @@ class Territory:
                 return unit, person_ref
         return None
 
-    def leadership(self, person_ref: str, days: Days) -> str:
-        """The code of a neighbourhood that somebody leads on some of these days; empty: none."""
+    def leadership(self, person_ref: str, days: Days, *, but: str = "") -> str:
+        """The code of another neighbourhood that somebody leads on some of these days; empty: of none."""
         return next(
             (
                 unit.code
                 for unit in self.units.values()
-                if unit.kind == NEIGHBOURHOOD
+                if unit.kind == NEIGHBOURHOOD and unit.code != but
                 for tenure in (unit.post(LEADER) or _NOBODY).tenures
                 if tenure.person_ref == person_ref and tenure.days.overlaps(days)
             ),

@@ -55,7 +55,7 @@ class Register:
             if wrong := misplaced(command, self.units.get(parent_of(code))):
                 raise Invalid([wrong])
             assert unit is None, "the store keeps the first one"
-            decision = establish(SITE, command)
+            decision = establish(command, context, ZONE)
         else:
             assert unit is not None, code
             decision = decide(unit, self._informed(unit, command), context, ZONE)

@@ -227,6 +227,13 @@ def test_nothing_is_decided_for_a_day_that_is_over() -> None:
     assert refusal(register, NEIGHBOURS, vacate(START)) == [("on", "in_the_past")]
 
 
+def test_no_unit_begins_on_a_day_that_is_over() -> None:
+    register = small().later(3)
+    assert refusal(register, OTHER_NEIGHBOURS, c.EstablishUnit(OTHER_NEIGHBOURS, NEIGHBOURHOOD, START)) == [
+        ("on", "in_the_past")
+    ]
+
+
 def test_a_resignation_leaves_the_days_before_as_they_were() -> None:
     register = small().later(7).order(NEIGHBOURS, vacate(NEXT_WEEK)).appoint(NEIGHBOURS, "p-2")
     assert register.answering(NEIGHBOURS, NEXT_WEEK - DAY) == (NEIGHBOURS, "p-leader")

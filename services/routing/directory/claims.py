@@ -7,13 +7,13 @@ longer than any order takes.
 
 import secrets
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from pymongo.errors import BulkWriteError
 
 from services.chassis.clock import WallClock
-from services.chassis.errors import Contended
+from services.chassis.errors import Contended, Infrastructure
 from services.chassis.store import DUPLICATE_KEY, JOURNALED, Raw, database, infrastructure
 from services.chassis.threads import Threads
 
@@ -44,7 +44,9 @@ class Claims:
                 raise Contended(f"another order about {taken} is under way; try again", retry_after_ms="200")
             yield
         finally:
-            await self._threads.run(self._let_go, holder, ids)
+            # What can't be let go now is void soon; the order is done or not all the same.
+            with suppress(Infrastructure):
+                await self._threads.run(self._let_go, holder, ids)
 
     def _take(self, holder: str, ids: list[str]) -> str:
         """Claim all of them; returns one that another holds."""

@@ -10,7 +10,8 @@ from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceServi
 from services.chassis.auth import Role, Rule
 from services.chassis.paging import read_place, write_place
 from services.chassis.rpc import principal
-from services.routing.directory import Directory
+from services.routing.directory.lookups import Lookups, Page
+from services.routing.directory.orders import Orders
 from services.routing.domain.directory.decisions import PREFIX
 
 SERVICE = "/fengqiao.routing.v1.DirectoryService"
@@ -44,9 +45,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class DirectoryServicer(DirectoryServiceServicer):
     """Units, households, leaders."""
 
-    def __init__(self, directory: Directory) -> None:
-        """`directory` does the work."""
-        self._directory = directory
+    def __init__(self, orders: Orders) -> None:
+        """`orders` and its look-ups do the work."""
+        self._orders = orders
+        self._lookups: Lookups = orders.lookups
 
     async def EstablishUnit(
         self, request: rpc.EstablishUnitRequest, context: Context
@@ -111,21 +113,14 @@ class DirectoryServicer(DirectoryServiceServicer):
     async def GetUnit(self, request: rpc.GetUnitRequest, context: Context) -> rpc.GetUnitResponse:
         """A unit on a day."""
         del context
-        unit = await self._directory.unit(principal(), request.code, request.day)
+        unit = await self._lookups.unit(principal(), request.code, request.day)
         return rpc.GetUnitResponse(unit=unit)
 
     async def ListUnits(self, request: rpc.ListUnitsRequest, context: Context) -> rpc.ListUnitsResponse:
         """Units at or below a place, by code."""
         del context
         kind = ev.UnitKind.Name(request.kind).removeprefix(PREFIX).lower() if request.kind else ""
-        units, last = await self._directory.units_within(
-            principal(),
-            request.within,
-            kind,
-            request.day,
-            read_place(request.page_token),
-            request.page_size or DEFAULT_PAGE,
-        )
+        units, last = await self._lookups.units_within(principal(), page_of(request), kind)
         return rpc.ListUnitsResponse(units=units, next_page_token=write_place(last))
 
     async def FindHousehold(
@@ -133,22 +128,22 @@ class DirectoryServicer(DirectoryServiceServicer):
     ) -> rpc.FindHouseholdResponse:
         """Whose a household is, and who answers for it."""
         del context
-        return await self._directory.household(principal(), request.household, request.day)
+        return await self._lookups.household(principal(), request.household, request.day)
 
     async def ListGaps(self, request: rpc.ListGapsRequest, context: Context) -> rpc.ListGapsResponse:
         """Households without leader."""
         del context
-        gaps, last = await self._directory.gaps(
-            principal(),
-            request.within,
-            request.day,
-            read_place(request.page_token),
-            request.page_size or DEFAULT_PAGE,
-        )
+        gaps, last = await self._lookups.gaps(principal(), page_of(request))
         response = rpc.ListGapsResponse(next_page_token=write_place(last))
         for gap in gaps:
             response.gaps.add(household=gap.household, reason=gap.reason, code=gap.code)
         return response
 
     async def _order(self, request: Any) -> rpc.Unit:
-        return await self._directory.order(principal(), request.code, request.meta, request)
+        return await self._orders.order(principal(), request.code, request.meta, request)
+
+
+def page_of(request: rpc.ListUnitsRequest | rpc.ListGapsRequest) -> Page:
+    """The part of a list that a request wants."""
+    after = read_place(request.page_token)
+    return Page(request.within, request.day, after, request.page_size or DEFAULT_PAGE)

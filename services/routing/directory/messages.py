@@ -6,6 +6,8 @@ from datetime import date
 from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from services.chassis.errors import NotFound
+from services.chassis.record import Record
 from services.routing.domain.directory.decisions import PREFIX
 from services.routing.domain.directory.shared import to_days
 from services.routing.domain.directory.unit import HELD, ON_LEAVE, VACANT, Post, Unit
@@ -17,8 +19,20 @@ STATUSES: Mapping[str, rpc.PostStatus.ValueType] = {
 }
 
 
-def to_message(unit: Unit, day: date, revision: int) -> rpc.Unit:
+def state_of(record: Record[Unit]) -> Unit:
+    """A stored unit.
+
+    Raises:
+        NotFound: it has not begun.
+    """
+    if record.state is None:
+        raise NotFound("no such unit")
+    return record.state
+
+
+def to_message(record: Record[Unit], day: date) -> rpc.Unit:
     """The unit with what it has on a day; households are counted, not told."""
+    unit = state_of(record)
     return rpc.Unit(
         code=unit.code,
         kind=ev.UnitKind.Value(f"{PREFIX}{unit.kind.upper()}"),
@@ -29,7 +43,7 @@ def to_message(unit: Unit, day: date, revision: int) -> rpc.Unit:
         succeeds=unit.succeeds,
         successors=unit.successors,
         covers=unit.covers,
-        revision=revision,
+        revision=record.revision,
     )
 
 
