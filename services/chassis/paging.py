@@ -31,3 +31,20 @@ def read_token(token: str, place: Callable[[datetime, Sequence[Any]], T]) -> T:
         return place(instant, rest)
     except (ValueError, TypeError, IndexError):
         raise Invalid([Violation("page_token", "not_a_token_of_ours")]) from None
+
+
+def write_place(key: str) -> str:
+    """The token of a place in a list that is sorted by a key; empty for an empty key: there is no more."""
+    return base64.urlsafe_b64encode(key.encode()).decode()
+
+
+def read_place(token: str) -> str:
+    """The key after which a page begins; empty for the first one.
+
+    Raises:
+        Invalid: it is none of ours.
+    """
+    try:
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
+    except ValueError:
+        raise Invalid([Violation("page_token", "not_a_token_of_ours")]) from None

@@ -37,6 +37,7 @@ COMMANDS = {
     "board": Entry(f"{CLIENT}.cases:board", "Counts per tier and status.", HANDLE),
     "mediation": Entry(f"{CLIENT}.mediations:mediation", "Mediation: open … sign, end, show, list.", HANDLE),
     "petition": Entry(f"{CLIENT}.petitions:petition", "Petitions: register … reply, show, list.", HANDLE),
+    "directory": Entry(f"{CLIENT}.directory:directory", "Units, households, leaders; who answers.", HANDLE),
     "deliveries": Entry(f"{CLIENT}.people:deliveries", "Who was told, and how it ended.", OPERATE),
     "source": Entry(f"{CLIENT}.agencies:source", "Sources of agencies: register.", OPERATE),
     "publish": Entry(f"{CLIENT}.agencies:publish", "Publish an agency's event and print the reply.", OPERATE),

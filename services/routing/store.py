@@ -1,11 +1,14 @@
-"""Routing's documents: one per case."""
+"""Routing's documents: one per case, one per unit of the directory."""
 
 from typing import Any
 
+from services.chassis.commands import id_from
 from services.chassis.model import Model
 from services.chassis.store import AggregateDocument, converter
 from services.routing import domain
 from services.routing.domain import Case, Ladder
+from services.routing.domain.directory import folding
+from services.routing.domain.directory.unit import EVENTS, Unit
 
 
 class CaseDocument(AggregateDocument):
@@ -17,6 +20,21 @@ class CaseDocument(AggregateDocument):
         "indexes": [
             {"fields": ["state.unit_id", "state.status", "state.due_at"]},
             {"fields": ["site", "state.status", "state.due_at"]},
+        ],
+    }
+
+
+class UnitDocument(AggregateDocument):
+    """A unit of the territory, whole: its households and posts on all days."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "units",
+        "indexes": [
+            {"fields": ["site", "state.code"]},
+            {"fields": ["site", "state.kind", "state.code"]},
+            {"fields": ["state.households.key"]},
+            {"fields": ["state.posts.tenures.person_ref"]},
         ],
     }
 
@@ -46,3 +64,24 @@ def model(ladder: Ladder) -> Model[Case]:
         known_since=lambda case: case.submitted_recorded_at,
         consumed=domain.consumed(ladder, cells),
     )
+
+
+def unit_id(site_id: str, code: str) -> str:
+    """The id of a unit's document and events."""
+    return id_from("unit", site_id, code)
+
+
+def dump_unit(unit: Unit) -> dict[str, Any]:
+    """A unit as its document keeps it; days as text, which sorts as they do."""
+    plain: dict[str, Any] = converter.unstructure(unit)
+    return plain
+
+
+def load_unit(raw: Any) -> Unit:
+    """A unit from its document."""
+    return converter.structure(raw, Unit)
+
+
+def units() -> Model[Unit]:
+    """The directory's units for the chassis."""
+    return Model(service="routing", topic=EVENTS, evolve=folding.evolve, dump=dump_unit, load=load_unit)

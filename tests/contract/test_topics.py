@@ -19,6 +19,7 @@ from fengqiao.intake.v1 import inbound_pb2
 from fengqiao.mediation.v1 import events_pb2 as mediation_events
 from fengqiao.notify.v1 import events_pb2 as notify_events
 from fengqiao.petition.v1 import events_pb2 as petition_events
+from fengqiao.routing.v1 import directory_events_pb2 as directory_events
 from fengqiao.routing.v1 import events_pb2 as routing_events
 from services.chassis import topics
 from services.chassis.calendar import LibraryCalendar
@@ -51,7 +52,7 @@ OUTSIDE = {"agency"}
 NAME = re.compile(
     r"fengqiao\.(?:"
     r"inbound\.\{source\}\.(?:requests|replies|dead)|"
-    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|requests|outcomes))"
+    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|requests|outcomes))"
 )
 
 PARTITIONS = {
@@ -73,6 +74,7 @@ PARTITIONS = {
     "fengqiao.petition.outcomes": 8,
     "fengqiao.petition.restricted": 8,
     "fengqiao.routing.dead": 1,
+    "fengqiao.routing.directory": 8,
     "fengqiao.routing.disputes": 8,
     "fengqiao.routing.events": 8,
     "fengqiao.routing.outcomes": 8,
@@ -89,6 +91,8 @@ PARTS_OF_EVENTS = {
     "fengqiao.petition.v1.PetitionReference",
     "fengqiao.routing.v1.Assignment",
     "fengqiao.routing.v1.CaseReference",
+    "fengqiao.routing.v1.Days",
+    "fengqiao.routing.v1.UnitReference",
 }
 """Messages in the files of events that are fields of events, and travel in them alone."""
 
@@ -172,6 +176,7 @@ EVENT_FILES = (
     intake_events,
     inbound_pb2,
     routing_events,
+    directory_events,
     mediation_events,
     petition_events,
     notify_events,
@@ -299,6 +304,7 @@ MODELS: dict[str, Callable[[], Model[Any]]] = {
     "intake": intake_store.model,
     "intake, of accusations": intake_store.restricted,
     "routing": lambda: routing_store.model(ladder()),
+    "routing, of units": routing_store.units,
     "mediation": lambda: mediation_store.model(mediation.Committee({})),
     "petition": lambda: petition_store.model(petition.Office({})),
     "petition, of accusations": lambda: petition_store.accusations(petition.Office({})),

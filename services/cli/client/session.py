@@ -17,6 +17,7 @@ from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from fengqiao.mediation.v1.mediation_service_pb2_grpc import MediationServiceStub
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
+from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
 from services.chassis import client
 from services.chassis.settings import Settings
@@ -83,6 +84,11 @@ class Session:
     def routing(self) -> Any:
         """Routing's methods."""
         return RoutingServiceStub(self._channel("routing"))
+
+    @property
+    def directory(self) -> Any:
+        """The directory's methods; routing has them."""
+        return DirectoryServiceStub(self._channel("routing"))
 
     @property
     def mediation(self) -> Any:

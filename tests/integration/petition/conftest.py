@@ -1,10 +1,9 @@
 """Petition on a real store, called by gRPC; the broker is a list of what was published."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,7 +31,6 @@ from services.chassis import store as chassis_store
 from services.chassis.client import bearer, channel, details_of, rule_of
 from services.chassis.clock import WallClock
 from services.chassis.consumer import Received
-from services.chassis.envelope import Headers, header_map
 from services.chassis.foundation import Foundation, lay
 from services.chassis.kinds import Kind
 from services.chassis.rpc import serving
@@ -44,6 +42,7 @@ from services.petition.rpc import RULES, PetitionServicer
 from services.petition.settings import PetitionSettings
 from services.petition.sitefiles import read_rules
 from services.petition.store import PetitionDocument, RestrictedPetitionDocument, accusations, model
+from tests.kit.edge import Broker, Clock, Refusal, Who
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 STREET, HEXI, TAOSHU = "jili", "jili/hexi", "jili/taoshu"
@@ -62,67 +61,6 @@ units:
   - {{id: {id}/taoshu, tier: 3, parent: {id}}}
 """
 NOBODY = "00000000-0000-5000-8000-000000000000"
-
-
-@dataclass(slots=True)
-class Sent:
-    """One record as it went to the broker."""
-
-    topic: str
-    key: bytes
-    value: bytes
-    headers: dict[str, str]
-
-
-@dataclass(slots=True)
-class Broker:
-    """A producer that keeps what it is given."""
-
-    sent: list[Sent] = field(default_factory=list)
-
-    def send(self, topic: str, key: bytes, value: bytes, headers: Headers) -> "asyncio.Future[bool]":
-        self.sent.append(Sent(topic, key, value, header_map(headers)))
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        done.set_result(True)
-        return done
-
-    async def close(self) -> None:
-        """Nothing to end."""
-
-    def types(self, topic: str) -> list[str]:
-        on = [record for record in self.sent if record.topic == topic]
-        return [record.headers["ce_type"].rsplit(".", 1)[-1] for record in on]
-
-
-@dataclass(slots=True)
-class Clock:
-    """A clock that stands until it is moved."""
-
-    now: datetime = NOW
-
-    def move(self, by: timedelta) -> None:
-        self.now += by
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A failed call, as a client sees it."""
-
-    code: grpc.StatusCode
-    reason: str
-    fields: list[str]
-    message: str
-    rule: str
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """A caller."""
-
-    role: str
-    units: tuple[str, ...] = (STREET,)
-    sub: str = "somebody"
-    site: str = "jili"
 
 
 OFFICER = Who("petition_officer")

@@ -18,9 +18,9 @@ from tests.integration.petition.conftest import (
     STREET,
     TAOSHU,
     House,
-    Who,
     ordering,
 )
+from tests.kit.edge import Who
 from tests.waiting import until_async
 
 DENIED = grpc.StatusCode.PERMISSION_DENIED

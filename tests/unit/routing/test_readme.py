@@ -14,7 +14,7 @@ def test_the_readmes_diagram_is_the_table() -> None:
 
 
 def test_every_test_that_the_readme_names_is_there() -> None:
-    here = "\n".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    here = "\n".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.rglob("test_*.py"))
     named = set(re.findall(r"`(test_\w+)`", README))
     assert named
     assert [name for name in named if f"def {name}(" not in here] == []

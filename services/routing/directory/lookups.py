@@ -1,0 +1,161 @@
+"""Look-ups by the day: a unit, whose a household is, who answers for it, and which households have nobody."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from services.chassis.auth import Principal
+from services.chassis.errors import CommandError, Forbidden, Invalid, NotFound, Violation
+from services.chassis.foundation import Foundation
+from services.chassis.kinds import Kind
+from services.chassis.record import Record
+from services.routing.directory.messages import state_of, to_message
+from services.routing.domain.directory.territory import Gap, Territory
+from services.routing.domain.directory.unit import LEADER, NEIGHBOURHOOD, TEMPORARY, Unit, parent_of
+from services.routing.store import unit_id
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What part of a list is wanted: so many at or below a place, after a code, on a day."""
+
+    within: str
+    day: str
+    after: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """What can be asked of the directory of the caller's site."""
+
+    base: Foundation[Any]
+    units: Kind[Unit]
+
+    async def unit(self, principal: Principal, code: str, day: str) -> rpc.Unit:
+        """A unit on a day.
+
+        Raises:
+            NotFound: there is none; Forbidden where the caller may not know.
+        """
+        site_id = self.site_of(principal)
+        id_ = unit_id(site_id, code)
+        record = (await self.units.committer.get([id_])).get(id_)
+        if record is None or not principal.covers(code):
+            raise unknown(principal)
+        return to_message(record, day_of("day", day) or await self.today(site_id))
+
+    async def units_within(self, principal: Principal, page: Page, kind: str) -> tuple[list[rpc.Unit], str]:
+        """Units that stand on a day, by code; and the code after which more follow."""
+        records, on = await self._read(principal, page, kind)
+        standing = [to_message(record, on) for record in records if on in state_of(record).days]
+        return standing, _last(records, page)
+
+    async def household(self, principal: Principal, key: str, day: str) -> rpc.FindHouseholdResponse:
+        """Whose a household is on a day, and who answers for it.
+
+        Raises:
+            Forbidden: it is none of the caller's.
+        """
+        site_id = self.site_of(principal)
+        on = day_of("day", day) or await self.today(site_id)
+        homes = await self.territory({"site": site_id, "state.households.key": key})
+        code = homes.home(key, on)
+        if not (principal.covers(code) if code else principal.covers_all):
+            raise Forbidden("no such household in your territory")
+        if not code:
+            return rpc.FindHouseholdResponse()
+        chain = {"_id": {"$in": [unit_id(site_id, each) for each in _chain(code)]}}
+        temporary = {"site": site_id, "state.kind": TEMPORARY}
+        territory = Territory([*await self._find(chain), *await self._find(temporary)])
+        post = territory.units[code].post(LEADER)
+        tenure = post.tenure_on(on) if post else None
+        answer = rpc.FindHouseholdResponse(code=code, leader_ref=tenure.person_ref if tenure else "")
+        if answering := territory.answering(code, on):
+            answer.answering_code, answer.answering_ref = answering[0].code, answering[1]
+        return answer
+
+    async def gaps(self, principal: Principal, page: Page) -> tuple[list[Gap], str]:
+        """Households of the page's neighbourhoods that have no leader on a day."""
+        records, on = await self._read(principal, page, NEIGHBOURHOOD)
+        units = {state_of(record).code: state_of(record) for record in records}
+        keys = {household.key for unit in units.values() for household in unit.households}
+        # Those that moved on have their home elsewhere.
+        query = {"site": self.site_of(principal), "state.households.key": {"$in": sorted(keys)}}
+        territory = Territory([*await self._find(query), *units.values()])
+        gaps = [gap for gap in territory.gaps(on) if gap.household in keys and gap.code in {"", *units}]
+        return gaps, _last(records, page)
+
+    async def territory(self, query: Mapping[str, Any]) -> Territory:
+        """The units that match."""
+        return Territory(await self._find(query))
+
+    async def today(self, site_id: str, at: datetime | None = None) -> date:
+        """The day that it is at a site, or was at a time."""
+        now = at or (await self.base.clocks.look_at(site_id, self.base.threads)).now
+        return now.astimezone(self.zone(site_id)).date()
+
+    def zone(self, site_id: str) -> ZoneInfo:
+        """A site's."""
+        return self.base.sites[site_id].zone
+
+    def site_of(self, principal: Principal) -> str:
+        """The caller's site.
+
+        Raises:
+            Forbidden: the caller is of no one site.
+        """
+        if principal.site not in self.base.sites:
+            raise Forbidden("the directory is asked by somebody of one site")
+        return principal.site
+
+    async def _read(self, principal: Principal, page: Page, kind: str) -> tuple[list[Record[Unit]], date]:
+        if not principal.covers(page.within):
+            raise Forbidden("not your unit")
+        site_id = self.site_of(principal)
+        on = day_of("day", page.day) or await self.today(site_id)
+        query: dict[str, Any] = {"site": site_id, "state.code": at_or_below(page.within)}
+        if kind:
+            query["state.kind"] = kind
+        if page.after:
+            query = {"$and": [query, {"state.code": {"$gt": page.after}}]}
+        find = self.units.committer.repository.find
+        return await self.base.threads.run(lambda: find(query, sort="state.code", limit=page.limit)), on
+
+    async def _find(self, query: Mapping[str, Any]) -> list[Unit]:
+        records = await self.base.threads.run(self.units.committer.repository.find, query)
+        return [state_of(record) for record in records]
+
+
+def at_or_below(code: str) -> dict[str, str]:
+    """A query for the codes of a unit and those below it."""
+    return {"$regex": f"^{re.escape(code)}(/|$)"}
+
+
+def day_of(field: str, text: str) -> date | None:
+    """A day as clients write it; None for none.
+
+    Raises:
+        Invalid: there is no such day; it names the field.
+    """
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise Invalid([Violation(field, "no_such_day")]) from None
+
+
+def unknown(principal: Principal) -> CommandError:
+    """What is said of a unit that is not there or not the caller's: the same, so that neither tells."""
+    return NotFound("no such unit") if principal.covers_all else Forbidden("no such unit in your territory")
+
+
+def _chain(code: str) -> list[str]:
+    return [code, *_chain(parent_of(code))] if code else []
+
+
+def _last(records: list[Record[Unit]], page: Page) -> str:
+    return state_of(records[-1]).code if len(records) == page.limit else ""

@@ -1,0 +1,149 @@
+"""gRPC of the directory: translate, call one handler. Errors are mapped in the chassis, in one place."""
+
+from typing import Any
+
+import grpc
+
+from fengqiao.routing.v1 import directory_events_pb2 as ev
+from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceServicer
+from services.chassis.auth import Role, Rule
+from services.chassis.paging import read_place, write_place
+from services.chassis.rpc import principal
+from services.routing.directory.lookups import Lookups, Page
+from services.routing.directory.orders import Orders
+from services.routing.domain.directory.decisions import PREFIX
+
+SERVICE = "/fengqiao.routing.v1.DirectoryService"
+READERS = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK, Role.CLERK, Role.OPERATOR, Role.REPLAY})
+ORDERING = frozenset({Role.SUPERVISOR, Role.DESK})
+"""Who decides about units and posts: never their holders by themselves."""
+
+# Default deny: a method that is not here is refused.
+RULES = {
+    f"{SERVICE}/EstablishUnit": Rule(ORDERING),
+    f"{SERVICE}/CloseUnit": Rule(ORDERING),
+    f"{SERVICE}/SettleHouseholds": Rule(ORDERING),
+    f"{SERVICE}/ReleaseHouseholds": Rule(ORDERING),
+    f"{SERVICE}/NominateLeader": Rule(ORDERING),
+    f"{SERVICE}/VetLeader": Rule(ORDERING),
+    f"{SERVICE}/AppointLeader": Rule(ORDERING),
+    f"{SERVICE}/GrantLeave": Rule(ORDERING),
+    f"{SERVICE}/EndLeave": Rule(ORDERING),
+    f"{SERVICE}/VacatePost": Rule(ORDERING),
+    f"{SERVICE}/GetUnit": Rule(READERS),
+    f"{SERVICE}/ListUnits": Rule(READERS),
+    f"{SERVICE}/FindHousehold": Rule(READERS),
+    f"{SERVICE}/ListGaps": Rule(READERS),
+}
+
+DEFAULT_PAGE = 50
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class DirectoryServicer(DirectoryServiceServicer):
+    """Units, households, leaders."""
+
+    def __init__(self, orders: Orders) -> None:
+        """`orders` and its look-ups do the work."""
+        self._orders = orders
+        self._lookups: Lookups = orders.lookups
+
+    async def EstablishUnit(
+        self, request: rpc.EstablishUnitRequest, context: Context
+    ) -> rpc.EstablishUnitResponse:
+        """A unit begins."""
+        del context
+        return rpc.EstablishUnitResponse(unit=await self._order(request))
+
+    async def CloseUnit(self, request: rpc.CloseUnitRequest, context: Context) -> rpc.CloseUnitResponse:
+        """A unit ends."""
+        del context
+        return rpc.CloseUnitResponse(unit=await self._order(request))
+
+    async def SettleHouseholds(
+        self, request: rpc.SettleHouseholdsRequest, context: Context
+    ) -> rpc.SettleHouseholdsResponse:
+        """Households become a neighbourhood's."""
+        del context
+        return rpc.SettleHouseholdsResponse(unit=await self._order(request))
+
+    async def ReleaseHouseholds(
+        self, request: rpc.ReleaseHouseholdsRequest, context: Context
+    ) -> rpc.ReleaseHouseholdsResponse:
+        """They are its own no longer."""
+        del context
+        return rpc.ReleaseHouseholdsResponse(unit=await self._order(request))
+
+    async def NominateLeader(
+        self, request: rpc.NominateLeaderRequest, context: Context
+    ) -> rpc.NominateLeaderResponse:
+        """Residents propose somebody."""
+        del context
+        return rpc.NominateLeaderResponse(unit=await self._order(request))
+
+    async def VetLeader(self, request: rpc.VetLeaderRequest, context: Context) -> rpc.VetLeaderResponse:
+        """Somebody else looks at them."""
+        del context
+        return rpc.VetLeaderResponse(unit=await self._order(request))
+
+    async def AppointLeader(
+        self, request: rpc.AppointLeaderRequest, context: Context
+    ) -> rpc.AppointLeaderResponse:
+        """Who was approved holds the post."""
+        del context
+        return rpc.AppointLeaderResponse(unit=await self._order(request))
+
+    async def GrantLeave(self, request: rpc.GrantLeaveRequest, context: Context) -> rpc.GrantLeaveResponse:
+        """The holder is away."""
+        del context
+        return rpc.GrantLeaveResponse(unit=await self._order(request))
+
+    async def EndLeave(self, request: rpc.EndLeaveRequest, context: Context) -> rpc.EndLeaveResponse:
+        """Back before the leave was over."""
+        del context
+        return rpc.EndLeaveResponse(unit=await self._order(request))
+
+    async def VacatePost(self, request: rpc.VacatePostRequest, context: Context) -> rpc.VacatePostResponse:
+        """The post is vacant."""
+        del context
+        return rpc.VacatePostResponse(unit=await self._order(request))
+
+    async def GetUnit(self, request: rpc.GetUnitRequest, context: Context) -> rpc.GetUnitResponse:
+        """A unit on a day."""
+        del context
+        unit = await self._lookups.unit(principal(), request.code, request.day)
+        return rpc.GetUnitResponse(unit=unit)
+
+    async def ListUnits(self, request: rpc.ListUnitsRequest, context: Context) -> rpc.ListUnitsResponse:
+        """Units at or below a place, by code."""
+        del context
+        kind = ev.UnitKind.Name(request.kind).removeprefix(PREFIX).lower() if request.kind else ""
+        units, last = await self._lookups.units_within(principal(), page_of(request), kind)
+        return rpc.ListUnitsResponse(units=units, next_page_token=write_place(last))
+
+    async def FindHousehold(
+        self, request: rpc.FindHouseholdRequest, context: Context
+    ) -> rpc.FindHouseholdResponse:
+        """Whose a household is, and who answers for it."""
+        del context
+        return await self._lookups.household(principal(), request.household, request.day)
+
+    async def ListGaps(self, request: rpc.ListGapsRequest, context: Context) -> rpc.ListGapsResponse:
+        """Households without leader."""
+        del context
+        gaps, last = await self._lookups.gaps(principal(), page_of(request))
+        response = rpc.ListGapsResponse(next_page_token=write_place(last))
+        for gap in gaps:
+            response.gaps.add(household=gap.household, reason=gap.reason, code=gap.code)
+        return response
+
+    async def _order(self, request: Any) -> rpc.Unit:
+        return await self._orders.order(principal(), request.code, request.meta, request)
+
+
+def page_of(request: rpc.ListUnitsRequest | rpc.ListGapsRequest) -> Page:
+    """The part of a list that a request wants."""
+    after = read_place(request.page_token)
+    return Page(request.within, request.day, after, request.page_size or DEFAULT_PAGE)

@@ -1,0 +1,29 @@
+"""Parts of several decisions and events about units."""
+
+from datetime import date
+
+from fengqiao.routing.v1 import directory_events_pb2 as ev
+from services.chassis.errors import Invalid, Violation
+from services.routing.domain.directory.days import Days
+from services.routing.domain.directory.unit import Unit
+
+
+def reference(unit: Unit) -> ev.UnitReference:
+    """The unit as its events name it."""
+    return ev.UnitReference(site_id=unit.site_id, code=unit.code)
+
+
+def to_days(days: Days) -> ev.Days:
+    """Days as events have them."""
+    return ev.Days(since=days.since.isoformat(), until=days.until.isoformat() if days.until else "")
+
+
+def in_order(since: date, until: date | None) -> None:
+    """Refuse days the wrong way round."""
+    if until is not None and until <= since:
+        raise invalid("until", "not_after_the_first_day")
+
+
+def invalid(field: str, reason: str) -> Invalid:
+    """One field is wrong."""
+    return Invalid([Violation(field, reason)])

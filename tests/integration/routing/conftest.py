@@ -1,0 +1,134 @@
+"""Routing's directory on a real store, called by gRPC; the broker is a list of what was published."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import pytest
+
+from deploy.local.issuer import Issuer
+from fengqiao.common.v1.common_pb2 import CommandMeta
+from fengqiao.routing.v1 import directory_events_pb2 as ev
+from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1.directory_service_pb2_grpc import (
+    DirectoryServiceStub,
+    add_DirectoryServiceServicer_to_server,
+)
+from services.chassis import store as chassis_store
+from services.chassis.client import bearer, channel, details_of, rule_of
+from services.chassis.clock import WallClock
+from services.chassis.foundation import Foundation, lay
+from services.chassis.rpc import serving
+from services.chassis.site import load_sites
+from services.routing.directory.claims import Claims
+from services.routing.directory.lookups import Lookups
+from services.routing.directory.orders import Orders
+from services.routing.directory.rpc import RULES, DirectoryServicer
+from services.routing.domain import Case, Ladder
+from services.routing.settings import RoutingSettings
+from services.routing.store import CaseDocument, UnitDocument, model, units
+from tests.kit.edge import Broker, Clock, Refusal, Who
+
+SITE = """
+id: {id}
+zone: Asia/Shanghai
+locale: zh-CN
+calendar: {{data: cn_holidays}}
+"""
+DESK = Who("desk", ("jili",), "p-desk")
+TOP, VILLAGE, SECTION, NEIGHBOURS = "jili", "jili/hexi", "jili/hexi/s1", "jili/hexi/s1/n1"
+OTHER_NEIGHBOURS = "jili/hexi/s1/n2"
+KINDS = {
+    TOP: ev.UNIT_KIND_SUB_DISTRICT,
+    VILLAGE: ev.UNIT_KIND_VILLAGE,
+    SECTION: ev.UNIT_KIND_SECTION,
+    NEIGHBOURS: ev.UNIT_KIND_NEIGHBOURHOOD,
+}
+
+
+def meta() -> CommandMeta:
+    return CommandMeta(idempotency_key=f"key-{uuid4().hex}")
+
+
+@dataclass
+class House:
+    """The directory, and the means to call it as anybody."""
+
+    base: Foundation[Case]
+    claims: Claims
+    broker: Broker
+    clock: Clock
+    issuer: Issuer
+    stub: Any
+
+    async def call(self, name: str, who: Who = DESK, **fields: Any) -> Any:
+        """Call a method; orders get a key of their own if none is given."""
+        request = getattr(rpc, f"{name}Request")(**fields)
+        if "meta" in request.DESCRIPTOR.fields_by_name and not request.HasField("meta"):
+            request.meta.CopyFrom(meta())
+        token = bearer(self.issuer.mint(who.role, who.sub, who.site, who.units))
+        return await getattr(self.stub, name)(request, metadata=token, timeout=20)
+
+    async def refusal(self, name: str, who: Who = DESK, **given: Any) -> Refusal:
+        """The refusal of a call."""
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await self.call(name, who, **given)
+        reason, fields = details_of(error.value)
+        return Refusal(
+            error.value.code(), reason, sorted(fields), str(error.value.details()), rule_of(error.value)
+        )
+
+    async def appoint(self, code: str, person_ref: str, **fields: Any) -> rpc.Unit:
+        """Nominated, approved, appointed today."""
+        await self.call("NominateLeader", code=code, person_ref=person_ref, nominators=9)
+        await self.call("VetLeader", code=code, person_ref=person_ref, approved=True)
+        answer = await self.call("AppointLeader", code=code, person_ref=person_ref, **fields)
+        unit: rpc.Unit = answer.unit
+        return unit
+
+    async def settled(self) -> "House":
+        """A village with a section and a neighbourhood of two households, all led by somebody."""
+        for code, kind in KINDS.items():
+            await self.call("EstablishUnit", code=code, kind=kind)
+            await self.appoint(code, f"p-{code.rpartition('/')[2]}")
+        await self.call("SettleHouseholds", code=NEIGHBOURS, households=["h-1", "h-2"])
+        return self
+
+
+@pytest.fixture
+async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator[House]:
+    folder = tmp_path / "sites" / "jili"
+    folder.mkdir(parents=True)
+    (folder / "site.yaml").write_text(SITE.format(id="jili"))
+    issuer = Issuer(tmp_path / "issuer")
+    settings = RoutingSettings(
+        mongo_url=store,
+        database_prefix=database_name,
+        sites=folder.parent,
+        environment="development",
+        jwt_public_keys=issuer.public_keys,
+        rpc_grace_s=0.1,
+    )
+    clock, broker = Clock(), Broker()
+    async with AsyncExitStack() as stack:
+        base = lay(
+            settings,
+            model(Ladder({})),
+            CaseDocument,
+            documents=[UnitDocument],
+            producer=broker,
+            wall=WallClock(lambda: clock.now),
+            sites=load_sites(folder.parent),
+        )
+        stack.push_async_callback(base.close)
+        claims = Claims(base.alias, base.threads, base.wall)
+        directory = Orders(Lookups(base, base.side(units(), UnitDocument)), claims)
+        chassis_store.migrate(base.documents)
+        servicers = [(add_DirectoryServiceServicer_to_server, DirectoryServicer(directory))]
+        port = await stack.enter_async_context(serving(settings, servicers, RULES, base.readiness))
+        to = await stack.enter_async_context(channel(f"127.0.0.1:{port}"))
+        yield House(base, claims, broker, clock, issuer, DirectoryServiceStub(to))

@@ -1,0 +1,153 @@
+"""What the directory commands say to the service, and what they show of its answers."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from typer.testing import CliRunner, Result
+
+from fengqiao.routing.v1 import directory_events_pb2 as ev
+from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
+from services.cli.__main__ import app
+
+NEXT = "next"
+CODE = "jili/hexi/s1/n1"
+POST = rpc.Post(
+    post_id="leader", status=rpc.POST_STATUS_ON_LEAVE, holder_ref="p-1", acting_ref="p-2", days=ev.Days()
+)
+UNIT = rpc.Unit(
+    code=CODE, kind=ev.UNIT_KIND_NEIGHBOURHOOD, days=ev.Days(since="2026-03-02"), posts=[POST], households=13
+)
+
+
+@dataclass
+class Office:
+    """Answers every method with the same unit, and keeps what it was asked."""
+
+    asked: list[Any] = field(default_factory=list)
+
+    def __getattr__(self, _method: str) -> Any:
+        return self.answer
+
+    def answer(self, request: Message, _context: grpc.ServicerContext) -> Any:
+        self.asked.append(request)
+        name = type(request).__name__.removesuffix("Request")
+        if name == "ListUnits":
+            return rpc.ListUnitsResponse(units=[UNIT], next_page_token=NEXT)
+        if name == "ListGaps":
+            return rpc.ListGapsResponse(gaps=[rpc.Gap(household="h-1", reason="vacant", code=CODE)])
+        if name == "FindHousehold":
+            return rpc.FindHouseholdResponse(
+                code=CODE, leader_ref="p-1", answering_code=CODE, answering_ref="p-2"
+            )
+        return getattr(rpc, f"{name}Response")(unit=UNIT)
+
+
+@dataclass
+class Terminal:
+    """Types commands at the office."""
+
+    address: str
+
+    def type(self, *words: str) -> Result:
+        given = ["directory", *words, "--address", self.address]
+        result = CliRunner(env={"FENGQIAO_TOKEN": "a-token"}).invoke(app, given)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+@pytest.fixture
+def terminal(office: Office) -> Iterator[Terminal]:
+    server = grpc.server(ThreadPoolExecutor(2))
+    fake: Any = office
+    add_DirectoryServiceServicer_to_server(fake, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield Terminal(f"127.0.0.1:{port}")
+    server.stop(None).wait()
+
+
+@pytest.mark.parametrize(
+    ("words", "request_type", "fields"),
+    [
+        (
+            f"establish {CODE} temporary --until 2026-05-01 --covers jili/hexi --post leader",
+            rpc.EstablishUnitRequest,
+            {
+                "kind": ev.UNIT_KIND_TEMPORARY,
+                "until": "2026-05-01",
+                "covers": ["jili/hexi"],
+                "posts": ["leader"],
+            },
+        ),
+        (
+            f"close {CODE} --on 2026-05-01 --successor jili/x",
+            rpc.CloseUnitRequest,
+            {"on": "2026-05-01", "successors": ["jili/x"]},
+        ),
+        (f"settle {CODE} h-1 h-2", rpc.SettleHouseholdsRequest, {"households": ["h-1", "h-2"]}),
+        (
+            f"release {CODE} h-1 --to-unit jili/x",
+            rpc.ReleaseHouseholdsRequest,
+            {"households": ["h-1"], "to_unit": "jili/x"},
+        ),
+        (f"nominate {CODE} p-1 9", rpc.NominateLeaderRequest, {"person_ref": "p-1", "nominators": 9}),
+        (f"vet {CODE} p-1", rpc.VetLeaderRequest, {"approved": True, "reason": ""}),
+        (f"vet {CODE} p-1 --reject unfit", rpc.VetLeaderRequest, {"approved": False, "reason": "unfit"}),
+        (
+            f"appoint {CODE} p-1 --term-until 2029-05-01",
+            rpc.AppointLeaderRequest,
+            {"person_ref": "p-1", "term_until": "2029-05-01", "post_id": "leader"},
+        ),
+        (f"leave {CODE} --substitute p-2", rpc.GrantLeaveRequest, {"substitute_ref": "p-2"}),
+        (f"back {CODE} --on 2026-05-02", rpc.EndLeaveRequest, {"on": "2026-05-02"}),
+        (f"vacate {CODE} resigned", rpc.VacatePostRequest, {"reason": ev.VACANCY_REASON_RESIGNED}),
+        (f"show {CODE} --day 2026-05-02", rpc.GetUnitRequest, {"day": "2026-05-02"}),
+        (
+            "list jili --kind section --limit 7 --page there",
+            rpc.ListUnitsRequest,
+            {"within": "jili", "kind": ev.UNIT_KIND_SECTION, "page_size": 7, "page_token": "there"},
+        ),
+        ("household h-1", rpc.FindHouseholdRequest, {"household": "h-1"}),
+        ("gaps jili", rpc.ListGapsRequest, {"within": "jili", "page_size": 50}),
+    ],
+)
+def test_a_command_says_what_was_typed(
+    office: Office, terminal: Terminal, words: str, request_type: type[Message], fields: dict[str, Any]
+) -> None:
+    assert terminal.type(*words.split()).exit_code == 0
+    asked: Any = office.asked[0]
+    assert isinstance(asked, request_type)
+    assert {name: getattr(asked, name) for name in fields} == fields
+    if "code" in request_type.DESCRIPTOR.fields_by_name:
+        assert getattr(asked, "code") == CODE  # noqa: B009 - not every request has it
+
+
+def test_a_unit_is_shown_with_who_answers(terminal: Terminal) -> None:
+    shown = terminal.type("show", CODE).stdout
+    assert "neighbourhood" in shown
+    assert "leader: on_leave p-1, p-2 stands in" in shown
+
+
+def test_lists_say_what_there_is_and_whether_there_is_more(terminal: Terminal) -> None:
+    listed = terminal.type("list", "jili").stdout
+    assert "13 households" in listed
+    assert "more: --page next" in listed
+    assert terminal.type("gaps", "jili").stdout.split() == ["h-1", "vacant", CODE]
+
+
+def test_a_household_is_shown_with_its_leader_and_who_answers(terminal: Terminal) -> None:
+    shown = terminal.type("household", "h-1").stdout
+    assert "p-1" in shown
+    assert f"p-2 in {CODE}" in shown
