@@ -15,7 +15,7 @@ from services.chassis.kinds import Kind
 from services.chassis.record import Record
 from services.routing.directory.messages import state_of, to_message
 from services.routing.domain.directory.territory import Gap, Territory
-from services.routing.domain.directory.unit import LEADER, NEIGHBOURHOOD, TEMPORARY, Unit, parent_of
+from services.routing.domain.directory.unit import NEIGHBOURHOOD, TEMPORARY, Unit, parent_of
 from services.routing.store import unit_id
 
 
@@ -72,9 +72,7 @@ class Lookups:
         chain = {"_id": {"$in": [unit_id(site_id, each) for each in _chain(code)]}}
         temporary = {"site": site_id, "state.kind": TEMPORARY}
         territory = Territory([*await self._find(chain), *await self._find(temporary)])
-        post = territory.units[code].post(LEADER)
-        tenure = post.tenure_on(on) if post else None
-        answer = rpc.FindHouseholdResponse(code=code, leader_ref=tenure.person_ref if tenure else "")
+        answer = rpc.FindHouseholdResponse(code=code, leader_ref=territory.units[code].leader_on(on))
         if answering := territory.answering(code, on):
             answer.answering_code, answer.answering_ref = answering[0].code, answering[1]
         return answer

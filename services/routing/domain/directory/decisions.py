@@ -70,8 +70,10 @@ def close(unit: Unit, command: c.CloseUnit, _context: Context) -> Decision:
     """The unit ends; whoever is there is released, whoever holds a post there does so no longer.
 
     Raises:
-        Invalid: a unit below it would stand longer.
+        Invalid: a unit below it would stand longer, or it is named as its own successor.
     """
+    if unit.code in command.successors:
+        raise invalid("successors", "is_itself")
     if command.below:
         raise invalid("on", f"stands_longer:{command.below}")
     keys = [household.key for household in unit.households_after(command.on)]

@@ -112,10 +112,12 @@ class Territory:
 
     def successor(self, code: str, day: date) -> str:
         """The unit that took over from a closed one, if that is one and not several; else the code itself."""
-        unit = self.units.get(code)
-        while unit and day not in unit.days and len(unit.successors) == 1 and day >= unit.days.since:
-            code = unit.successors[0]
-            unit = self.units.get(code)
+        passed: set[str] = set()
+        while (unit := self.units.get(code)) and code not in passed:
+            if day in unit.days or day < unit.days.since or len(unit.successors) != 1:
+                break
+            passed.add(code)
+            [code] = unit.successors
         return code
 
     def answering(self, code: str, day: date) -> tuple[Unit, str] | None:
@@ -148,7 +150,7 @@ class Territory:
             code = self.home(household, day)
             if not code:
                 yield Gap(household, "no_unit")
-            elif not _leader_on(self.units[code], day):
+            elif not self.units[code].leader_on(day):
                 yield Gap(household, "vacant", code)
 
     def breaches(self, day: date, ratios: Mapping[str, Ratio]) -> Iterator[Breach]:
@@ -173,12 +175,6 @@ class Territory:
             vacant=sum(1 for post in posts if not post.tenure_on(day)),
             holders=len(holders),
         )
-
-
-def _leader_on(unit: Unit, day: date) -> str:
-    post = unit.post(LEADER)
-    tenure = post.tenure_on(day) if post else None
-    return tenure.person_ref if tenure else ""
 
 
 def _within(code: str, place: str) -> bool:

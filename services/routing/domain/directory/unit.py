@@ -129,6 +129,12 @@ class Unit:
         """One of its posts."""
         return next((post for post in self.posts if post.id == post_id), None)
 
+    def leader_on(self, day: date) -> str:
+        """Who holds the leader's post on a day, at work or on leave; empty: nobody."""
+        post = self.post(LEADER)
+        tenure = post.tenure_on(day) if post else None
+        return tenure.person_ref if tenure else ""
+
     def with_post(self, changed: Post) -> "Unit":
         """The unit with a post as it is now."""
         return replace(self, posts=tuple(changed if post.id == changed.id else post for post in self.posts))

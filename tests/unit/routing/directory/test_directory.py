@@ -319,6 +319,15 @@ def test_a_leave_after_the_end_of_a_term_is_none() -> None:
     assert register.answering(f"{A_SECTION}/n7", NEXT_WEEK) == (A_SECTION, "p-section")
 
 
+def test_no_unit_succeeds_itself_and_a_circle_of_successors_ends() -> None:
+    register = small().establish(OTHER_NEIGHBOURS, NEIGHBOURHOOD)
+    closing = c.CloseUnit(NEXT_WEEK, (NEIGHBOURS,))
+    assert refusal(register, NEIGHBOURS, closing) == [("successors", "is_itself")]
+    register.order(NEIGHBOURS, c.CloseUnit(NEXT_WEEK, (OTHER_NEIGHBOURS,)))
+    register.order(OTHER_NEIGHBOURS, c.CloseUnit(NEXT_WEEK, (NEIGHBOURS,)))
+    assert register.answering(NEIGHBOURS, NEXT_WEEK) == (A_SECTION, "p-section")
+
+
 def test_a_closed_unit_takes_no_orders() -> None:
     register = small().order(NEIGHBOURS, c.CloseUnit(NEXT_WEEK))
     assert refusal(register, NEIGHBOURS, nominate("p-2", on=NEXT_WEEK)) == [("", "illegal_transition")]
