@@ -9,10 +9,12 @@ import yaml
 from services.chassis.calendar import Term
 from services.chassis.calendar import Unit as TermUnit
 from services.chassis.site import Site, SiteError
-from services.routing.rules import MEDIATION, PETITION, TOP_TIER, Capability, Post, Rules, Unit
+from services.routing.rules import MEDIATION, PETITION, TOP_TIER, Capability, FixedPlaces, Post, Rules, Unit
 
 GRACE = timedelta(hours=1)
 DEFAULT_ROW = "*"
+FILE, DIRECTORY = "file", "directory"
+"""Where the ladder looks up units and posts; the directory as soon as the sub-district stands in it."""
 PER_MATTER, PER_TIER = "matter", "tier"
 """What the default term is for: a matter, whose tiers share it, or each tier."""
 
@@ -46,6 +48,9 @@ def read_rules(site: Site) -> Rules:
             raise ValueError(f"default_profile: per {per!r} is neither {PER_MATTER} nor {PER_TIER}")
     except (KeyError, TypeError, ValueError) as error:
         raise SiteError(f"{site.folder}: {type(error).__name__}: {error}") from error
+    source = territory.get("source", FILE)
+    if source not in {FILE, DIRECTORY}:
+        raise SiteError(f"{site.folder}/territory.yaml: source {source!r} is neither {FILE} nor {DIRECTORY}")
     top = _check_territory(site, units, posts)
     _check_tracks(site, rows)
     if DEFAULT_ROW not in rows:
@@ -53,8 +58,7 @@ def read_rules(site: Site) -> Rules:
             f"{site.folder}/capability.yaml: no row {DEFAULT_ROW!r}: an unknown kind had nowhere to go"
         )
     return Rules(
-        units=units,
-        posts=posts,
+        places=FixedPlaces(units, posts, top),
         capability={kind: row for kind, row in rows.items() if kind != DEFAULT_ROW},
         default_capability=rows[DEFAULT_ROW],
         capability_version=str(capability.get("version", 1)),
@@ -63,8 +67,8 @@ def read_rules(site: Site) -> Rules:
         zone=site.zone,
         calendar=site.calendar,
         grace=GRACE,
-        top=top,
         term_per_tier=per == PER_TIER,
+        by_directory=source == DIRECTORY,
     )
 
 

@@ -59,6 +59,7 @@ MEANINGS = {
     "fengqiao.routing.v1.ProgressReported.progress": "code",
     "fengqiao.routing.v1.CaseEscalated.from_unit_id": "id of a unit",
     "fengqiao.routing.v1.CaseEscalated.clock": "name of a clock, as tier-2",
+    "fengqiao.routing.v1.CaseReassigned.from_unit_id": "id of a unit",
     "fengqiao.routing.v1.SupervisionOrdered.clock": "name of a clock, as tier-2",
     "fengqiao.routing.v1.CaseResolved.unit_id": "id of a unit",
     "fengqiao.routing.v1.CaseResolved.outcome": "code",

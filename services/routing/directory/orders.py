@@ -64,6 +64,8 @@ class Orders:
 
     lookups: Lookups
     claims: Claims
+    done: Callable[[], None]
+    """Called after each order: the ladder of this process has to look."""
 
     async def order(self, principal: Principal, code: str, meta: CommandMeta, request: Any) -> rpc.Unit:
         """Execute an order; the answer is the unit on the day of the order, the same on every retry.
@@ -77,6 +79,13 @@ class Orders:
         order = order_of(principal.subject, meta, request)
         on = day_of("on", request.on) or await self.lookups.today(site_id, order.occurred_at)
         command = COMMANDS[type(request)](request, on, principal.subject)
+        try:
+            return await self._execute(principal, code, order, command)
+        finally:
+            self.done()
+
+    async def _execute(self, principal: Principal, code: str, order: Order, command: Any) -> rpc.Unit:
+        site_id, on = self.lookups.site_of(principal), command.on
         async with self.claims.held(site_id, _things(code, command)):
             command = await self._informed(site_id, code, command)
             if isinstance(command, c.EstablishUnit):

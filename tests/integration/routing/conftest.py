@@ -126,7 +126,7 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
         )
         stack.push_async_callback(base.close)
         claims = Claims(base.alias, base.threads, base.wall)
-        directory = Orders(Lookups(base, base.side(units(), UnitDocument)), claims)
+        directory = Orders(Lookups(base, base.side(units(), UnitDocument)), claims, lambda: None)
         chassis_store.migrate(base.documents)
         servicers = [(add_DirectoryServiceServicer_to_server, DirectoryServicer(directory))]
         port = await stack.enter_async_context(serving(settings, servicers, RULES, base.readiness))
