@@ -14,7 +14,10 @@ from services.routing.directory.lookups import Lookups
 from services.routing.directory.orders import Orders
 from services.routing.directory.rpc import RULES as DIRECTORY_RULES
 from services.routing.directory.rpc import DirectoryServicer
-from services.routing.directory.standing import PERIOD_S, Standing
+from services.routing.directory.silence import PERIOD_S as SILENCE_S
+from services.routing.directory.silence import Silence
+from services.routing.directory.standing import PERIOD_S as STANDING_S
+from services.routing.directory.standing import Standing
 from services.routing.domain import REQUESTS, Ladder, table
 from services.routing.domain.directory.ground import Ground
 from services.routing.handlers import Cases
@@ -37,6 +40,7 @@ def wire(settings: RoutingSettings) -> Service:
     directory = base.side(units(), UnitDocument)
     following = Following(base, directory, grounds)
     standing = Standing(base, table(ladder), following, rules)
+    silence = Silence(base, directory, following, rules)
     claims = Claims(base.alias, base.threads, base.wall)
     orders = Orders(Lookups(base, directory), claims, following.stale)
     return Service(
@@ -52,7 +56,7 @@ def wire(settings: RoutingSettings) -> Service:
         register=lambda worker: register(worker, base, following.known),
         lead_topic=REQUESTS,
         decides_on=DECIDED_ON,
-        loops=[("standing", PERIOD_S, standing.sweep)],
+        loops=[("standing", STANDING_S, standing.sweep), ("silence", SILENCE_S, silence.look)],
         started=[lambda _worker: following.known()],
     )
 

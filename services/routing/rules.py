@@ -119,6 +119,8 @@ class Rules:
     term_per_tier: bool = False
     by_directory: bool = False
     """Whether `places` only holds until the site's sub-district stands in the directory."""
+    leaderless_share: float = 0.05
+    """Which part of the households may be without a leader before it is said."""
 
     def place(self, kind: str, unit_id: str, *, urgent: bool) -> Placement:
         """The lowest capable tier of the place, one up for each vacant post (小事不出片组 …)."""

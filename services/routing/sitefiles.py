@@ -15,6 +15,7 @@ GRACE = timedelta(hours=1)
 DEFAULT_ROW = "*"
 FILE, DIRECTORY = "file", "directory"
 """Where the ladder looks up units and posts; the directory as soon as the sub-district stands in it."""
+LEADERLESS_SHARE = 0.05
 PER_MATTER, PER_TIER = "matter", "tier"
 """What the default term is for: a matter, whose tiers share it, or each tier."""
 
@@ -69,7 +70,15 @@ def read_rules(site: Site) -> Rules:
         grace=GRACE,
         term_per_tier=per == PER_TIER,
         by_directory=source == DIRECTORY,
+        leaderless_share=_share(site, territory),
     )
+
+
+def _share(site: Site, territory: dict[str, Any]) -> float:
+    share = territory.get("leaderless_share", LEADERLESS_SHARE)
+    if not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise SiteError(f"{site.folder}/territory.yaml: leaderless_share {share!r} is not between 0 and 1")
+    return float(share)
 
 
 def _check_territory(site: Site, units: dict[str, Unit], posts: dict[str, Post]) -> str:

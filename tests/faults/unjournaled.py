@@ -90,7 +90,9 @@ class Unjournaled:
         if not self._killed:
             return
         async with self._writes:
-            async with AsyncMongoClient[Raw](self._url, j=True, serverSelectionTimeoutMS=1000) as client:
+            async with AsyncMongoClient[Raw](
+                self._url, journal=True, serverSelectionTimeoutMS=1000
+            ) as client:
                 while self._noted:
                     before = self._noted[-1]
                     collection = client[before.database][before.collection]
