@@ -92,6 +92,8 @@ PARTS_OF_EVENTS = {
     "fengqiao.routing.v1.Assignment",
     "fengqiao.routing.v1.CaseReference",
     "fengqiao.routing.v1.Days",
+    "fengqiao.routing.v1.ImportedHouseholds",
+    "fengqiao.routing.v1.ImportedPost",
     "fengqiao.routing.v1.UnitReference",
 }
 """Messages in the files of events that are fields of events, and travel in them alone."""

@@ -15,6 +15,7 @@ from services.chassis.commands import Creation, Order, order_of
 from services.chassis.errors import Forbidden, Invalid, KeyReused, Violation
 from services.chassis.model import Context, Decision
 from services.routing.directory.claims import Claims
+from services.routing.directory.importing import Import
 from services.routing.directory.lookups import Lookups, at_or_below, day_of, unknown
 from services.routing.directory.messages import to_message
 from services.routing.domain.directory import commands as c
@@ -100,6 +101,10 @@ class Orders:
                 absent=lambda: unknown(principal),
             )
         return rpc.Unit.FromString(answer)
+
+    def importing(self, principal: Principal) -> Import:
+        """An import of the caller's."""
+        return Import(self.lookups, self.claims, principal)
 
     async def _establish(self, site_id: str, order: Order, command: c.EstablishUnit) -> rpc.Unit:
         zone = self.lookups.zone(site_id)
