@@ -1,5 +1,7 @@
 """Wiring of routing. `python -m services.routing [migrate|rpc|worker]`, by default the last two together."""
 
+from dataclasses import replace
+
 from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
 from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
 from services.chassis.foundation import lay
@@ -7,11 +9,17 @@ from services.chassis.service import Service, main
 from services.chassis.site import load_sites
 from services.routing.agents import DECIDED_ON, register
 from services.routing.directory.claims import Claims
+from services.routing.directory.following import Following
 from services.routing.directory.lookups import Lookups
 from services.routing.directory.orders import Orders
 from services.routing.directory.rpc import RULES as DIRECTORY_RULES
 from services.routing.directory.rpc import DirectoryServicer
+from services.routing.directory.silence import PERIOD_S as SILENCE_S
+from services.routing.directory.silence import Silence
+from services.routing.directory.standing import PERIOD_S as STANDING_S
+from services.routing.directory.standing import Standing
 from services.routing.domain import REQUESTS, Ladder, table
+from services.routing.domain.directory.ground import Ground
 from services.routing.handlers import Cases
 from services.routing.rpc import RULES, RoutingServicer
 from services.routing.settings import RoutingSettings
@@ -22,21 +30,34 @@ from services.routing.store import CaseDocument, UnitDocument, model, units
 def wire(settings: RoutingSettings) -> Service:
     """Put the rooms together."""
     sites = load_sites(settings.sites, production=settings.production)
-    ladder = Ladder({site.id: read_rules(site) for site in sites.values()})
+    files = {site.id: read_rules(site) for site in sites.values()}
+    grounds = {site_id: Ground(each.places) for site_id, each in files.items() if each.by_directory}
+    rules = {
+        site_id: replace(each, places=grounds.get(site_id, each.places)) for site_id, each in files.items()
+    }
+    ladder = Ladder(rules)
     base = lay(settings, model(ladder), CaseDocument, documents=(UnitDocument,), sites=sites)
-    servicer = RoutingServicer(Cases(base, table(ladder)))
+    directory = base.side(units(), UnitDocument)
+    following = Following(base, directory, grounds)
+    standing = Standing(base, table(ladder), following, rules)
+    silence = Silence(base, directory, following, rules)
     claims = Claims(base.alias, base.threads, base.wall)
-    directory = Orders(Lookups(base, base.side(units(), UnitDocument)), claims)
+    orders = Orders(Lookups(base, directory), claims, following.stale)
     return Service(
         base=base,
         servicers=[
-            (add_RoutingServiceServicer_to_server, servicer),
-            (add_DirectoryServiceServicer_to_server, DirectoryServicer(directory)),
+            (
+                add_RoutingServiceServicer_to_server,
+                RoutingServicer(Cases(base, table(ladder), following.fresh)),
+            ),
+            (add_DirectoryServiceServicer_to_server, DirectoryServicer(orders)),
         ],
         rules=RULES | DIRECTORY_RULES,
-        register=lambda worker: register(worker, base),
+        register=lambda worker: register(worker, base, following.known),
         lead_topic=REQUESTS,
         decides_on=DECIDED_ON,
+        loops=[("standing", STANDING_S, standing.sweep), ("silence", SILENCE_S, silence.look)],
+        started=[lambda _worker: following.known()],
     )
 
 

@@ -1,5 +1,8 @@
 """Faust agents: what routing reads, and what takes it."""
 
+from collections.abc import Awaitable, Callable, Sequence
+
+from services.chassis.consumer import Received
 from services.chassis.foundation import Foundation
 from services.chassis.worker import Worker
 from services.routing.domain import MEDIATION_OUTCOMES, PETITION_OUTCOMES, REQUESTS, Case
@@ -8,7 +11,12 @@ DECIDED_ON = (REQUESTS, MEDIATION_OUTCOMES, PETITION_OUTCOMES)
 """Routing obeys intake, and takes back from mediation and petition what it referred to them."""
 
 
-def register(worker: Worker, base: Foundation[Case]) -> None:
-    """An agent for each topic that routing decides on."""
+def register(worker: Worker, base: Foundation[Case], known: Callable[[], Awaitable[None]]) -> None:
+    """An agent for each topic that routing decides on; `known` sees to what it decides by."""
+
+    async def take(batch: Sequence[Received]) -> None:
+        await known()
+        await base.deciding.take(batch)
+
     for topic in DECIDED_ON:
-        worker.read(topic, base.deciding.take)
+        worker.read(topic, take)

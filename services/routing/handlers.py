@@ -1,7 +1,7 @@
 """Load → decide → commit, for each command of a handler; and the reads that queues and boards are made of."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -53,6 +53,8 @@ class Cases:
 
     base: Foundation[Case]
     cells: Table
+    fresh: Callable[[], Awaitable[None]]
+    """Sees to it that what the directory says is known."""
 
     async def command(
         self, principal: Principal, case_id: str, meta: CommandMeta, request: Message
@@ -63,6 +65,7 @@ class Cases:
             CommandError: refused; nothing changed, but for what had fallen due before.
         """
         command = to_command(request)
+        await self.fresh()
 
         def decide(case: Case, context: Context) -> Decision:
             return transition(self.cells, case.status, case, command, context)

@@ -1,8 +1,9 @@
-"""What routing decides by, as values: territory, posts, capability table, default clock. Pure."""
+"""What routing decides by: territory, posts, capability table, default clock. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from services.chassis.calendar import Calendar, Term
@@ -27,6 +28,52 @@ class Post:
 
     id: str
     holder_ref: str | None
+
+
+class Places(Protocol):
+    """The units of a site and who answers for each of them, as it is now."""
+
+    @property
+    def top(self) -> str:
+        """The id of the one unit that has none above it."""
+        ...
+
+    def taking(self, place: str) -> Unit:
+        """The unit that takes new cases of a place: its own or the nearest above; the top where nobody can
+        name the place.
+        """
+        ...
+
+    def unit(self, unit_id: str) -> Unit:
+        """A unit that has cases, or whoever took over from it."""
+        ...
+
+    def post(self, unit_id: str) -> Post:
+        """The post that answers for a unit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedPlaces:
+    """Units and posts that stay as a site's file has them."""
+
+    units: Mapping[str, Unit]
+    posts: Mapping[str, Post]
+    top: str
+
+    def taking(self, place: str) -> Unit:
+        """The unit, or the nearest known one above it by its path."""
+        while place and place not in self.units:
+            place = place.rpartition("/")[0]
+        return self.units[place or self.top]
+
+    def unit(self, unit_id: str) -> Unit:
+        """As `taking`: no unit ever ends here."""
+        return self.taking(unit_id)
+
+    def post(self, unit_id: str) -> Post:
+        """The unit's one post."""
+        return self.posts[unit_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +107,7 @@ class Rules:
     `term_per_tier` each tier has the default term for itself, instead of a share of a matter's.
     """
 
-    units: Mapping[str, Unit]
-    posts: Mapping[str, Post]
+    places: Places
     capability: Mapping[str, Capability]
     default_capability: Capability
     capability_version: str
@@ -70,14 +116,17 @@ class Rules:
     zone: ZoneInfo
     calendar: Calendar
     grace: timedelta
-    top: str
     term_per_tier: bool = False
+    by_directory: bool = False
+    """Whether `places` only holds until the site's sub-district stands in the directory."""
+    leaderless_share: float = 0.05
+    """Which part of the households may be without a leader before it is said."""
 
     def place(self, kind: str, unit_id: str, *, urgent: bool) -> Placement:
         """The lowest capable tier of the place, one up for each vacant post (小事不出片组 …)."""
         row = self.capable(kind)
         reasons = [f"capability:{self.capability_version}"]
-        unit = self._known(unit_id)
+        unit = self.places.taking(unit_id)
         if unit.id != unit_id:
             reasons.append(f"place_known_to:{unit.id}")
         wanted = row.lowest_tier
@@ -98,25 +147,22 @@ class Rules:
 
     def above(self, unit_id: str) -> Placement | None:
         """The next staffed unit up; None at the top."""
-        parent = self._known(unit_id).parent
-        return self._staffed(self.units[parent], []) if parent else None
+        parent = self.places.unit(unit_id).parent
+        return self._staffed(self.places.unit(parent), []) if parent else None
+
+    def answering(self, unit_id: str) -> Placement:
+        """Who answers now for what a unit has: its post, or the next staffed unit up."""
+        return self._staffed(self.places.unit(unit_id), [])
 
     def chain(self, unit_id: str) -> Iterator[Unit]:
         """The unit and those above it, up to the top."""
-        unit: Unit | None = self._known(unit_id)
+        unit: Unit | None = self.places.unit(unit_id)
         while unit:
             yield unit
-            unit = self.units[unit.parent] if unit.parent else None
+            unit = self.places.unit(unit.parent) if unit.parent else None
 
     def _staffed(self, unit: Unit, reasons: list[str]) -> Placement:
-        while self.posts[unit.id].holder_ref is None and unit.parent:
+        while (post := self.places.post(unit.id)).holder_ref is None and unit.parent:
             reasons.append(f"vacant:{unit.id}")
-            unit = self.units[unit.parent]
-        return Placement(unit, self.posts[unit.id], tuple(reasons))
-
-    def _known(self, unit_id: str) -> Unit:
-        """The unit, or the nearest known one above it by its path; the top for a place nobody can name."""
-        path = unit_id
-        while path and path not in self.units:
-            path = path.rpartition("/")[0]
-        return self.units[path or self.top]
+            unit = self.places.unit(unit.parent)
+        return Placement(unit, post, tuple(reasons))

@@ -9,10 +9,13 @@ import yaml
 from services.chassis.calendar import Term
 from services.chassis.calendar import Unit as TermUnit
 from services.chassis.site import Site, SiteError
-from services.routing.rules import MEDIATION, PETITION, TOP_TIER, Capability, Post, Rules, Unit
+from services.routing.rules import MEDIATION, PETITION, TOP_TIER, Capability, FixedPlaces, Post, Rules, Unit
 
 GRACE = timedelta(hours=1)
 DEFAULT_ROW = "*"
+FILE, DIRECTORY = "file", "directory"
+"""Where the ladder looks up units and posts; the directory as soon as the sub-district stands in it."""
+LEADERLESS_SHARE = 0.05
 PER_MATTER, PER_TIER = "matter", "tier"
 """What the default term is for: a matter, whose tiers share it, or each tier."""
 
@@ -46,6 +49,9 @@ def read_rules(site: Site) -> Rules:
             raise ValueError(f"default_profile: per {per!r} is neither {PER_MATTER} nor {PER_TIER}")
     except (KeyError, TypeError, ValueError) as error:
         raise SiteError(f"{site.folder}: {type(error).__name__}: {error}") from error
+    source = territory.get("source", FILE)
+    if source not in {FILE, DIRECTORY}:
+        raise SiteError(f"{site.folder}/territory.yaml: source {source!r} is neither {FILE} nor {DIRECTORY}")
     top = _check_territory(site, units, posts)
     _check_tracks(site, rows)
     if DEFAULT_ROW not in rows:
@@ -53,8 +59,7 @@ def read_rules(site: Site) -> Rules:
             f"{site.folder}/capability.yaml: no row {DEFAULT_ROW!r}: an unknown kind had nowhere to go"
         )
     return Rules(
-        units=units,
-        posts=posts,
+        places=FixedPlaces(units, posts, top),
         capability={kind: row for kind, row in rows.items() if kind != DEFAULT_ROW},
         default_capability=rows[DEFAULT_ROW],
         capability_version=str(capability.get("version", 1)),
@@ -63,9 +68,17 @@ def read_rules(site: Site) -> Rules:
         zone=site.zone,
         calendar=site.calendar,
         grace=GRACE,
-        top=top,
         term_per_tier=per == PER_TIER,
+        by_directory=source == DIRECTORY,
+        leaderless_share=_share(site, territory),
     )
+
+
+def _share(site: Site, territory: dict[str, Any]) -> float:
+    share = territory.get("leaderless_share", LEADERLESS_SHARE)
+    if not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise SiteError(f"{site.folder}/territory.yaml: leaderless_share {share!r} is not between 0 and 1")
+    return float(share)
 
 
 def _check_territory(site: Site, units: dict[str, Unit], posts: dict[str, Post]) -> str:

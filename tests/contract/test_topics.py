@@ -92,6 +92,8 @@ PARTS_OF_EVENTS = {
     "fengqiao.routing.v1.Assignment",
     "fengqiao.routing.v1.CaseReference",
     "fengqiao.routing.v1.Days",
+    "fengqiao.routing.v1.ImportedHouseholds",
+    "fengqiao.routing.v1.ImportedPost",
     "fengqiao.routing.v1.UnitReference",
 }
 """Messages in the files of events that are fields of events, and travel in them alone."""
@@ -249,7 +251,7 @@ def read_by_intake() -> set[str]:
 
 def read_by_routing() -> set[str]:
     worker = Listener()
-    routing_agents.register(cast("Any", worker), BASE)
+    routing_agents.register(cast("Any", worker), BASE, cast("Any", None))
     return worker.topics
 
 

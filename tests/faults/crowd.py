@@ -49,6 +49,8 @@ class Load:
     """What is asked: `pace` cases a second, each tier's clock `clock_s` long; `plans` are weights."""
 
     pace: float = 5.0
+    agency: float = 0.0
+    """Events an agency sends a second; 0: a quarter of `pace`."""
     clock_s: float = 1.2
     plans: Mapping[str, int] = field(
         default_factory=lambda: {

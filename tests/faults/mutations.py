@@ -30,6 +30,7 @@ class Mutation:
     fault: str
     runs: int
     load: Mapping[str, int] = field(default_factory=dict)
+    agency: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,16 @@ def mutations() -> list[Mutation]:
     for raw in yaml.safe_load(LIST.read_text(encoding="utf-8"))["mutations"]:
         patch = Patch(raw["file"], raw["find"], raw["put"])
         load: dict[str, int] = raw.get("load", {})
-        found.append(Mutation(name=raw["name"], patch=patch, fault=raw["fault"], runs=raw["runs"], load=load))
+        found.append(
+            Mutation(
+                name=raw["name"],
+                patch=patch,
+                fault=raw["fault"],
+                runs=raw["runs"],
+                load=load,
+                agency=raw.get("agency", 0.0),
+            )
+        )
     return found
 
 
@@ -64,7 +74,7 @@ def order_of(mutation: Mutation, seed: int, source: Path) -> Order:
         schedule=[Planned(fault.name, BEGINS_S, fault.seconds)],
         seconds=BEGINS_S + fault.seconds,
         wanted=Wanted(brokers=1, source=source),
-        load=Load(pace=8.0, **given),
+        load=Load(pace=8.0, agency=mutation.agency, **given),
         rest_s=REST_S,
     )
 

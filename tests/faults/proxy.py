@@ -7,24 +7,33 @@ import asyncio
 import contextlib
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
+from pymongo.errors import PyMongoError
+
+from tests.faults.unjournaled import Unjournaled, command_of, message_from
+
 LOOPBACK = "127.0.0.1"
 CHUNK = 65_536
 RESEND_S = 0.25
+FIT_S = (1.0, 3.0)
+
+Way = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """How a link is. `delay_s` each way; `loss` share of the chunks lost; `deaf`: nothing comes back, `mute`:
-    nothing goes out (the connection stays); `down`: refused and reset.
+    """How a link is. `delay_s` each way; `loss` share of the chunks lost; `fits`: share of the chunks that
+    are held up for seconds while other connections pass; `deaf`: nothing comes back, `mute`: nothing goes out
+    (the connection stays); `down`: refused and reset.
     """
 
     delay_s: float = 0.0
     loss: float = 0.0
+    fits: float = 0.0
     deaf: bool = False
     mute: bool = False
     down: bool = False
@@ -37,11 +46,12 @@ PARTED = Weather(deaf=True, mute=True)
 class Link:
     """One way from a port of this machine to another."""
 
-    def __init__(self, name: str, port: int, to: int) -> None:
+    def __init__(self, name: str, port: int, to: int, unjournaled: Unjournaled | None = None) -> None:
         """`name` is `<service>-store` or `<service>-broker`."""
         self.name = name
         self.port = port
         self._to = to
+        self._unjournaled = unjournaled
         self.weather = FINE
         self._writers: set[asyncio.StreamWriter] = set()
         self._changed = asyncio.Event()
@@ -68,15 +78,48 @@ class Link:
         try:
             if self.weather.down:
                 return
+            if self._unjournaled:
+                await self._unjournaled.forget()
             there, out = await asyncio.open_connection(LOOPBACK, self._to)
             self._writers.add(out)
-            await asyncio.gather(self._pump(reader, out, going=True), self._pump(there, writer, going=False))
-        except OSError:
+            if self._unjournaled:
+                await self._watch(self._unjournaled, (reader, out), (there, writer))
+            else:
+                await asyncio.gather(
+                    self._pump(reader, out, going=True), self._pump(there, writer, going=False)
+                )
+        except (OSError, PyMongoError, asyncio.IncompleteReadError):
             return  # nobody there: as if the link were down
         finally:
             self._writers -= {writer, out}
             for each in (writer, out):
                 each.transport.abort()
+
+    async def _watch(self, unjournaled: Unjournaled, going: Way, coming: Way) -> None:
+        """Message by message; a write is not followed by another of anybody's until it is answered."""
+        answers = asyncio.Event()
+
+        async def back() -> None:
+            while True:
+                coming[1].write(await message_from(coming[0]))
+                answers.set()
+
+        answering = asyncio.create_task(back())
+        try:
+            while True:
+                message = await message_from(going[0])
+                command = command_of(message)
+                noted = await unjournaled.note(command)
+                answers.clear()
+                going[1].write(message)
+                if noted:
+                    answered = asyncio.create_task(answers.wait())
+                    await asyncio.wait({answered, answering}, return_when=asyncio.FIRST_COMPLETED)
+                    answered.cancel()
+                    unjournaled.answered(command)
+        finally:
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, going: bool) -> None:
         with contextlib.suppress(ConnectionError, OSError):
@@ -86,6 +129,8 @@ class Link:
                 weather = self.weather
                 if weather.delay_s:
                     await asyncio.sleep(weather.delay_s)
+                if weather.fits and random.random() < weather.fits:
+                    await asyncio.sleep(random.uniform(*FIT_S))
                 while weather.loss and random.random() < weather.loss:
                     if random.random() < 0.05:
                         writer.transport.abort()
@@ -120,9 +165,9 @@ class Wires:
         self._thread.join()
         self._loop.close()
 
-    def lay(self, name: str, port: int, to: int) -> None:
-        """Add a link that listens at once."""
-        link = Link(name, port, to)
+    def lay(self, name: str, port: int, to: int, unjournaled: Unjournaled | None = None) -> None:
+        """Add a link that listens at once; `unjournaled` makes it play a store that forgets."""
+        link = Link(name, port, to, unjournaled)
         self._servers.append(self._run(link.serve()))
         self.links.append(link)
 
@@ -132,6 +177,10 @@ class Wires:
         for link in self.links:
             if link.name in wanted:
                 self._loop.call_soon_threadsafe(link.turn, replace(weather, **changes))
+
+    def call(self, what: Callable[[], object]) -> None:
+        """Do something on the proxy's loop."""
+        self._loop.call_soon_threadsafe(what)
 
     def calm(self) -> None:
         """Fine weather everywhere."""

@@ -110,7 +110,7 @@ async def _act(order: Order, stage: Stage) -> None:
     seed = f"{order.name}/{order.seed}"
     crowd = Crowd(stage.running, stage.journal, order.load, seed)
     bootstrap = stage.running.kafka_bootstrap
-    agency = Agency(bootstrap, stage.journal, order.load.pace / 4, seed)
+    agency = Agency(bootstrap, stage.journal, order.load.agency or order.load.pace / 4, seed)
     tasks = [asyncio.create_task(work) for work in (agency.run(), look_on(bootstrap, stage.journal))]
     opening = asyncio.create_task(crowd.run())
     over = threading.Event()

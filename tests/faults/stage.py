@@ -26,6 +26,7 @@ from deploy.local.supervisor import State, Supervisor
 from tests.faults.history import Journal
 from tests.faults.patched import Patch, patched
 from tests.faults.proxy import Wires
+from tests.faults.unjournaled import Unjournaled
 from tests.waiting import until
 
 SITE = Path(__file__).parent / "site"
@@ -53,6 +54,8 @@ class Wanted:
     """0: the wheel's broker, in memory."""
     wheel_store: bool = False
     links: bool = True
+    forgetful: bool = False
+    """The store, when it is killed, forgets what it was not asked to journal."""
     small_disks: bool = False
     """The parts' data on a memory disk of their own, which can be filled. Needs root."""
     clocks: bool = False
@@ -75,6 +78,7 @@ class Stage:
     journal: Journal
     wanted: Wanted
     broker: Part
+    unjournaled: Unjournaled | None = None
     held: set[str] = field(default_factory=set)
     """Processes that stand still now."""
 
@@ -108,6 +112,8 @@ class Stage:
     def kill(self, name: str) -> None:
         """SIGKILL; the supervisor restarts it."""
         self.supervisor.kill(name)
+        if name == "store" and self.unjournaled:
+            self.wires.call(self.unjournaled.killed)
 
     def hold(self, name: str) -> None:
         """No more time for a process; its connections stay."""
@@ -174,6 +180,7 @@ def laid(folder: Path, wanted: Wanted) -> Iterator[Stage]:
     with ExitStack() as stack:
         wires = stack.enter_context(Wires())
         broker, store = parts(wanted, stack)
+        unjournaled: list[Unjournaled] = []  # the store's port is known when it has started
         options = Options(
             sites=site_of(wanted, folder / "sites"),
             name="faults",
@@ -183,13 +190,14 @@ def laid(folder: Path, wanted: Wanted) -> Iterator[Stage]:
             fresh=True,
             replication_factor=max(1, wanted.brokers),
             workers={"routing": wanted.routing_workers},
-            environment=_Environment(folder, wanted, wires, broker),
+            environment=_Environment(folder, wanted, wires, broker, unjournaled),
             ready_within=150,
         )
         journal = Journal(folder / "history.jsonl")
         stack.callback(journal.close)
         runtime = stack.enter_context(Runtime(options, lambda line: log.info("stage", line=line)))
-        stage = Stage(runtime, wires, folder, journal, wanted, broker)
+        forgets = next(iter(unjournaled), None)
+        stage = Stage(runtime, wires, folder, journal, wanted, broker, forgets)
         stack.callback(_release, stage)
         yield stage
 
@@ -287,6 +295,7 @@ class _Environment:
     wanted: Wanted
     wires: Wires
     broker: Part
+    unjournaled: list[Unjournaled]
     laid: set[str] = field(default_factory=set)
 
     def __call__(self, group: str, running: Running) -> Mapping[str, str]:
@@ -314,7 +323,9 @@ class _Environment:
         if group not in self.laid:
             port = free_port()
             port_file.write_text(str(port), encoding="utf-8")
-            self.wires.lay(f"{group}-store", port, store_port)
+            if self.wanted.forgetful and not self.unjournaled:
+                self.unjournaled.append(Unjournaled(running.mongo_url))
+            self.wires.lay(f"{group}-store", port, store_port, next(iter(self.unjournaled), None))
         port = int(port_file.read_text(encoding="utf-8"))
         found["MONGO_URL"] = running.mongo_url.replace(str(store_port), str(port))
         if cluster := cluster_of(self.broker):

@@ -36,7 +36,7 @@ from tests.waiting import until
 
 T = TypeVar("T")
 
-JILI, BOSTON = "jili", "boston"
+JILI, BOSTON, SONGXI = "jili", "boston", "songxi"
 STREET, COMMUNITY, SECTION, NEIGHBOURS = "jili", "jili/hexi", "jili/hexi/s1", "jili/hexi/s1/n1"
 """The units of jili, one per tier, top first."""
 

@@ -1,7 +1,8 @@
-"""What journeys run on: broker, store and all services, once per session, with two sites on free ports.
+"""What journeys run on: broker, store and all services, once per session, with three sites on free ports.
 
 `boston` is the demo's city on a replay clock; `jili` a made-up Chinese sub-district of one unit per tier on
-the wall clock. Journeys share them: each takes requests, sources and persons of its own.
+the wall clock; `songxi` one whose ladder asks the directory. Journeys share them: each takes requests,
+sources and persons of its own.
 """
 
 from collections.abc import Iterator
@@ -14,14 +15,15 @@ from deploy.local.runtime import Options, Running, Runtime
 from services.cli.demo.command import demo_sites
 from tests.journeys.clients import House
 
-JILI = Path(__file__).parent / "sites" / "jili"
+SITES = Path(__file__).parent / "sites"
 
 
 @pytest.fixture(scope="package")
 def runtime(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     """The started runtime, for journeys that look at its processes; who kills one waits until it is back."""
     sites = demo_sites(tmp_path_factory.mktemp("sites"))
-    (sites / "jili").symlink_to(JILI, target_is_directory=True)
+    for name in ("jili", "songxi"):
+        (sites / name).symlink_to(SITES / name, target_is_directory=True)
     options = Options(
         sites=sites,
         name="journeys",

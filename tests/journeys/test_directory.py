@@ -1,75 +1,18 @@
 """Who is responsible for whom, through the running services: asked for by the day, told on a topic."""
 
-from collections.abc import Callable
-from datetime import date, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 
-from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
-from services.chassis.clock import process_time
-from tests.journeys.clients import PATIENCE_S, Actor, House, refusal
+from tests.journeys.clients import JILI, PATIENCE_S, House, refusal
+from tests.journeys.office import Office
 from tests.waiting import until
-
-VILLAGE, SECTION = "jili/hexi", "jili/hexi/s1"
-TREE = {
-    "jili": ev.UNIT_KIND_SUB_DISTRICT,
-    VILLAGE: ev.UNIT_KIND_VILLAGE,
-    SECTION: ev.UNIT_KIND_SECTION,
-}
-
-
-class Office:
-    """The desk that decides about units and posts."""
-
-    def __init__(self, house: House) -> None:
-        self.house = house
-        self.desk: Actor = house.desk()
-
-    @property
-    def today(self) -> date:
-        """The day that it is there."""
-        return process_time().astimezone(ZoneInfo("Asia/Shanghai")).date()
-
-    def order(self, method: Callable[..., Any], request: type[Any], **fields: Any) -> rpc.Unit:
-        """Order something; the unit as it is then."""
-        unit: rpc.Unit = self.desk.call(method, request(meta=self.desk.meta(), **fields)).unit
-        return unit
-
-    def neighbourhood(self, *households: str, leader: str = "") -> str:
-        """A neighbourhood with some households, led by somebody or by nobody."""
-        stub, code = self.house.directory, f"{SECTION}/{self.house.name('n').lower()}"
-        self.order(stub.EstablishUnit, rpc.EstablishUnitRequest, code=code, kind=ev.UNIT_KIND_NEIGHBOURHOOD)
-        self.order(stub.SettleHouseholds, rpc.SettleHouseholdsRequest, code=code, households=households)
-        if leader:
-            self.appoint(code, leader)
-        return code
-
-    def appoint(self, code: str, person_ref: str) -> None:
-        """Nominated, approved, appointed."""
-        stub = self.house.directory
-        about = {"code": code, "person_ref": person_ref}
-        self.order(stub.NominateLeader, rpc.NominateLeaderRequest, nominators=9, **about)
-        self.order(stub.VetLeader, rpc.VetLeaderRequest, approved=True, **about)
-        self.order(stub.AppointLeader, rpc.AppointLeaderRequest, **about)
-
-    def household(self, key: str, days_ahead: int = 0) -> rpc.FindHouseholdResponse:
-        """Whose it is on a day."""
-        day = (self.today + timedelta(days=days_ahead)).isoformat()
-        request = rpc.FindHouseholdRequest(household=key, day=day)
-        found: rpc.FindHouseholdResponse = self.desk.call(self.house.directory.FindHousehold, request)
-        return found
 
 
 @pytest.fixture(scope="module")
 def office(house: House) -> Office:
-    made = Office(house)
-    for code, kind in TREE.items():
-        made.order(house.directory.EstablishUnit, rpc.EstablishUnitRequest, code=code, kind=kind)
-        made.appoint(code, f"p-{code.replace('/', '-')}")
-    return made
+    return Office(house, JILI).begin()
 
 
 def test_every_household_is_answered_for_by_its_neighbour_leader(office: Office) -> None:
@@ -84,7 +27,7 @@ def test_a_household_without_leader_shows_as_a_gap_and_its_section_answers(offic
     code = office.neighbourhood(key)
     request = rpc.ListGapsRequest(within=code)
     assert [gap.household for gap in office.desk.call(office.house.directory.ListGaps, request).gaps] == [key]
-    assert office.household(key).answering_code == SECTION
+    assert office.household(key).answering_code == office.section
 
 
 def test_while_the_leader_is_on_leave_the_substitute_answers_and_then_the_leader_again(

@@ -13,7 +13,7 @@ from services.chassis.protobuf import timestamp
 from services.chassis.record import Position, Record
 from services.routing import domain
 from services.routing.domain import Case, Ladder
-from services.routing.rules import Capability, Post, Rules, Unit
+from services.routing.rules import Capability, FixedPlaces, Post, Rules, Unit
 from services.routing.store import model
 from tests.kit import toy
 
@@ -31,8 +31,7 @@ def rules() -> Rules:
     """Four units above one another, every post held, one clock an hour when four hours are promised."""
     units = {p: Unit(p, t, p.rpartition("/")[0] or None) for t, p in enumerate(PATHS, 1)}
     return Rules(
-        units=units,
-        posts={p: Post(f"post:{p}", "holder") for p in PATHS},
+        places=FixedPlaces(units, {p: Post(f"post:{p}", "holder") for p in PATHS}, "top"),
         capability={},
         default_capability=Capability(1, 2),
         capability_version="1",
@@ -41,7 +40,6 @@ def rules() -> Rules:
         zone=ZoneInfo("UTC"),
         calendar=cast("Any", None),
         grace=timedelta(minutes=5),
-        top="top",
     )
 
 

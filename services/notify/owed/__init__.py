@@ -66,6 +66,10 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         ("case.request_no", "from_unit_id", "reason", *OWNER),
         (Owed(p.resident, "case_escalated", AWAY_TOO), Owed(p.holder, "case_arrived", HERE)),
     ),
+    routing.CaseReassigned: News(
+        ("case.request_no", "from_unit_id", "reason", *OWNER),
+        (Owed(p.resident, "case_reassigned", AWAY_TOO), Owed(p.holder, "case_handed_over", HERE)),
+    ),
     routing.SupervisionOrdered: News(
         ("case.request_no", "reason", *OWNER),
         (

@@ -15,6 +15,7 @@ from services.chassis.commands import Creation, Order, order_of
 from services.chassis.errors import Forbidden, Invalid, KeyReused, Violation
 from services.chassis.model import Context, Decision
 from services.routing.directory.claims import Claims
+from services.routing.directory.importing import Import
 from services.routing.directory.lookups import Lookups, at_or_below, day_of, unknown
 from services.routing.directory.messages import to_message
 from services.routing.domain.directory import commands as c
@@ -64,6 +65,8 @@ class Orders:
 
     lookups: Lookups
     claims: Claims
+    done: Callable[[], None]
+    """Called after each order: the ladder of this process has to look."""
 
     async def order(self, principal: Principal, code: str, meta: CommandMeta, request: Any) -> rpc.Unit:
         """Execute an order; the answer is the unit on the day of the order, the same on every retry.
@@ -77,6 +80,13 @@ class Orders:
         order = order_of(principal.subject, meta, request)
         on = day_of("on", request.on) or await self.lookups.today(site_id, order.occurred_at)
         command = COMMANDS[type(request)](request, on, principal.subject)
+        try:
+            return await self._execute(principal, code, order, command)
+        finally:
+            self.done()
+
+    async def _execute(self, principal: Principal, code: str, order: Order, command: Any) -> rpc.Unit:
+        site_id, on = self.lookups.site_of(principal), command.on
         async with self.claims.held(site_id, _things(code, command)):
             command = await self._informed(site_id, code, command)
             if isinstance(command, c.EstablishUnit):
@@ -91,6 +101,10 @@ class Orders:
                 absent=lambda: unknown(principal),
             )
         return rpc.Unit.FromString(answer)
+
+    def importing(self, principal: Principal) -> Import:
+        """An import of the caller's."""
+        return Import(self.lookups, self.claims, principal)
 
     async def _establish(self, site_id: str, order: Order, command: c.EstablishUnit) -> rpc.Unit:
         zone = self.lookups.zone(site_id)

@@ -1,5 +1,6 @@
 """gRPC of the directory: translate, call one handler. Errors are mapped in the chassis, in one place."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -31,6 +32,7 @@ RULES = {
     f"{SERVICE}/GrantLeave": Rule(ORDERING),
     f"{SERVICE}/EndLeave": Rule(ORDERING),
     f"{SERVICE}/VacatePost": Rule(ORDERING),
+    f"{SERVICE}/ImportUnits": Rule(ORDERING),
     f"{SERVICE}/GetUnit": Rule(READERS),
     f"{SERVICE}/ListUnits": Rule(READERS),
     f"{SERVICE}/FindHousehold": Rule(READERS),
@@ -38,6 +40,7 @@ RULES = {
 }
 
 DEFAULT_PAGE = 50
+IMPORT_BATCH = 200
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -109,6 +112,23 @@ class DirectoryServicer(DirectoryServiceServicer):
         """The post is vacant."""
         del context
         return rpc.VacatePostResponse(unit=await self._order(request))
+
+    async def ImportUnits(
+        self, request: AsyncIterator[rpc.ImportUnitsRequest], context: Context
+    ) -> rpc.ImportUnitsResponse:
+        """Take many over, and say of each that was refused why."""
+        del context
+        work = self._orders.importing(principal())
+        units: list[rpc.ImportedUnit] = []
+        async for each in request:
+            work.dry_run = each.dry_run
+            units.append(each.unit)
+            if len(units) == IMPORT_BATCH:
+                await work.take(units)
+                units = []
+        await work.take(units)
+        self._orders.done()
+        return work.answer
 
     async def GetUnit(self, request: rpc.GetUnitRequest, context: Context) -> rpc.GetUnitResponse:
         """A unit on a day."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from services.chassis.terms import Clock, start_term
 from services.routing.domain.case import tier_clock
-from services.routing.rules import Rules
+from services.routing.rules import TOP_TIER, Rules
 
 
 def make_plan(
@@ -82,3 +82,9 @@ def shifted(plan: tuple[Clock, ...], ran_out: Clock, start: datetime) -> tuple[C
         else c
         for c in plan
     )
+
+
+def clock_of(plan: tuple[Clock, ...], tier: int) -> int:
+    """The tier whose clock is for an owner of a tier: its own, or the next one up that the plan has."""
+    planned = [t for t in range(tier, TOP_TIER + 1) if any(c.name == tier_clock(t) for c in plan)]
+    return planned[0] if planned else 0

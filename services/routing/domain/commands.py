@@ -48,6 +48,17 @@ class ReferCase:
 
 
 @dataclass(frozen=True, slots=True)
+class ReassignCase:
+    """Its owner can't act any more: the post is vacant, its holder on leave or back, the unit closed;
+    `reason` is a `MoveReason`.
+    """
+
+    happens_by_itself: ClassVar[bool] = True
+
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClockRanOut:
     """A tier's time has passed."""
 

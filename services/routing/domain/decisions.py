@@ -11,7 +11,7 @@ from fengqiao.intake.v1.events_pb2 import (
 )
 from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis.errors import IllegalTransition
-from services.chassis.model import Context, Decision, Emit, decided
+from services.chassis.model import NOTHING, Context, Decision, Emit, decided
 from services.chassis.protobuf import instant, timestamp
 from services.chassis.terms import to_message
 from services.routing.domain.case import OUTCOMES, Case
@@ -20,6 +20,7 @@ from services.routing.domain.commands import (
     AcceptCase,
     ClockRanOut,
     EscalateCase,
+    ReassignCase,
     ReportProgress,
     ResolveCase,
     ReturnCase,
@@ -64,11 +65,14 @@ class Ladder:
 
     def ran_out(self, case: Case, command: ClockRanOut, context: Context) -> Decision:
         """Climb one tier; at the top a supervision order (督办) instead of silence."""
-        above = self._rules[case.site_id].above(case.unit_id)
+        rules = self._rules[case.site_id]
+        # Lifted out of turn, as a post fell vacant: the owner's own clock is the next one.
+        ahead = rules.answering(case.unit_id) if case.tier > case.running else None
+        above = ahead or rules.above(case.unit_id)
         fired = {"clock": command.clock, "epoch": command.epoch, "fired_at": timestamp(context.now)}
         if above is None:
             return decided(supervision(case, ev.MOVE_REASON_TIMEOUT, **fired))
-        began = context.start_after(context.at, self._rules[case.site_id].grace)
+        began = context.start_after(context.at, rules.grace)
         return decided(
             _escalation(case, above, ev.MOVE_REASON_TIMEOUT, next_started_at=timestamp(began), **fired)
         )
@@ -100,6 +104,23 @@ class Ladder:
                 allowed="",
             )
         return decided(_escalation(case, above, ev.MOVE_REASON_RETURNED), note=command.note)
+
+    def reassign(self, case: Case, command: ReassignCase, _context: Context) -> Decision:
+        """To whoever answers for the unit now: its holder, a substitute, a successor, or the next unit up.
+
+        The clocks stay as they are: a vacancy is not the resident's affair.
+        """
+        placement = self._rules[case.site_id].answering(case.unit_id)
+        if (placement.unit.id, placement.post.holder_ref or "") == (case.unit_id, case.holder_ref):
+            return NOTHING
+        event = ev.CaseReassigned(
+            case=reference(case),
+            from_tier=tier(case.tier),
+            from_unit_id=case.unit_id,
+            assignment=assignment(placement),
+            reason=ev.MoveReason.ValueType(command.reason),
+        )
+        return decided(event)
 
     def accept(self, case: Case, _command: AcceptCase, context: Context) -> Decision:
         """The owner takes it on; its clock runs on."""
@@ -137,7 +158,7 @@ class Ladder:
         if case.outcome in OPINIONS:
             return declined("reopening")(case, _event, context)
         rules = self._rules[case.site_id]
-        placement = rules.above(case.unit_id) or rules.place(case.kind, rules.top, urgent=False)
+        placement = rules.above(case.unit_id) or rules.answering(rules.places.top)
         tiers = [unit.tier for unit in rules.chain(placement.unit.id)]
         epoch = max(clock.epoch for clock in case.plan) + 1
         due_at, plan = make_plan(rules, tiers, context.at, None, epoch=epoch)

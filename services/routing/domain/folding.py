@@ -12,7 +12,7 @@ from services.chassis.model import Context
 from services.chassis.protobuf import instant
 from services.chassis.terms import from_message
 from services.routing.domain.case import ASSIGNED, IN_PROGRESS, REFERRED, RESOLVED, WITHDRAWN, Case, Step
-from services.routing.domain.clocks import shifted
+from services.routing.domain.clocks import clock_of, shifted
 from services.routing.domain.referrals import REFUSED
 
 
@@ -53,8 +53,15 @@ def _escalated(case: Case, event: ev.CaseEscalated, context: Context) -> Case:
     plan, clock = case.plan, case.clock
     if clock and event.HasField("next_started_at"):
         plan = shifted(plan, clock, instant(event.next_started_at))
-    running = event.assignment.tier
+    running = clock_of(plan, event.assignment.tier)
+    if event.assignment.unit_id == case.unit_id:
+        return replace(case, plan=plan, running=running)
     return _moved(case, event.assignment, event.reason, context.at, plan=plan, running=running)
+
+
+def _reassigned(case: Case, event: ev.CaseReassigned, context: Context) -> Case:
+    moved = _moved(case, event.assignment, event.reason, context.at)
+    return replace(moved, steps=case.steps) if event.assignment.unit_id == case.unit_id else moved
 
 
 def _supervised(case: Case, event: ev.SupervisionOrdered, context: Context) -> Case:
@@ -113,6 +120,7 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     ev.CaseAccepted: _accepted,
     ev.ProgressReported: _unchanged,
     ev.CaseEscalated: _escalated,
+    ev.CaseReassigned: _reassigned,
     ev.SupervisionOrdered: _supervised,
     ev.CaseResolved: _resolved,
     ev.CaseWithdrawn: _withdrawn,

@@ -126,7 +126,7 @@ class Referrals:
         """On the ladder again, one tier up (at the top, there), with fresh clocks."""
         rules = self._rules[case.site_id]
         above = rules.above(case.unit_id)
-        placement = above or rules.place(case.kind, rules.top, urgent=False)
+        placement = above or rules.answering(rules.places.top)
         wished = case.recall == ESCALATION
         epoch = max(clock.epoch for clock in case.plan) + 1
         tiers = [unit.tier for unit in rules.chain(placement.unit.id)]

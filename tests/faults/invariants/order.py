@@ -35,6 +35,7 @@ ROUTING_PATHS: Path = {
     "CaseAccepted": (frozenset({"assigned"}), "in_progress"),
     "ProgressReported": (OPEN, ""),
     "CaseEscalated": (OPEN, "assigned"),
+    "CaseReassigned": (OPEN, "assigned"),
     "SupervisionOrdered": (HELD, ""),
     "CaseResolved": (HELD, "resolved"),
     "CaseWithdrawn": (HELD, "withdrawn"),

@@ -6,6 +6,7 @@ from tests.faults.proxy import FINE, PARTED, Weather
 
 LINKED = {"links": True}
 FLAP_S = (0.5, 2.5)
+AMID_FITS = ("routing", "intake")
 
 
 def _weather(weather: Weather, *, everywhere: bool = False) -> Run:
@@ -39,14 +40,15 @@ def loss(scene: Scene) -> None:
         scene.stage.wires.turn(names, FINE)
 
 
-def killed_amid_loss(scene: Scene) -> None:
-    """Routing's way to its store loses a third: some batches hang, others pass; then it is killed."""
-    scene.stage.wires.turn({"routing-store"}, Weather(loss=0.35))
+def killed_amid_fits(scene: Scene) -> None:
+    """Now and then a call of a store hangs while others pass; then who waits for it is killed."""
+    links = {f"{service}-store" for service in AMID_FITS}
+    scene.stage.wires.turn(links, Weather(fits=0.04))
     try:
-        while scene.wait(scene.chance.uniform(2, 3.5)):
-            scene.stage.kill("routing")
+        while scene.wait(scene.chance.uniform(2.5, 4)):
+            scene.stage.kill(scene.chance.choice(AMID_FITS))
     finally:
-        scene.stage.wires.turn({"routing-store"}, FINE)
+        scene.stage.wires.turn(links, FINE)
 
 
 def flapping(scene: Scene) -> None:
@@ -62,7 +64,7 @@ def flapping(scene: Scene) -> None:
 
 
 FAULTS = (
-    Fault("killed_amid_loss", "routing killed while its store answers by fits", killed_amid_loss, 25, LINKED),
+    Fault("killed_amid_fits", "routing or intake killed while a call hangs", killed_amid_fits, 30, LINKED),
     Fault("partition", "a service parted from its store or its brokers", _weather(PARTED), 15, LINKED),
     Fault(
         "partition_deaf",

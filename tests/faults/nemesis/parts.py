@@ -110,6 +110,14 @@ FAULTS = (
     Fault("broker_kill", "a broker killed", broker_killed, 10, genuine_broker=True),
     Fault("broker_stands_still", "a broker stands still", broker_stands_still, 12),
     Fault("store_kill", "the store killed again and again", store_killed, 15),
+    Fault(
+        "store_forgets",
+        "the store killed again and again; what nobody asked it to journal is gone",
+        store_killed,
+        15,
+        {"links": True, "forgetful": True},
+        mixed=False,
+    ),
     Fault("store_stands_still", "the store stands still", store_stands_still, 12, alone_is_slow=60),
     Fault(
         "store_full",

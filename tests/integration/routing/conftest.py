@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ import pytest
 
 from deploy.local.issuer import Issuer
 from fengqiao.common.v1.common_pb2 import CommandMeta
+from fengqiao.intake.v1.events_pb2 import RequestSubmitted
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1.directory_service_pb2_grpc import (
@@ -21,17 +23,26 @@ from fengqiao.routing.v1.directory_service_pb2_grpc import (
 from services.chassis import store as chassis_store
 from services.chassis.client import bearer, channel, details_of, rule_of
 from services.chassis.clock import WallClock
+from services.chassis.commands import Creation, Order
 from services.chassis.foundation import Foundation, lay
+from services.chassis.model import Context, Decision
+from services.chassis.protobuf import timestamp
 from services.chassis.rpc import serving
 from services.chassis.site import load_sites
 from services.routing.directory.claims import Claims
+from services.routing.directory.following import Following
 from services.routing.directory.lookups import Lookups
 from services.routing.directory.orders import Orders
 from services.routing.directory.rpc import RULES, DirectoryServicer
-from services.routing.domain import Case, Ladder
+from services.routing.directory.silence import Silence
+from services.routing.directory.standing import Standing
+from services.routing.domain import Case, Ladder, table
+from services.routing.domain.directory.ground import Ground
+from services.routing.rules import FixedPlaces, Post, Unit
 from services.routing.settings import RoutingSettings
 from services.routing.store import CaseDocument, UnitDocument, model, units
 from tests.kit.edge import Broker, Clock, Refusal, Who
+from tests.kit.ladder import rules
 
 SITE = """
 id: {id}
@@ -64,6 +75,10 @@ class House:
     clock: Clock
     issuer: Issuer
     stub: Any
+    following: Following
+    standing: Standing
+    silence: Silence
+    ladder: Ladder
 
     async def call(self, name: str, who: Who = DESK, **fields: Any) -> Any:
         """Call a method; orders get a key of their own if none is given."""
@@ -90,6 +105,31 @@ class House:
         unit: rpc.Unit = answer.unit
         return unit
 
+    async def case_at(self, unit_id: str) -> str:
+        """A case of a place, routed by what the ladder knows now; its id."""
+        submitted = RequestSubmitted(
+            request_no="JILI-1",
+            site_id="jili",
+            person_ref="p",
+            kind="noise.street",
+            unit_id=unit_id,
+            due_at=timestamp(self.clock.now + timedelta(hours=4)),
+        )
+
+        def begin(context: Context) -> Decision:
+            return self.ladder.open(None, submitted, context)
+
+        key = uuid4().hex
+        await self.base.commands.create(Creation(key, "jili", Order(key, b""), begin))
+        return key
+
+    async def case(self, case_id: str) -> Case:
+        """A case as it is stored."""
+        record = await self.base.committer.get_one(case_id)
+        assert record is not None
+        assert record.state is not None
+        return record.state
+
     async def settled(self) -> "House":
         """A village with a section and a neighbourhood of two households, all led by somebody."""
         for code, kind in KINDS.items():
@@ -114,10 +154,14 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
         rpc_grace_s=0.1,
     )
     clock, broker = Clock(), Broker()
+    file = FixedPlaces({TOP: Unit(TOP, 4, None)}, {TOP: Post("post:jili", "by-the-file")}, TOP)
+    ground = Ground(file)
+    site_rules = {"jili": replace(rules(), places=ground)}
+    ladder = Ladder(site_rules)
     async with AsyncExitStack() as stack:
         base = lay(
             settings,
-            model(Ladder({})),
+            model(ladder),
             CaseDocument,
             documents=[UnitDocument],
             producer=broker,
@@ -126,9 +170,14 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
         )
         stack.push_async_callback(base.close)
         claims = Claims(base.alias, base.threads, base.wall)
-        directory = Orders(Lookups(base, base.side(units(), UnitDocument)), claims)
+        side = base.side(units(), UnitDocument)
+        following = Following(base, side, {"jili": ground})
+        directory = Orders(Lookups(base, side), claims, following.stale)
+        standing = Standing(base, table(ladder), following, site_rules)
+        silence = Silence(base, side, following, site_rules)
         chassis_store.migrate(base.documents)
         servicers = [(add_DirectoryServiceServicer_to_server, DirectoryServicer(directory))]
         port = await stack.enter_async_context(serving(settings, servicers, RULES, base.readiness))
         to = await stack.enter_async_context(channel(f"127.0.0.1:{port}"))
-        yield House(base, claims, broker, clock, issuer, DirectoryServiceStub(to))
+        stub = DirectoryServiceStub(to)
+        yield House(base, claims, broker, clock, issuer, stub, following, standing, silence, ladder)

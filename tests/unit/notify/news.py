@@ -98,6 +98,12 @@ def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
             assignment=owner(),
             reason=routing.MOVE_REASON_TIMEOUT,
         ),
+        routing.CaseReassigned(
+            case=case,
+            from_unit_id="jili/c1/s2",
+            assignment=owner(),
+            reason=routing.MOVE_REASON_VACANCY,
+        ),
         routing.SupervisionOrdered(case=case, assignment=owner(), reason=routing.MOVE_REASON_RESIDENT),
         routing.CaseResolved(case=case, unit_id="jili/c1", tier=TIER_SUB_DISTRICT, outcome="repaired"),
         routing.CaseWithdrawn(case=case, unit_id="jili/c1"),

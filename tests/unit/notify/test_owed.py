@@ -97,6 +97,10 @@ def test_there_is_an_example_of_every_owed_event() -> None:
             },
         ),
         (
+            routing.CaseReassigned,
+            {*both(PERSON, "case_reassigned"), ("leader-1", "case_handed_over", IN_APP)},
+        ),
+        (
             routing.SupervisionOrdered,
             {
                 (PERSON, "case_supervised", EMAIL),

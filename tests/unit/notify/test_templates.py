@@ -95,6 +95,7 @@ def test_every_reason_tier_wish_and_state_has_words_in_every_locale() -> None:
             assignment = owner()
             assignment.tier = tier
             assert texts(routing.CaseEscalated(case=reference(), assignment=assignment, reason=reason))
+        assert texts(routing.CaseReassigned(case=reference(), assignment=owner(), reason=reason))
         assert texts(routing.SupervisionOrdered(case=reference(), assignment=owner(), reason=reason))
     for wish in ("escalation", "withdrawal", "reopening"):
         for status in ("assigned", "in_progress", "resolved", "withdrawn"):

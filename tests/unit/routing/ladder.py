@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from google.protobuf.message import Message
@@ -26,7 +27,7 @@ from services.routing.domain import (
     Ladder,
     table,
 )
-from services.routing.rules import MEDIATION, PETITION, Capability, Post, Rules, Unit
+from services.routing.rules import MEDIATION, PETITION, Capability, FixedPlaces, Post, Rules, Unit
 from services.routing.store import model
 
 OPENED = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -43,8 +44,11 @@ def rules(*, vacant: frozenset[str] = frozenset()) -> Rules:
         Unit(NEIGHBOURS, 1, SECTION),
     ]
     return Rules(
-        units={unit.id: unit for unit in units},
-        posts={u.id: Post(f"post:{u.id}", None if u.id in vacant else f"h-{u.tier}") for u in units},
+        places=FixedPlaces(
+            {unit.id: unit for unit in units},
+            {u.id: Post(f"post:{u.id}", None if u.id in vacant else f"h-{u.tier}") for u in units},
+            STREET,
+        ),
         capability={
             "drain.blocked": Capability(1, 3),
             "drain.*": Capability(2, 3),
@@ -59,7 +63,6 @@ def rules(*, vacant: frozenset[str] = frozenset()) -> Rules:
         zone=ZoneInfo("Asia/Shanghai"),
         calendar=LibraryCalendar("CN"),
         grace=timedelta(hours=1),
-        top=STREET,
     )
 
 
@@ -174,4 +177,6 @@ class Walk:
 
 def without(walk: Walk, holder_of: str) -> Rules:
     """The same rules with one post vacant."""
-    return replace(walk.rules, posts={**walk.rules.posts, holder_of: Post(f"post:{holder_of}", None)})
+    places = cast("FixedPlaces", walk.rules.places)
+    posts = {**places.posts, holder_of: Post(f"post:{holder_of}", None)}
+    return replace(walk.rules, places=replace(places, posts=posts))

@@ -120,7 +120,7 @@ class Ladders(RuleBasedStateMachine):
     def there_is_always_one_staffed_owner(self) -> None:
         if self.walk:
             case = self.walk.case
-            assert self.walk.rules.posts[case.unit_id].holder_ref == case.holder_ref
+            assert self.walk.rules.places.post(case.unit_id).holder_ref == case.holder_ref
             assert case.holder_ref
 
     @invariant()

@@ -31,6 +31,30 @@ def _established(_unit: Unit | None, event: ev.UnitEstablished) -> Unit:
     )
 
 
+def taken_over(event: ev.UnitImported) -> Unit:
+    """The unit that an import makes."""
+    households = [
+        Household(key, _days(ev.Days(since=group.since, until=group.until)))
+        for group in event.households
+        for key in group.keys
+    ]
+    return Unit(
+        code=event.unit.code,
+        site_id=event.unit.site_id,
+        kind=ev.UnitKind.Name(event.kind).removeprefix(PREFIX).lower(),
+        days=_days(event.days),
+        posts=tuple(Post(post.post_id, tenures=_tenures(post)) for post in event.posts),
+        households=tuple(households),
+    )
+
+
+def _tenures(post: ev.ImportedPost) -> tuple[Tenure, ...]:
+    if not post.person_ref:
+        return ()
+    term_until = _day(post.term_until) if post.term_until else None
+    return (Tenure(post.person_ref, Days(_day(post.appointed_on), term_until), term_until),)
+
+
 def _closed(unit: Unit, event: ev.UnitClosed) -> Unit:
     on = _day(event.on)
     return replace(
@@ -133,6 +157,7 @@ def _day(text: str) -> date:
 
 FOLDS: Mapping[type[Message], Callable[[Any, Any], Unit]] = {
     ev.UnitEstablished: _established,
+    ev.UnitImported: lambda _unit, event: taken_over(event),
     ev.UnitClosed: _closed,
     ev.HouseholdsSettled: _settled,
     ev.HouseholdsReleased: _released,

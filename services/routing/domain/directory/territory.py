@@ -59,16 +59,28 @@ class Counts:
 class Territory:
     """A site's units by code, on all days."""
 
-    def __init__(self, units: Iterable[Unit]) -> None:
+    def __init__(self, units: Iterable[Unit] = ()) -> None:
         """Units with different codes."""
-        self.units = {unit.code: unit for unit in units}
+        self.units: dict[str, Unit] = {}
         self._homes: dict[str, list[tuple[Days, str]]] = defaultdict(list)
         self._below: dict[str, list[str]] = defaultdict(list)
-        self._temporary = [unit for unit in self.units.values() if unit.kind == TEMPORARY]
-        for unit in self.units.values():
+        self._temporary: dict[str, Unit] = {}
+        for unit in units:
+            self.put(unit)
+
+    def put(self, unit: Unit) -> None:
+        """Add a unit, or have it as it is now."""
+        former = self.units.get(unit.code)
+        self.units[unit.code] = unit
+        if former is None:
             self._below[parent_of(unit.code)].append(unit.code)
-            for household in unit.households:
-                self._homes[household.key].append((household.days, unit.code))
+        if unit.kind == TEMPORARY:
+            self._temporary[unit.code] = unit
+        for household in former.households if former else ():
+            homes = self._homes[household.key]
+            homes.remove((household.days, unit.code))
+        for household in unit.households:
+            self._homes[household.key].append((household.days, unit.code))
 
     def standing(self, code: str, day: date) -> Unit | None:
         """A unit, if it stands on a day."""
@@ -105,7 +117,7 @@ class Territory:
     def taking(self, code: str, day: date) -> Unit | None:
         """The unit that takes the cases of a place on a day: a temporary one that covers it, else itself."""
         code = self.successor(code, day)
-        for unit in self._temporary:
+        for unit in self._temporary.values():
             if day in unit.days and any(_within(code, self.successor(each, day)) for each in unit.covers):
                 return unit
         return next(self.chain(code, day), None)

@@ -1,7 +1,7 @@
 """Hypothesis walks the directory: whatever is decided about units, households and leaders, on whatever day.
 
-Every household has exactly one leader or shows as a gap, every place has somebody who answers, every plan
-can be followed to its end, and every day keeps its answers.
+Every household has exactly one leader or shows as a gap, every place has somebody who answers, every open
+case has one owner who is at work, every plan can be followed to its end, and every day keeps its answers.
 """
 
 import itertools
@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from services.chassis.errors import CommandError
+from services.routing.domain import AcceptCase, EscalateCase, ReturnCase
 from services.routing.domain.directory import commands as c
 from services.routing.domain.directory import restructuring as r
 from services.routing.domain.directory.restructuring import Step
 from services.routing.domain.directory.unit import LEADER, NEIGHBOURHOOD, SECTION, TEMPORARY, VILLAGE
+from tests.unit.routing.directory.cases import Followed, submitted
 from tests.unit.routing.directory.register import (
     NEIGHBOURS,
     OFFICE,
@@ -26,6 +28,7 @@ from tests.unit.routing.directory.register import (
     small,
 )
 
+CASES = 2
 PEOPLE = tuple(f"p-{n}" for n in range(6))
 HOUSEHOLDS = tuple(f"h-{n}" for n in range(1, 9))
 REASONS = ("term_ended", "resigned", "dismissed")
@@ -42,6 +45,7 @@ class Directory(RuleBasedStateMachine):
         super().__init__()
         self.register: Register = small()
         self.told: dict[date, Any] = {}
+        self.cases: list[Followed] = []
 
         self.numbers = itertools.count(3)
         self.register.establish("jili/hedong", VILLAGE).establish("jili/hedong/s1", SECTION)
@@ -79,7 +83,8 @@ class Directory(RuleBasedStateMachine):
 
     @rule(nth=nths, ahead=days_ahead, reason=st.sampled_from(REASONS))
     def vacate(self, nth: int, ahead: int, reason: str) -> None:
-        self.attempt(Step(self.nth(nth), c.VacatePost(LEADER, self.day(ahead), reason, OFFICE)))
+        code = self.nth(nth, SECTION, NEIGHBOURHOOD)
+        self.attempt(Step(code, c.VacatePost(LEADER, self.day(ahead), reason, OFFICE)))
 
     @rule(nth=nths, keys=some_households, ahead=days_ahead)
     def settle(self, nth: int, keys: tuple[str, ...], ahead: int) -> None:
@@ -117,6 +122,29 @@ class Directory(RuleBasedStateMachine):
         code, until = f"jili/hexi/market{next(self.numbers)}", on + timedelta(days=long)
         command = c.EstablishUnit(code, TEMPORARY, on, until, posts=(LEADER,), covers=covers)
         self.attempt(Step(code, command))
+
+    @precondition(lambda self: len(self.cases) < CASES)
+    @rule(nth=nths)
+    def submit(self, nth: int) -> None:
+        self.cases.append(submitted(self.register, self.nth(nth, SECTION, NEIGHBOURHOOD, TEMPORARY)))
+
+    @precondition(lambda self: self.cases)
+    @rule(nth=nths, command=st.sampled_from((AcceptCase(), EscalateCase(), ReturnCase())))
+    def handle(self, nth: int, command: object) -> None:
+        case = self.cases[nth % len(self.cases)].look()
+        try:
+            case.walk.order(command)
+        except CommandError:
+            return
+
+    @precondition(lambda self: self.cases)
+    @rule(nth=nths)
+    def a_clock_runs_out(self, nth: int) -> None:
+        case = self.cases[nth % len(self.cases)].look()
+        if clock := case.case.clock:
+            ahead = max(clock.due_at - case.walk.now, timedelta()) + timedelta(seconds=1)
+            later = case.walk.wait(ahead).case.clock
+            assert later is None or later.name > clock.name
 
     @rule(days=st.integers(1, 5))
     def wait(self, days: int) -> None:
@@ -172,6 +200,21 @@ class Directory(RuleBasedStateMachine):
             unit, person_ref = found
             assert self.day() in unit.days
             assert person_ref
+
+    @invariant()
+    def every_open_case_has_one_owner_who_is_at_work(self) -> None:
+        for case in self.cases:
+            due_at, plan = case.case.due_at, case.case.plan
+            unit_id, holder_ref = case.sweep().owner
+            unit = self.register.units[unit_id]
+            post = unit.post(LEADER)
+            assert self.day() in unit.days
+            assert post is not None
+            assert holder_ref == post.acting_on(self.day()) != ""
+            assert (case.case.due_at, len(case.case.plan)) == (due_at, len(plan))
+            assert case.case.running > 0 or case.case.supervised_at is not None, (
+                "no case without a clock or a superior"
+            )
 
     @invariant()
     def nobody_is_counted_twice(self) -> None:

@@ -486,3 +486,110 @@ class PostVacated(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PostVacated: _TypeAlias = PostVacated  # noqa: Y015
+
+@_typing.final
+class UnitImported(_message.Message):
+    """A unit as another register had it, taken over whole: posts with whoever holds them, and households. Nothing else began it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    POSTS_FIELD_NUMBER: _builtins.int
+    HOUSEHOLDS_FIELD_NUMBER: _builtins.int
+    DECIDED_BY_FIELD_NUMBER: _builtins.int
+    kind: Global___UnitKind.ValueType
+    decided_by: _builtins.str
+    @_builtins.property
+    def unit(self) -> Global___UnitReference: ...
+    @_builtins.property
+    def days(self) -> Global___Days: ...
+    @_builtins.property
+    def posts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedPost]: ...
+    @_builtins.property
+    def households(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedHouseholds]: ...
+    def __init__(
+        self,
+        *,
+        unit: Global___UnitReference | None = ...,
+        kind: Global___UnitKind.ValueType = ...,
+        days: Global___Days | None = ...,
+        posts: _abc.Iterable[Global___ImportedPost] | None = ...,
+        households: _abc.Iterable[Global___ImportedHouseholds] | None = ...,
+        decided_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "unit", b"unit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "decided_by", b"decided_by", "households", b"households", "kind", b"kind", "posts", b"posts", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnitImported: _TypeAlias = UnitImported  # noqa: Y015
+
+@_typing.final
+class ImportedPost(_message.Message):
+    """A post of an imported unit; without a person it is vacant. Who leads a neighbourhood was nominated, then vetted, then appointed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POST_ID_FIELD_NUMBER: _builtins.int
+    PERSON_REF_FIELD_NUMBER: _builtins.int
+    NOMINATED_ON_FIELD_NUMBER: _builtins.int
+    NOMINATORS_FIELD_NUMBER: _builtins.int
+    VETTED_ON_FIELD_NUMBER: _builtins.int
+    APPOINTED_ON_FIELD_NUMBER: _builtins.int
+    TERM_UNTIL_FIELD_NUMBER: _builtins.int
+    post_id: _builtins.str
+    person_ref: _builtins.str
+    nominated_on: _builtins.str
+    nominators: _builtins.int
+    vetted_on: _builtins.str
+    appointed_on: _builtins.str
+    term_until: _builtins.str
+    def __init__(
+        self,
+        *,
+        post_id: _builtins.str = ...,
+        person_ref: _builtins.str = ...,
+        nominated_on: _builtins.str = ...,
+        nominators: _builtins.int = ...,
+        vetted_on: _builtins.str = ...,
+        appointed_on: _builtins.str = ...,
+        term_until: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointed_on", b"appointed_on", "nominated_on", b"nominated_on", "nominators", b"nominators", "person_ref", b"person_ref", "post_id", b"post_id", "term_until", b"term_until", "vetted_on", b"vetted_on"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportedPost: _TypeAlias = ImportedPost  # noqa: Y015
+
+@_typing.final
+class ImportedHouseholds(_message.Message):
+    """Keys of addresses that a unit has on the same days."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    since: _builtins.str
+    until: _builtins.str
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[_builtins.str] | None = ...,
+        since: _builtins.str = ...,
+        until: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys", "since", b"since", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportedHouseholds: _TypeAlias = ImportedHouseholds  # noqa: Y015

@@ -86,6 +86,11 @@ class DirectoryServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.VacatePostRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.VacatePostResponse.FromString,
                 _registered_method=True)
+        self.ImportUnits = channel.stream_unary(
+                '/fengqiao.routing.v1.DirectoryService/ImportUnits',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsResponse.FromString,
+                _registered_method=True)
         self.GetUnit = channel.unary_unary(
                 '/fengqiao.routing.v1.DirectoryService/GetUnit',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.GetUnitRequest.SerializeToString,
@@ -183,6 +188,14 @@ class DirectoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportUnits(self, request_iterator, context):
+        """Units as another register has them, those above first: each is taken over whole or not at all, and told so. One that is there
+        already and the same is left alone, so that an import can be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetUnit(self, request, context):
         """A unit as it is on a day.
         """
@@ -263,6 +276,11 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.VacatePost,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.VacatePostRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.VacatePostResponse.SerializeToString,
+            ),
+            'ImportUnits': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportUnits,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsResponse.SerializeToString,
             ),
             'GetUnit': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUnit,
@@ -557,6 +575,33 @@ class DirectoryService:
             '/fengqiao.routing.v1.DirectoryService/VacatePost',
             fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.VacatePostRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.VacatePostResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportUnits(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/fengqiao.routing.v1.DirectoryService/ImportUnits',
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsResponse.FromString,
             options,
             channel_credentials,
             insecure,

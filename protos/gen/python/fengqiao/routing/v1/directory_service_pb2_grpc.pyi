@@ -55,6 +55,10 @@ class DirectoryServiceStub:
     """Back before the leave was over."""
     VacatePost: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.VacatePostRequest, _directory_service_pb2.VacatePostResponse]
     """Term over, resigned or dismissed."""
+    ImportUnits: _grpc.StreamUnaryMultiCallable[_directory_service_pb2.ImportUnitsRequest, _directory_service_pb2.ImportUnitsResponse]
+    """Units as another register has them, those above first: each is taken over whole or not at all, and told so. One that is there
+    already and the same is left alone, so that an import can be repeated.
+    """
     GetUnit: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.GetUnitRequest, _directory_service_pb2.GetUnitResponse]
     """A unit as it is on a day."""
     ListUnits: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.ListUnitsRequest, _directory_service_pb2.ListUnitsResponse]
@@ -91,6 +95,10 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     """Back before the leave was over."""
     VacatePost: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.VacatePostRequest, _directory_service_pb2.VacatePostResponse]  # type: ignore[assignment]
     """Term over, resigned or dismissed."""
+    ImportUnits: _aio.StreamUnaryMultiCallable[_directory_service_pb2.ImportUnitsRequest, _directory_service_pb2.ImportUnitsResponse]  # type: ignore[assignment]
+    """Units as another register has them, those above first: each is taken over whole or not at all, and told so. One that is there
+    already and the same is left alone, so that an import can be repeated.
+    """
     GetUnit: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.GetUnitRequest, _directory_service_pb2.GetUnitResponse]  # type: ignore[assignment]
     """A unit as it is on a day."""
     ListUnits: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListUnitsRequest, _directory_service_pb2.ListUnitsResponse]  # type: ignore[assignment]
@@ -184,6 +192,16 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_directory_service_pb2.VacatePostResponse, _abc.Awaitable[_directory_service_pb2.VacatePostResponse]]:
         """Term over, resigned or dismissed."""
+
+    @_abc_1.abstractmethod
+    def ImportUnits(
+        self,
+        request_iterator: _MaybeAsyncIterator[_directory_service_pb2.ImportUnitsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_service_pb2.ImportUnitsResponse, _abc.Awaitable[_directory_service_pb2.ImportUnitsResponse]]:
+        """Units as another register has them, those above first: each is taken over whole or not at all, and told so. One that is there
+        already and the same is left alone, so that an import can be repeated.
+        """
 
     @_abc_1.abstractmethod
     def GetUnit(

@@ -40,6 +40,12 @@ class _MoveReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MoveReason
     """The resident said it is not settled."""
     MOVE_REASON_REFERRAL_ENDED: _MoveReason.ValueType  # 6
     """Mediation or petition ended without settling it."""
+    MOVE_REASON_VACANCY: _MoveReason.ValueType  # 7
+    """The post that had it fell vacant."""
+    MOVE_REASON_LEAVE: _MoveReason.ValueType  # 8
+    """Its holder went on leave, or came back."""
+    MOVE_REASON_UNIT_CLOSED: _MoveReason.ValueType  # 9
+    """The unit was closed: moved, split or merged."""
 
 class MoveReason(_MoveReason, metaclass=_MoveReasonEnumTypeWrapper):
     """Events of `fengqiao.routing.events`; those that end or restart a request are repeated on `fengqiao.routing.outcomes`,
@@ -60,6 +66,12 @@ MOVE_REASON_REOPENED: MoveReason.ValueType  # 5
 """The resident said it is not settled."""
 MOVE_REASON_REFERRAL_ENDED: MoveReason.ValueType  # 6
 """Mediation or petition ended without settling it."""
+MOVE_REASON_VACANCY: MoveReason.ValueType  # 7
+"""The post that had it fell vacant."""
+MOVE_REASON_LEAVE: MoveReason.ValueType  # 8
+"""Its holder went on leave, or came back."""
+MOVE_REASON_UNIT_CLOSED: MoveReason.ValueType  # 9
+"""The unit was closed: moved, split or merged."""
 Global___MoveReason: _TypeAlias = MoveReason  # noqa: Y015
 
 class _Track:
@@ -256,7 +268,7 @@ Global___ProgressReported: _TypeAlias = ProgressReported  # noqa: Y015
 
 @_typing.final
 class CaseEscalated(_message.Message):
-    """The case moved up one tier."""
+    """The case moved up one tier; after a clock that ran out, its owner's own clock may be the next, when a vacancy had lifted it before."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -307,6 +319,43 @@ class CaseEscalated(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CaseEscalated: _TypeAlias = CaseEscalated  # noqa: Y015
+
+@_typing.final
+class CaseReassigned(_message.Message):
+    """Another answers for the unit now, or another unit for its cases; the clocks run on as they did."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    FROM_TIER_FIELD_NUMBER: _builtins.int
+    FROM_UNIT_ID_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    from_tier: _common_pb2.Tier.ValueType
+    from_unit_id: _builtins.str
+    reason: Global___MoveReason.ValueType
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def assignment(self) -> Global___Assignment:
+        """The same unit where a substitute, or who was on leave, answers for it now."""
+
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        from_tier: _common_pb2.Tier.ValueType = ...,
+        from_unit_id: _builtins.str = ...,
+        assignment: Global___Assignment | None = ...,
+        reason: Global___MoveReason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "from_tier", b"from_tier", "from_unit_id", b"from_unit_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaseReassigned: _TypeAlias = CaseReassigned  # noqa: Y015
 
 @_typing.final
 class SupervisionOrdered(_message.Message):

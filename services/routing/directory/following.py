@@ -1,0 +1,104 @@
+"""What this process knows of the directory: every unit without its households, at most a second old.
+
+A decision on the ladder asks no store. What another process ordered within that second is found by the
+standing sweep (`standing`).
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.chassis.clock import monotonic
+from services.chassis.consumer import patiently
+from services.chassis.foundation import Foundation
+from services.chassis.kinds import Kind
+from services.chassis.store import EPOCH, MAJORITY, infrastructure
+from services.routing.domain.directory.ground import Ground
+from services.routing.domain.directory.unit import Unit
+from services.routing.store import load_unit
+
+PERIOD_S = 1.0
+OVERLAP = timedelta(seconds=60)
+"""Longer than a write takes from the time that it bears until it can be read, by any process's clock."""
+FIELDS = {
+    "site": 1,
+    "version": 1,
+    "updated_at": 1,
+    **{
+        f"state.{name}": 1
+        for name in ("code", "site_id", "kind", "days", "posts", "succeeds", "successors", "covers")
+    },
+}
+
+
+class Following:
+    """Keeps the grounds of a service's sites as its store has them."""
+
+    def __init__(self, base: Foundation[Any], units: Kind[Unit], grounds: Mapping[str, Ground]) -> None:
+        """`grounds` of the sites whose ladder asks the directory, by id."""
+        self.grounds = grounds
+        self.changed: dict[str, set[str]] = {site: set() for site in grounds}
+        """Units by site that the standing sweep has not looked at since they changed."""
+        self._base = base
+        self._units = units
+        self._lock = asyncio.Lock()
+        self._read_at, self._stale = float("-inf"), True
+        self._since = EPOCH
+        self._versions: dict[str, int] = {}
+
+    def stale(self) -> None:
+        """Something was ordered here: whatever is decided from now on knows of it."""
+        self._stale = True
+
+    async def fresh(self) -> None:
+        """See to it that what is known is at most a second old, and has all that was ordered in this process.
+
+        Raises:
+            Infrastructure: the store is away.
+        """
+        if self._is_fresh():
+            return
+        async with self._lock:
+            if self._is_fresh():
+                return
+            self._stale, began, now = False, monotonic(), self._base.wall.now()
+            try:
+                await self._refresh(now)
+            except BaseException:
+                self._stale = True
+                raise
+            self._read_at = began
+
+    def _is_fresh(self) -> bool:
+        return not self.grounds or (not self._stale and monotonic() - self._read_at < PERIOD_S)
+
+    async def _refresh(self, now: datetime) -> None:
+        for site_id, units in (await self._base.threads.run(self._read, self._since)).items():
+            self.grounds[site_id].put(units)
+            self.changed[site_id].update(unit.code for unit in units)
+        moments = await self._base.clocks.look(self._base.threads)
+        for site_id, ground in self.grounds.items():
+            zone = self._base.sites[site_id].zone
+            if ground.turn(moments[site_id].now.astimezone(zone).date()):
+                self.changed[site_id].update(ground.territory.units)
+        self._since = now - OVERLAP
+
+    async def known(self) -> None:
+        """As `fresh`; waits, and says so, until the store is there."""
+        await patiently(self._base.readiness, "store", self.fresh)
+
+    def _read(self, since: datetime) -> Mapping[str, Sequence[Unit]]:
+        """What was written since a time and is not known in that version, by site."""
+        collection = self._units.committer.repository.collection.with_options(read_concern=MAJORITY)
+        query = {"updated_at": {"$gte": since}, "site": {"$in": list(self.grounds)}}
+        found, versions = defaultdict[str, list[Unit]](list), dict[str, int]()
+        with infrastructure():
+            for raw in collection.find(query, FIELDS):
+                versions[raw["_id"]] = raw["version"]
+                if self._versions.get(raw["_id"]) != raw["version"] and raw.get("state"):
+                    found[raw["site"]].append(load_unit(raw["state"]))
+        # The first time they are all of them; only the latest can come again.
+        self._versions = versions if since > EPOCH else {}
+        return found

@@ -1,0 +1,158 @@
+"""Takes over units from another register: a bulk at a time, each unit with a commit of its own."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fengqiao.routing.v1 import directory_events_pb2 as ev
+from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from services.chassis.auth import Principal
+from services.chassis.commands import Creation, Order
+from services.chassis.engine import body_hash
+from services.chassis.errors import CommandError, Invalid, Violation
+from services.chassis.model import decided
+from services.routing.directory.claims import Claims
+from services.routing.directory.lookups import Lookups
+from services.routing.domain.directory.folding import taken_over
+from services.routing.domain.directory.importing import Around, Stay, take_over
+from services.routing.domain.directory.unit import LEADER, NEIGHBOURHOOD, Unit, parent_of
+from services.routing.store import unit_id
+
+
+@dataclass(slots=True)
+class Import:
+    """One stream of units of one caller; what came before is known to what comes after, also in a dry run."""
+
+    lookups: Lookups
+    claims: Claims
+    principal: Principal
+    dry_run: bool = False
+    answer: rpc.ImportUnitsResponse = field(default_factory=rpc.ImportUnitsResponse)
+    above: dict[str, Unit] = field(default_factory=dict)
+    """Units of this stream that others may stand below."""
+
+    async def take(self, units: Sequence[rpc.ImportedUnit]) -> None:
+        """Take over some units, those above first; the answer says what became of each.
+
+        Raises:
+            Contended: another order about one of their households or leaders is under way.
+            Infrastructure: the store is away; what was taken over stays, and the import can be repeated.
+        """
+        site_id = self.lookups.site_of(self.principal)
+        events = [_event(site_id, unit, self.principal.subject) for unit in units]
+        if self.dry_run:
+            await self._take(site_id, events)
+            return
+        async with self.claims.held(site_id, _things(events)):
+            await self._take(site_id, events)
+
+    async def _take(self, site_id: str, events: Sequence[ev.UnitImported]) -> None:
+        wanted = {unit_id(site_id, each) for e in events for each in (e.unit.code, parent_of(e.unit.code))}
+        records = await self.lookups.units.committer.get(sorted(wanted))
+        there = {record.state.code: record.state for record in records.values() if record.state}
+        known = await self._known(site_id, events)
+        creations: dict[str, Creation[Unit]] = {}
+        for event in events:
+            code = event.unit.code
+            try:
+                unit = self._look(event, there, known)
+            except Invalid as error:
+                for violation in error.violations:
+                    self._refuse(code, violation.field, violation.reason)
+                continue
+            if unit is None:
+                self.answer.unchanged += 1
+            else:
+                there[code] = unit
+                creations[code] = _creation(site_id, event)
+        if self.dry_run:
+            self.answer.created += len(creations)
+            return
+        results = await self.lookups.units.commands.create_many(list(creations.values()))
+        for code, result in zip(creations, results, strict=True):
+            if isinstance(result, CommandError):
+                self._refuse(code, "code", f"failed:{type(result).__name__}")
+            else:
+                self.answer.created += 1
+
+    def _look(self, event: ev.UnitImported, there: Mapping[str, Unit], known: "_Known") -> Unit | None:
+        """The unit as it will be kept; None when it is there already.
+
+        Raises:
+            Invalid: it can't be taken over.
+        """
+        code = event.unit.code
+        if not self.principal.covers(code):
+            raise Invalid([Violation("code", "not_your_unit")])
+        parent = parent_of(code)
+        take_over(event, Around(there.get(parent) or self.above.get(parent), known.homes, known.leading))
+        unit = taken_over(event)
+        former = there.get(code) or self.above.get(code)
+        if former is not None:
+            if former == unit:
+                return None
+            raise Invalid([Violation("code", "differs_from_what_is_there")])
+        if unit.kind != NEIGHBOURHOOD:
+            self.above[code] = unit
+        known.note(unit)
+        return unit
+
+    async def _known(self, site_id: str, events: Sequence[ev.UnitImported]) -> "_Known":
+        """Whose the households are, and what the leaders lead, by the store."""
+        known = _Known()
+        for name, wanted in (
+            ("state.households.key", {key for e in events for g in e.households for key in g.keys}),
+            ("state.posts.tenures.person_ref", {p.person_ref for e in events for p in e.posts} - {""}),
+        ):
+            if wanted:
+                query = {"site": site_id, name: {"$in": sorted(wanted)}}
+                for unit in (await self.lookups.territory(query)).units.values():
+                    known.note(unit)
+        return known
+
+    def _refuse(self, code: str, name: str, reason: str) -> None:
+        self.answer.refused.add(code=code, field=name, reason=reason)
+
+
+@dataclass(slots=True)
+class _Known:
+    homes: dict[str, list[Stay]] = field(default_factory=lambda: defaultdict(list))
+    leading: dict[str, list[Stay]] = field(default_factory=lambda: defaultdict(list))
+
+    def note(self, unit: Unit) -> None:
+        """Its households and its leaders are known from now on."""
+        for household in unit.households:
+            self.homes[household.key].append((household.days, unit.code))
+        post = unit.post(LEADER) if unit.kind == NEIGHBOURHOOD else None
+        for tenure in post.tenures if post else ():
+            self.leading[tenure.person_ref].append((tenure.days, unit.code))
+
+
+def _event(site_id: str, unit: rpc.ImportedUnit, decided_by: str) -> ev.UnitImported:
+    return ev.UnitImported(
+        unit=ev.UnitReference(site_id=site_id, code=unit.code),
+        kind=unit.kind,
+        days=ev.Days(since=unit.since),
+        posts=unit.posts or [ev.ImportedPost(post_id=LEADER)],
+        households=[
+            ev.ImportedHouseholds(keys=group.keys, since=group.since or unit.since, until=group.until)
+            for group in unit.households
+        ],
+        decided_by=decided_by,
+    )
+
+
+def _creation(site_id: str, event: ev.UnitImported) -> Creation[Unit]:
+    """Whoever decided, and whoever repeats it: the same unit is the same order."""
+    order = Order(f"import/{event.unit.code}", body_hash(event, site_id))
+    return Creation(unit_id(site_id, event.unit.code), site_id, order, lambda _context: decided(event))
+
+
+def _things(events: Iterable[ev.UnitImported]) -> set[str]:
+    """What the import is about, as orders claim it."""
+    things: set[str] = set()
+    for event in events:
+        things |= {f"household/{key}" for group in event.households for key in group.keys}
+        things |= {f"person/{post.person_ref}" for post in event.posts if post.person_ref}
+        things |= {f"unit/{code}" for code in (event.unit.code, parent_of(event.unit.code)) if code}
+    return things
