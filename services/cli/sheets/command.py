@@ -1,11 +1,10 @@
 """`fengqiao synth` and `fengqiao import`: make a directory up, check one, take it over."""
 
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -25,15 +24,13 @@ from services.cli.client import text
 from services.cli.client.options import client
 from services.cli.client.session import Misuse, Session
 from services.cli.sheets import synthetic
-from services.cli.sheets.grouping import Gathered, Sheets, gather
+from services.cli.sheets.grouping import Sheets, gather
 from services.cli.sheets.reading import read_csv, read_folder, read_stream, read_workbook
+from services.cli.sheets.sending import Sent, send
 from services.cli.sheets.table import Read, Row, Wrong
 from services.cli.sheets.writing import write_folder, write_one
 
-AT_ONCE = 1_000
-"""Units of one call: what was taken over before an interruption stays."""
 SHOWN = 50
-CALL_S = 120.0
 
 synth = typer.Typer(
     help="Make up a directory: places and opaque persons that don't exist.",
@@ -103,65 +100,17 @@ async def take_over(
         raise typer.Exit(1)
 
 
-@dataclass(slots=True)
-class Sent:
-    """What became of what was sent."""
-
-    answer: rpc.ImportUnitsResponse = field(default_factory=rpc.ImportUnitsResponse)
-    wrong: list[Wrong] = field(default_factory=list)
-
-
 async def _send(to: Session, sheets: Sheets, *, dry_run: bool, say: Console) -> Sent:
-    """Send all units, those above first, some at once; each call is of its own."""
-    sent, units = Sent(), list(sheets.in_order())
+    """Send all units with a bar that shows how far it is."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TaskProgressColumn())
     began = monotonic()
     with Progress(*columns, TimeElapsedColumn(), console=say) as progress:
-        task = progress.add_task("checking" if dry_run else "importing", total=len(units))
-        for begin in range(0, len(units), AT_ONCE):
-            some = units[begin : begin + AT_ONCE]
-            # Nothing of a dry run is there for the next call.
-            above = _above(sheets, some) if dry_run else []
-            answer = await _call(to, [*above, *some], dry_run=dry_run)
-            sent.answer.created += answer.created
-            sent.answer.unchanged += answer.unchanged
-            for refusal in answer.refused:
-                wrong = Wrong(*sheets.units[refusal.code].place(refusal.field), refusal.reason)
-                if wrong not in sent.wrong:
-                    sent.wrong.append(wrong)
-                    sent.answer.refused.append(refusal)
-            if above:
-                sent.answer.created = min(sent.answer.created, begin + len(some))
-            progress.advance(task, len(some))
+        task = progress.add_task("checking" if dry_run else "importing", total=len(sheets.units))
+        sent = await send(to.call, to.directory, sheets, lambda n: progress.advance(task, n), dry_run=dry_run)
     took = monotonic() - began
-    say.print(f"{len(units):,} units in {took:.1f} s, {len(units) / max(took, 0.001):,.0f} a second")
+    units = len(sheets.units)
+    say.print(f"{units:,} units in {took:.1f} s, {units / max(took, 0.001):,.0f} a second")
     return sent
-
-
-def _above(sheets: Sheets, some: Sequence[Gathered]) -> list[Gathered]:
-    """The units that these stand below, without their households; from the top down."""
-    codes, own = set[str](), {each.unit.code for each in some}
-    for each in some:
-        code = each.unit.code
-        while code := code.rpartition("/")[0]:
-            codes.add(code)
-    return [
-        sheets.units[code] for code in sorted(codes - own, key=lambda c: c.count("/")) if code in sheets.units
-    ]
-
-
-async def _call(to: Session, some: Sequence[Gathered], *, dry_run: bool) -> rpc.ImportUnitsResponse:
-    """One call; repeated while the service is away, as nothing is taken over twice."""
-
-    async def requests() -> AsyncIterator[rpc.ImportUnitsRequest]:
-        for each in some:
-            yield rpc.ImportUnitsRequest(dry_run=dry_run, unit=each.message())
-
-    def method(_request: object, **options: Any) -> Any:
-        return to.directory.ImportUnits(requests(), **{**options, "timeout": CALL_S})
-
-    answer: rpc.ImportUnitsResponse = await to.call(method, rpc.ImportUnitsRequest())
-    return answer
 
 
 def _read(path: str) -> Read:

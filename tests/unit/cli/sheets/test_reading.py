@@ -8,9 +8,11 @@ import pytest
 from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
+from services.cli.sheets.grouping import gather
 from services.cli.sheets.reading import read_csv, read_folder, read_stream, read_workbook
 from services.cli.sheets.table import Row, Wrong
 
+DOCS = Path(__file__).parents[4] / "docs" / "sheets"
 UNITS = "code,kind,since\nsongxi,sub_district,2026-01-01\n"
 CHINESE = "单位代码,类型,起始日期\nsongxi,街道,2026-01-01\n"
 
@@ -77,6 +79,18 @@ def test_a_row_of_no_known_sheet_is_refused() -> None:
 def test_an_empty_row_is_none() -> None:
     assert list(read_csv((UNITS + ",,\n").encode(), "units")) == [
         row(code="songxi", kind="sub_district", since="2026-01-01")
+    ]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_the_filled_examples_of_the_documentation_have_nothing_wrong(language: str) -> None:
+    sheets = gather(read_folder(DOCS / language))
+    assert sheets.wrong == []
+    assert [each.unit.kind for each in sheets.in_order()] == [1, 2, 4, 5]
+    assert sum(len(each.posts) for each in sheets.units.values()) == 4
+    assert list(sheets.units["songxi/hexi/s01/n01"].households) == [
+        ("2026-01-01", ""),
+        ("2026-03-01", "2026-09-01"),
     ]
 
 
