@@ -6,6 +6,7 @@ import pytest
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1.directory_events_pb2 import ImportedHouseholds, ImportedPost, UnitKind
+from services.chassis.errors import Contended
 from services.routing.domain.directory.unit import EVENTS
 from tests.integration.routing.conftest import KINDS, NEIGHBOURS, OTHER_NEIGHBOURS, SECTION, TOP, House
 from tests.kit.edge import Who
@@ -146,3 +147,20 @@ async def test_the_ladder_of_this_process_knows_at_once(house: House) -> None:
     case = await house.case(await house.case_at(NEIGHBOURS))
     assert (case.unit_id, case.holder_ref) == (NEIGHBOURS, "p-n1")
     assert case.site_id == TOP
+
+
+async def test_while_an_order_is_under_way_nothing_of_its_site_is_taken_over_and_the_other_way_round(
+    house: House,
+) -> None:
+    async with house.claims.held("jili", ["household/h-1"]):
+        with pytest.raises(Contended):
+            await house.claims.whole("jili").__aenter__()
+        async with house.claims.whole("jili-and-more"):
+            pass
+    async with house.claims.whole("jili"):
+        with pytest.raises(Contended):
+            await house.claims.held("jili", ["household/h-1"]).__aenter__()
+        with pytest.raises(Contended):
+            await house.claims.whole("jili").__aenter__()
+    async with house.claims.whole("jili"), house.claims.held("jili-and-more", ["household/h-1"]):
+        pass
