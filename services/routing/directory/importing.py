@@ -12,7 +12,7 @@ from services.chassis.engine import body_hash
 from services.chassis.errors import CommandError, Invalid, Violation
 from services.chassis.model import decided
 from services.routing.directory.claims import Claims
-from services.routing.directory.lookups import Lookups
+from services.routing.directory.lookups import HELD_BY, HOUSEHOLD_KEY, Lookups
 from services.routing.domain.directory.folding import taken_over
 from services.routing.domain.directory.importing import Around, Stay, take_over
 from services.routing.domain.directory.unit import LEADER, NEIGHBOURHOOD, Unit, parent_of
@@ -109,12 +109,11 @@ class Import:
         """Whose the households are, and what the leaders lead, by the store."""
         known = _Known()
         for name, wanted in (
-            ("state.households.key", {key for e in events for g in e.households for key in g.keys}),
-            ("state.posts.tenures.person_ref", {p.person_ref for e in events for p in e.posts} - {""}),
+            (HOUSEHOLD_KEY, {key for e in events for g in e.households for key in g.keys}),
+            (HELD_BY, {p.person_ref for e in events for p in e.posts} - {""}),
         ):
             if wanted:
-                query = {"site": site_id, name: {"$in": sorted(wanted)}}
-                for unit in (await self.lookups.territory(query)).units.values():
+                for unit in (await self.lookups.having(site_id, name, wanted)).units.values():
                     known.note(unit)
         return known
 
