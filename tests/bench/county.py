@@ -147,7 +147,7 @@ async def _paced(name: str, ask: Callable[[], Awaitable[None]]) -> Asked:
     async with asyncio.TaskGroup() as group:
         for number in range(int(PACE * ASKED_S)):
             group.create_task(one(begin + number / PACE))
-    return Asked(name, len(took), percentile(took, 50), percentile(took, 99))
+    return Asked(name, len(took), percentile(took, 0.5), percentile(took, 0.99))
 
 
 def _lines(path: Path) -> int:

@@ -13,7 +13,7 @@ from services.cli.sheets.sending import send
 from services.cli.sheets.table import POSTS, UNITS, Row
 
 ON = date(2026, 7, 27)
-SINCE = date(2026, 1, 1)
+SINCE = ON - synthetic.AGE
 SEED = 7
 
 
