@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up doctor test test-best bench peers bench-peers mutants faults faults-all faults-mutations faults-report lint format gen release-image lock clean
+.PHONY: help venv demo up doctor test test-best bench peers bench-county bench-peers mutants faults faults-all faults-mutations faults-report lint format gen release-image lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ PEERS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fengqiao/peers
 
 peers: ## Set up the peers to measure against, in the folder PEERS=… (npm, pip, apt-get download; 500 MB)
 	@tests/bench/peers/setup $(PEERS) $(ARGS)
+
+bench-county: venv ## Measure the directory at the size of a county: import, memory, look-ups
+	@$(BIN)/python -m tests.bench county $(ARGS)
 
 bench-peers: venv ## Measure E4-T against the peers that are set up, in turn; the ratios come last
 	@$(BIN)/python -m tests.bench peers --peers $(PEERS) $(ARGS)

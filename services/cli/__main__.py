@@ -37,6 +37,8 @@ COMMANDS = {
     "board": Entry(f"{CLIENT}.cases:board", "Counts per tier and status.", HANDLE),
     "mediation": Entry(f"{CLIENT}.mediations:mediation", "Mediation: open … sign, end, show, list.", HANDLE),
     "petition": Entry(f"{CLIENT}.petitions:petition", "Petitions: register … reply, show, list.", HANDLE),
+    "import": Entry("services.cli.sheets.command:take_over", "Take a directory over from sheets.", HANDLE),
+    "synth": Entry("services.cli.sheets.command:synth", "Make a directory up, as sheets.", HANDLE),
     "directory": Entry(f"{CLIENT}.directory:directory", "Units, households, leaders; who answers.", HANDLE),
     "deliveries": Entry(f"{CLIENT}.people:deliveries", "Who was told, and how it ended.", OPERATE),
     "source": Entry(f"{CLIENT}.agencies:source", "Sources of agencies: register.", OPERATE),

@@ -4,6 +4,7 @@ tables of docs/bench.md and the plots.
 
 import os
 import platform
+import tempfile
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 
 from deploy.local.parts import Choice, brokers, stores, wanted
-from tests.bench import plots, report
+from tests.bench import county, plots, report
 from tests.bench.book import Book, read
 from tests.bench.peers.catalogue import PEERS, installed
 from tests.bench.peers.ground import lacks
@@ -110,6 +111,17 @@ def against(
     _report(out)
     for ratio in ratios(read(out / "bench.json")["peers"]):
         typer.echo(str(ratio))
+
+
+@app.command("county")
+def of_a_county(
+    parts: Annotated[Choice, typer.Option(help="What it runs on.")] = Choice.PROGRAMS, out: Out = DOCS
+) -> None:
+    """A county's directory: made up, checked, taken over, asked."""
+    with tempfile.TemporaryDirectory(prefix="fengqiao-county-") as name:
+        found = county.measure(Variant(parts), Path(name), typer.echo)
+    county.write(found, out)
+    typer.echo(county.tables(found))
 
 
 @app.command("report")

@@ -83,14 +83,19 @@ def stage(
     *,
     folder: Path | None = None,
     services: Mapping[str, str] = SERVICES,
+    sites: Callable[[Path], None] = lambda _folder: None,
     say: Callable[[str], None] = lambda _line: None,
 ) -> Iterator[Stage]:
-    """Start everything with clocks of `clock_ms`. In a `folder` it goes on with what earlier runs left."""
+    """Start everything with clocks of `clock_ms`. In a `folder` it goes on with what earlier runs left;
+    `sites` may change what the folder of sites says.
+    """
     load_before = os.getloadavg()[0]
     with ExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(prefix="fengqiao-bench-"))
+        folder_of_sites = site_of(clock_ms, Path(name) / "sites")
+        sites(folder_of_sites)
         options = Options(
-            sites=site_of(clock_ms, Path(name) / "sites"),
+            sites=folder_of_sites,
             name="bench",
             data_dir=folder or Path(name) / "data",
             parts=variant.parts,

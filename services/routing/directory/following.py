@@ -20,8 +20,11 @@ from services.routing.domain.directory.unit import Unit
 from services.routing.store import load_unit
 
 PERIOD_S = 1.0
-OVERLAP = timedelta(seconds=60)
-"""Longer than a write takes from the time that it bears until it can be read, by any process's clock."""
+OVERLAP, LONG_OVERLAP = timedelta(seconds=5), timedelta(seconds=90)
+"""Longer than a write takes from the time that it bears until it can be read, by any process's clock: than
+nearly any, and than any that the store does not give up.
+"""
+LONG_EVERY_S = 30.0
 FIELDS = {
     "site": 1,
     "version": 1,
@@ -45,7 +48,7 @@ class Following:
         self._units = units
         self._lock = asyncio.Lock()
         self._read_at, self._stale = float("-inf"), True
-        self._since = EPOCH
+        self._since, self._long_since, self._long_at = EPOCH, EPOCH, float("-inf")
         self._versions: dict[str, int] = {}
 
     def stale(self) -> None:
@@ -64,18 +67,21 @@ class Following:
             if self._is_fresh():
                 return
             self._stale, began, now = False, monotonic(), self._base.wall.now()
+            far = began - self._long_at > LONG_EVERY_S
             try:
-                await self._refresh(now)
+                await self._refresh(self._long_since if far else self._since)
             except BaseException:
                 self._stale = True
                 raise
-            self._read_at = began
+            self._read_at, self._since = began, now - OVERLAP
+            if far:
+                self._long_at, self._long_since = began, now - LONG_OVERLAP
 
     def _is_fresh(self) -> bool:
         return not self.grounds or (not self._stale and monotonic() - self._read_at < PERIOD_S)
 
-    async def _refresh(self, now: datetime) -> None:
-        for site_id, units in (await self._base.threads.run(self._read, self._since)).items():
+    async def _refresh(self, since: datetime) -> None:
+        for site_id, units in (await self._base.threads.run(self._read, since)).items():
             self.grounds[site_id].put(units)
             self.changed[site_id].update(unit.code for unit in units)
         moments = await self._base.clocks.look(self._base.threads)
@@ -83,7 +89,6 @@ class Following:
             zone = self._base.sites[site_id].zone
             if ground.turn(moments[site_id].now.astimezone(zone).date()):
                 self.changed[site_id].update(ground.territory.units)
-        self._since = now - OVERLAP
 
     async def known(self) -> None:
         """As `fresh`; waits, and says so, until the store is there."""
@@ -93,12 +98,14 @@ class Following:
         """What was written since a time and is not known in that version, by site."""
         collection = self._units.committer.repository.collection.with_options(read_concern=MAJORITY)
         query = {"updated_at": {"$gte": since}, "site": {"$in": list(self.grounds)}}
-        found, versions = defaultdict[str, list[Unit]](list), dict[str, int]()
+        found, former = defaultdict[str, list[Unit]](list), self._versions
+        # What a long look does not find is not found again.
+        versions = {} if since == self._long_since else dict(former)
         with infrastructure():
             for raw in collection.find(query, FIELDS):
-                versions[raw["_id"]] = raw["version"]
-                if self._versions.get(raw["_id"]) != raw["version"] and raw.get("state"):
+                if since > EPOCH:
+                    versions[raw["_id"]] = raw["version"]
+                if former.get(raw["_id"]) != raw["version"] and raw.get("state"):
                     found[raw["site"]].append(load_unit(raw["state"]))
-        # The first time they are all of them; only the latest can come again.
-        self._versions = versions if since > EPOCH else {}
+        self._versions = versions
         return found

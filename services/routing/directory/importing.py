@@ -1,7 +1,7 @@
 """Takes over units from another register: a bulk at a time, each unit with a commit of its own."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fengqiao.routing.v1 import directory_events_pb2 as ev
@@ -12,7 +12,7 @@ from services.chassis.engine import body_hash
 from services.chassis.errors import CommandError, Invalid, Violation
 from services.chassis.model import decided
 from services.routing.directory.claims import Claims
-from services.routing.directory.lookups import Lookups
+from services.routing.directory.lookups import HELD_BY, HOUSEHOLD_KEY, Lookups
 from services.routing.domain.directory.folding import taken_over
 from services.routing.domain.directory.importing import Around, Stay, take_over
 from services.routing.domain.directory.unit import LEADER, NEIGHBOURHOOD, Unit, parent_of
@@ -35,21 +35,35 @@ class Import:
         """Take over some units, those above first; the answer says what became of each.
 
         Raises:
-            Contended: another order about one of their households or leaders is under way.
+            Contended: an order of this site is under way.
             Infrastructure: the store is away; what was taken over stays, and the import can be repeated.
         """
         site_id = self.lookups.site_of(self.principal)
         events = [_event(site_id, unit, self.principal.subject) for unit in units]
-        if self.dry_run:
-            await self._take(site_id, events)
-            return
-        async with self.claims.held(site_id, _things(events)):
-            await self._take(site_id, events)
-
-    async def _take(self, site_id: str, events: Sequence[ev.UnitImported]) -> None:
         wanted = {unit_id(site_id, each) for e in events for each in (e.unit.code, parent_of(e.unit.code))}
         records = await self.lookups.units.committer.get(sorted(wanted))
         there = {record.state.code: record.state for record in records.values() if record.state}
+        others = [event for event in events if not self._is_there(event, there)]
+        self.answer.unchanged += len(events) - len(others)
+        if not others:
+            return
+        if self.dry_run:
+            await self._take(site_id, others, there)
+            return
+        async with self.claims.whole(site_id):
+            await self._take(site_id, others, there)
+
+    def _is_there(self, event: ev.UnitImported, there: Mapping[str, Unit]) -> bool:
+        """Whether it is there already, and the same: then there is nothing to decide."""
+        former = there.get(event.unit.code)
+        if former is None or not self.principal.covers(former.code):
+            return False
+        try:
+            return taken_over(event) == former
+        except ValueError:  # days that there are not: told when it is looked at
+            return False
+
+    async def _take(self, site_id: str, events: Sequence[ev.UnitImported], there: dict[str, Unit]) -> None:
         known = await self._known(site_id, events)
         creations: dict[str, Creation[Unit]] = {}
         for event in events:
@@ -60,11 +74,8 @@ class Import:
                 for violation in error.violations:
                     self._refuse(code, violation.field, violation.reason)
                 continue
-            if unit is None:
-                self.answer.unchanged += 1
-            else:
-                there[code] = unit
-                creations[code] = _creation(site_id, event)
+            there[code] = unit
+            creations[code] = _creation(site_id, event)
         if self.dry_run:
             self.answer.created += len(creations)
             return
@@ -75,8 +86,8 @@ class Import:
             else:
                 self.answer.created += 1
 
-    def _look(self, event: ev.UnitImported, there: Mapping[str, Unit], known: "_Known") -> Unit | None:
-        """The unit as it will be kept; None when it is there already.
+    def _look(self, event: ev.UnitImported, there: Mapping[str, Unit], known: "_Known") -> Unit:
+        """The unit as it will be kept.
 
         Raises:
             Invalid: it can't be taken over.
@@ -87,10 +98,7 @@ class Import:
         parent = parent_of(code)
         take_over(event, Around(there.get(parent) or self.above.get(parent), known.homes, known.leading))
         unit = taken_over(event)
-        former = there.get(code) or self.above.get(code)
-        if former is not None:
-            if former == unit:
-                return None
+        if code in there or code in self.above:
             raise Invalid([Violation("code", "differs_from_what_is_there")])
         if unit.kind != NEIGHBOURHOOD:
             self.above[code] = unit
@@ -101,12 +109,11 @@ class Import:
         """Whose the households are, and what the leaders lead, by the store."""
         known = _Known()
         for name, wanted in (
-            ("state.households.key", {key for e in events for g in e.households for key in g.keys}),
-            ("state.posts.tenures.person_ref", {p.person_ref for e in events for p in e.posts} - {""}),
+            (HOUSEHOLD_KEY, {key for e in events for g in e.households for key in g.keys}),
+            (HELD_BY, {p.person_ref for e in events for p in e.posts} - {""}),
         ):
             if wanted:
-                query = {"site": site_id, name: {"$in": sorted(wanted)}}
-                for unit in (await self.lookups.territory(query)).units.values():
+                for unit in (await self.lookups.having(site_id, name, wanted)).units.values():
                     known.note(unit)
         return known
 
@@ -146,13 +153,3 @@ def _creation(site_id: str, event: ev.UnitImported) -> Creation[Unit]:
     """Whoever decided, and whoever repeats it: the same unit is the same order."""
     order = Order(f"import/{event.unit.code}", body_hash(event, site_id))
     return Creation(unit_id(site_id, event.unit.code), site_id, order, lambda _context: decided(event))
-
-
-def _things(events: Iterable[ev.UnitImported]) -> set[str]:
-    """What the import is about, as orders claim it."""
-    things: set[str] = set()
-    for event in events:
-        things |= {f"household/{key}" for group in event.households for key in group.keys}
-        things |= {f"person/{post.person_ref}" for post in event.posts if post.person_ref}
-        things |= {f"unit/{code}" for code in (event.unit.code, parent_of(event.unit.code)) if code}
-    return things

@@ -1,7 +1,6 @@
 """Look-ups by the day: a unit, whose a household is, who answers for it, and which households have nobody."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,6 +16,8 @@ from services.routing.directory.messages import state_of, to_message
 from services.routing.domain.directory.territory import Gap, Territory
 from services.routing.domain.directory.unit import NEIGHBOURHOOD, TEMPORARY, Unit, parent_of
 from services.routing.store import unit_id
+
+HOUSEHOLD_KEY, HELD_BY = "state.households.key", "state.posts.tenures.person_ref"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Lookups:
         """
         site_id = self.site_of(principal)
         on = day_of("day", day) or await self.today(site_id)
-        homes = await self.territory({"site": site_id, "state.households.key": key})
+        homes = await self.having(site_id, HOUSEHOLD_KEY, [key])
         code = homes.home(key, on)
         if not (principal.covers(code) if code else principal.covers_all):
             raise Forbidden("no such household in your territory")
@@ -83,10 +84,19 @@ class Lookups:
         units = {state_of(record).code: state_of(record) for record in records}
         keys = {household.key for unit in units.values() for household in unit.households}
         # Those that moved on have their home elsewhere.
-        query = {"site": self.site_of(principal), "state.households.key": {"$in": sorted(keys)}}
-        territory = Territory([*await self._find(query), *units.values()])
+        homes = await self.having(self.site_of(principal), HOUSEHOLD_KEY, keys)
+        territory = Territory([*homes.units.values(), *units.values()])
         gaps = [gap for gap in territory.gaps(on) if gap.household in keys and gap.code in {"", *units}]
         return gaps, _last(records, page)
+
+    async def having(self, site_id: str, name: str, values: Collection[str]) -> Territory:
+        """A site's units that have one of some values in an indexed field.
+
+        The store is not asked for the site: it would take the index that begins with it, and look at all
+        units of a county.
+        """
+        found = await self._find({name: {"$in": sorted(values)}})
+        return Territory(unit for unit in found if unit.site_id == site_id)
 
     async def territory(self, query: Mapping[str, Any]) -> Territory:
         """The units that match."""
@@ -116,22 +126,27 @@ class Lookups:
             raise Forbidden("not your unit")
         site_id = self.site_of(principal)
         on = day_of("day", page.day) or await self.today(site_id)
-        query: dict[str, Any] = {"site": site_id, "state.code": at_or_below(page.within)}
+        limit, records = page.limit, list[Record[Unit]]()
+        if not page.after:
+            own = await self.units.committer.get_one(unit_id(site_id, page.within))
+            records += [own] if own and own.state and kind in {"", own.state.kind} else []
+        query: dict[str, Any] = {"site": site_id, "state.code": below(page.within, page.after)}
         if kind:
             query["state.kind"] = kind
-        if page.after:
-            query = {"$and": [query, {"state.code": {"$gt": page.after}}]}
-        find = self.units.committer.repository.find
-        return await self.base.threads.run(lambda: find(query, sort="state.code", limit=page.limit)), on
+        find, left = self.units.committer.repository.find, limit - len(records)
+        if left:
+            records += await self.base.threads.run(lambda: find(query, sort="state.code", limit=left))
+        return records, on
 
     async def _find(self, query: Mapping[str, Any]) -> list[Unit]:
         records = await self.base.threads.run(self.units.committer.repository.find, query)
         return [state_of(record) for record in records]
 
 
-def at_or_below(code: str) -> dict[str, str]:
-    """A query for the codes of a unit and those below it."""
-    return {"$regex": f"^{re.escape(code)}(/|$)"}
+def below(code: str, after: str = "") -> dict[str, str]:
+    """A query for the codes below a unit, after one of them; a range, as stores look at all for a pattern."""
+    low = {"$gt": after} if after > f"{code}/" else {"$gte": f"{code}/"}
+    return {**low, "$lt": f"{code}{chr(ord('/') + 1)}"}
 
 
 def day_of(field: str, text: str) -> date | None:

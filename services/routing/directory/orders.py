@@ -16,7 +16,7 @@ from services.chassis.errors import Forbidden, Invalid, KeyReused, Violation
 from services.chassis.model import Context, Decision
 from services.routing.directory.claims import Claims
 from services.routing.directory.importing import Import
-from services.routing.directory.lookups import Lookups, at_or_below, day_of, unknown
+from services.routing.directory.lookups import HELD_BY, HOUSEHOLD_KEY, Lookups, below, day_of, unknown
 from services.routing.directory.messages import to_message
 from services.routing.domain.directory import commands as c
 from services.routing.domain.directory.days import Days
@@ -136,21 +136,19 @@ class Orders:
             if wrong := misplaced(command, above.units.get(parent)):
                 raise Invalid([wrong])
         elif isinstance(command, c.SettleHouseholds):
-            homes = await territory({"site": site_id, "state.households.key": {"$in": sorted(command.keys)}})
+            homes = await self.lookups.having(site_id, HOUSEHOLD_KEY, command.keys)
             days = Days(command.on, command.until)
             elsewhere = {
                 key: other for key in command.keys for other in homes.homes_within(key, days) if other != code
             }
             return replace(command, elsewhere=elsewhere)
         elif isinstance(command, c.AppointLeader) and command.post_id == LEADER:
-            of_theirs = await territory(
-                {"site": site_id, "state.posts.tenures.person_ref": command.person_ref}
-            )
+            of_theirs = await self.lookups.having(site_id, HELD_BY, [command.person_ref])
             days = Days(command.on, command.term_until)
             return replace(command, elsewhere=of_theirs.leadership(command.person_ref, days, but=code))
         elif isinstance(command, c.CloseUnit):
-            below = await territory({"site": site_id, "state.code": at_or_below(code)})
-            return replace(command, below=below.standing_longer(code, command.on))
+            underneath = await territory({"site": site_id, "state.code": below(code)})
+            return replace(command, below=underneath.standing_longer(code, command.on))
         return command
 
 

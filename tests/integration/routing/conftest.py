@@ -88,6 +88,19 @@ class House:
         token = bearer(self.issuer.mint(who.role, who.sub, who.site, who.units))
         return await getattr(self.stub, name)(request, metadata=token, timeout=20)
 
+    async def take_over(
+        self, *units: rpc.ImportedUnit, who: Who = DESK, dry_run: bool = False
+    ) -> rpc.ImportUnitsResponse:
+        """Import some units."""
+
+        async def requests() -> AsyncIterator[rpc.ImportUnitsRequest]:
+            for unit in units:
+                yield rpc.ImportUnitsRequest(dry_run=dry_run, unit=unit)
+
+        token = bearer(self.issuer.mint(who.role, who.sub, who.site, who.units))
+        answer: rpc.ImportUnitsResponse = await self.stub.ImportUnits(requests(), metadata=token, timeout=20)
+        return answer
+
     async def refusal(self, name: str, who: Who = DESK, **given: Any) -> Refusal:
         """The refusal of a call."""
         with pytest.raises(grpc.aio.AioRpcError) as error:

@@ -61,8 +61,18 @@ class Played:
 class Act:
     """The second act in a town."""
 
-    def __init__(self, town: Town, view: View, plays: Mapping[str, Play] = SCENES) -> None:
-        """Its calls go through `town`; `view` is told of each step; `plays` are the scenes by name."""
+    def __init__(
+        self,
+        town: Town,
+        view: View,
+        plays: Mapping[str, Play] = SCENES,
+        found: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Its calls go through `town`; `view` is told of each step; `plays` are the scenes by name.
+
+        `found` makes the town's directory, once the clock stands where the first scenes begin.
+        """
+        self._found = found
         self._town = town
         self._view = view
         self._plays = plays
@@ -122,6 +132,9 @@ class Act:
         operator = self._town.operator()
         for service in self._town.operations.values():
             await operator.asks(service.MoveReplayClock, request)
+        found, self._found = self._found, None
+        if found:
+            await found()
         await self._until_none(self._unfired)
 
     async def _unfired(self) -> list[str]:

@@ -1,7 +1,7 @@
 """The town's people: each calls the services in a role of their own, with a token of their own."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from fengqiao.mediation.v1.mediation_service_pb2_grpc import MediationServiceStub
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
+from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
 from services.chassis import client
 from services.chassis.settings import Settings
@@ -22,6 +23,27 @@ from services.cli.calls import Caller
 SITE = "jili"
 STREET, COMMUNITY, SECTION, NEIGHBOURS = "jili", "jili/hexi", "jili/hexi/s1", "jili/hexi/s1/n1"
 """Where the scenes play: a unit of each tier, top first."""
+
+KINDS = ("sub_district", "community", "section", "neighbourhood")
+SECTIONS = tuple(f"{place}/s{n}" for place in ("jili/hexi", "jili/taoshu") for n in (1, 2))
+VACANT = "jili/taoshu/s2/n3"
+"""Its post is held by nobody when the act begins."""
+
+
+def _leaders() -> Iterator[tuple[str, tuple[str, str]]]:
+    """Kind and leader of each of the town's units, as its `territory.yaml` has them; from the top down."""
+    units = [STREET, COMMUNITY, "jili/taoshu", *SECTIONS, *(f"{s}/n{n}" for s in SECTIONS for n in (1, 2, 3))]
+    for code in units:
+        kind = "village" if code == "jili/taoshu" else KINDS[code.count("/")]
+        yield code, (kind, "" if code == VACANT else leader_of(code))
+
+
+def leader_of(code: str) -> str:
+    """Reference of the town's leader of a unit: `leader-hexi-s1`, and the sub-district's `leader-jili`."""
+    return f"leader-{code.removeprefix(f'{STREET}/').replace('/', '-')}"
+
+
+LEADERS: Mapping[str, tuple[str, str]] = dict(_leaders())
 
 PATIENCE_S = 20.0
 STUBS: Mapping[str, Callable[[grpc.aio.Channel], Any]] = {
@@ -47,6 +69,7 @@ class Town:
         tls = Settings(service="cli")
         self._channels = {name: client.channel(at, tls=tls) for name, at in addresses.items()}
         self._stubs = {name: make(self._channels[name]) for name, make in STUBS.items()}
+        self.directory = DirectoryServiceStub(self._channels["routing"])
         self.operations = {name: OperationsServiceStub(each) for name, each in self._channels.items()}
         self.case_ids: list[str] = []
 
@@ -58,7 +81,11 @@ class Town:
     def method(self, request: Message) -> Callable[..., Any]:
         """The method that a request is for: `routing.v1.AcceptCaseRequest` is for routing's `AcceptCase`."""
         service, name = request.DESCRIPTOR.full_name.split(".")[1::2]
-        found: Callable[..., Any] = getattr(self._stubs[service], name.removesuffix("Request"))
+        name = name.removesuffix("Request")
+        stub = (
+            self.directory if service == "routing" and hasattr(self.directory, name) else self._stubs[service]
+        )
+        found: Callable[..., Any] = getattr(stub, name)
         return found
 
     def token(self, person: "Person") -> str:
@@ -79,6 +106,10 @@ class Town:
     def leader(self, unit_id: str) -> "Person":
         """The holder of the post that answers for a unit."""
         return Person(self, "handler", f"leader-{unit_id.rpartition('/')[2]}", (unit_id,))
+
+    def handler(self, ref: str, unit_id: str) -> "Person":
+        """Somebody who acts for a unit without being its first leader."""
+        return Person(self, "handler", ref, (unit_id,))
 
     def mediator(self, ref: str) -> "Person":
         """A mediator of the site's list."""

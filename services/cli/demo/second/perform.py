@@ -2,17 +2,21 @@
 
 import secrets
 import shutil
+from functools import partial
 from pathlib import Path
 
 import yaml
 from rich.console import Console
 
 from deploy.local.runtime import Running
+from services.chassis.clock import monotonic
 from services.cli.demo import JILI
 from services.cli.demo.second.act import Act, NotPlayable, Played
+from services.cli.demo.second.founding import NotFounded, found
 from services.cli.demo.second.people import SITE, STUBS, Town
 from services.cli.demo.second.show import Stage
 from services.cli.demo.second.texts import Texts
+from services.cli.sheets.synthetic import LEADERS
 
 
 def replay_site(folder: Path) -> None:
@@ -35,6 +39,20 @@ async def perform(running: Running, texts: Texts, console: Console) -> Played:
     town = Town(running.rpc, running.issuer.mint, secrets.token_hex(4))
     try:
         with Stage(console, texts) as stage:
-            return await Act(town, stage).play()
+            return await Act(town, stage, found=partial(_found, town, texts, console)).play()
     finally:
         await town.close()
+
+
+async def _found(town: Town, texts: Texts, console: Console) -> None:
+    """The directory of the town, with what is around it; says how far it is."""
+    began = monotonic()
+
+    def told(done: int, total: int) -> None:
+        rate = f"{done / max(monotonic() - began, 0.001):,.0f}"
+        console.print(texts.words["directory"].format(done=f"{done:,}", total=f"{total:,}", rate=rate))
+
+    try:
+        await found(town, LEADERS, told)
+    except NotFounded as error:
+        raise NotPlayable(f"the directory: {error}") from error

@@ -7,10 +7,13 @@ from services.cli.demo.second.scenes import (
     accusation,
     drain,
     leaving,
+    night_market,
+    on_leave,
     one_tier_up,
     petition,
     quarrel,
     street_light,
+    vacancy,
 )
 
 SCENES: Mapping[str, Callable[[Scene], Awaitable[None]]] = {
@@ -21,4 +24,7 @@ SCENES: Mapping[str, Callable[[Scene], Awaitable[None]]] = {
     "accusation": accusation.play,
     "one_tier_up": one_tier_up.play,
     "leaving": leaving.play,
+    "on_leave": on_leave.play,
+    "vacancy": vacancy.play,
+    "night_market": night_market.play,
 }

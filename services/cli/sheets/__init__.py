@@ -1,0 +1,1 @@
+"""A directory as sheets: units, posts, households; read from CSV or xlsx, checked, imported, made up."""

@@ -1,0 +1,152 @@
+"""`fengqiao synth` and `fengqiao import`: make a directory up, check one, take it over."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from services.chassis.auth import Role
+from services.chassis.clock import monotonic, process_time
+from services.cli.client import text
+from services.cli.client.options import client
+from services.cli.client.session import Misuse, Session
+from services.cli.sheets import synthetic
+from services.cli.sheets.grouping import Sheets, gather
+from services.cli.sheets.reading import read_csv, read_folder, read_stream, read_workbook
+from services.cli.sheets.sending import Sent, send
+from services.cli.sheets.table import Read, Row, Wrong
+from services.cli.sheets.writing import write_folder, write_one
+
+SHOWN = 50
+
+synth = typer.Typer(
+    help="Make up a directory: places and opaque persons that don't exist.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+Seed = Annotated[int, typer.Option(help="The same seed makes the same directory.")]
+On = Annotated[str, typer.Option(metavar="DAY", help="The day on which all of it stands (default: today).")]
+To = Annotated[Path | None, typer.Option(help="Folder for a file per sheet (default: one CSV to here).")]
+
+
+@synth.command("sub-district")
+def sub_district(
+    *,
+    seed: Seed = 1,
+    on: On = "",
+    to: To = None,
+    top: Annotated[str, typer.Option(help="Code of the sub-district: the site's.")] = "songxi",
+    leaders: Annotated[int, typer.Option(help="Neighbour leaders.", min=15)] = synthetic.LEADERS,
+) -> None:
+    """15 sub-centres, 3,618 neighbour leaders, some 47,000 households."""
+    _write(synthetic.sub_district(synthetic.Wanted(top, leaders, seed, _day(on))), to)
+
+
+@synth.command("county")
+def county(*, seed: Seed = 1, on: On = "", to: To = None) -> None:
+    """23 sub-districts with 84,200 neighbour leaders and more than a million households."""
+    _write(synthetic.county(seed, _day(on)), to)
+
+
+@client(Role.DESK)
+async def take_over(
+    to: Session,
+    path: Annotated[
+        str,
+        typer.Argument(metavar="PATH", help="Folder of CSV files, a .csv or .xlsx file, or - for a pipe."),
+    ],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of it.")] = False,
+    sound_only: Annotated[
+        bool, typer.Option("--sound-only", help="Take over what is sound though something is not.")
+    ] = False,
+) -> None:
+    """Take units, posts and households over from another register: first all is checked, then imported.
+
+    What is there already and the same is left alone, so an import can be repeated, also after an
+    interruption. Exit 1 when a row is wrong; then nothing was imported, unless with --sound-only.
+    """
+    began = monotonic()
+    sheets = gather(_read(path))
+    say = Console(stderr=True)
+    say.print(f"{sheets.rows:,} rows, {len(sheets.units):,} units read in {monotonic() - began:.1f} s")
+    wrong, answer = list(sheets.wrong), rpc.ImportUnitsResponse()
+    if sheets.units:
+        checked = await _send(to, sheets, dry_run=True, say=say)
+        wrong, answer = [*wrong, *checked.wrong], checked.answer
+    _tell(wrong, say)
+    if dry_run or not sheets.units:
+        to.show(answer, _counts(answer))
+    elif not wrong or sound_only:
+        done = await _send(to, sheets, dry_run=False, say=say)
+        to.show(done.answer, _counts(done.answer))
+        wrong += [each for each in done.wrong if each not in wrong]
+    else:
+        say.print("nothing was imported")
+    if wrong:
+        raise typer.Exit(1)
+
+
+async def _send(to: Session, sheets: Sheets, *, dry_run: bool, say: Console) -> Sent:
+    """Send all units with a bar that shows how far it is."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TaskProgressColumn())
+    began = monotonic()
+    with Progress(*columns, TimeElapsedColumn(), console=say) as progress:
+        task = progress.add_task("checking" if dry_run else "importing", total=len(sheets.units))
+        sent = await send(to.call, to.directory, sheets, lambda n: progress.advance(task, n), dry_run=dry_run)
+    took = monotonic() - began
+    units = len(sheets.units)
+    say.print(f"{units:,} units in {took:.1f} s, {units / max(took, 0.001):,.0f} a second")
+    return sent
+
+
+def _read(path: str) -> Read:
+    if path == "-":
+        return read_stream(sys.stdin.buffer)
+    where = Path(path)
+    if where.is_dir():
+        return read_folder(where)
+    if not where.is_file():
+        raise Misuse(f"{path}: no such file or folder")
+    return read_workbook(where) if where.suffix == ".xlsx" else read_csv(where.read_bytes())
+
+
+def _tell(wrong: Sequence[Wrong], say: Console) -> None:
+    """What is wrong, by sheet and row."""
+    if not wrong:
+        return
+    rows = [[each.sheet, str(each.row or ""), each.column, each.reason] for each in sorted(wrong)[:SHOWN]]
+    say.print(text.columns(rows, ("sheet", "row", "column", "reason")), highlight=False)
+    if len(wrong) > SHOWN:
+        say.print(f"and {len(wrong) - SHOWN:,} more")
+
+
+def _counts(answer: rpc.ImportUnitsResponse) -> str:
+    return text.lines({"new": answer.created, "unchanged": answer.unchanged, "refused": len(answer.refused)})
+
+
+def _write(rows: Iterator[Row], to: Path | None) -> None:
+    if to is None:
+        write_one(rows, sys.stdout)
+    else:
+        typer.echo(f"{write_folder(rows, to):,} rows in {to}")
+
+
+def _day(word: str) -> date:
+    try:
+        return date.fromisoformat(word) if word else process_time().date()
+    except ValueError:
+        raise typer.BadParameter(f"{word} is no day, as 2026-03-02", param_hint="--on") from None

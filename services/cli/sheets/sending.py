@@ -1,0 +1,74 @@
+"""Sends units to the directory, those above first, some at once; what was refused leads back to its row."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from services.cli.sheets.grouping import Gathered, Sheets
+from services.cli.sheets.table import Wrong
+
+AT_ONCE = 1_000
+"""Units of one call: what was taken over before an interruption stays."""
+CALL_S = 120.0
+
+Call = Callable[[Callable[..., Any], Any], Awaitable[Any]]
+"""Calls a method until it is answered, as `Caller.call`."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of what was sent."""
+
+    answer: rpc.ImportUnitsResponse = field(default_factory=rpc.ImportUnitsResponse)
+    wrong: list[Wrong] = field(default_factory=list)
+
+
+async def send(
+    call: Call, directory: Any, sheets: Sheets, told: Callable[[int], None], *, dry_run: bool = False
+) -> Sent:
+    """Send all units; `told` hears how many more were answered for. Raises what `call` raises."""
+    sent, units = Sent(), list(sheets.in_order())
+    for begin in range(0, len(units), AT_ONCE):
+        some = units[begin : begin + AT_ONCE]
+        # Nothing of a dry run is there for the next call.
+        above = _above(sheets, some) if dry_run else []
+        answer = await _call(call, directory, [*above, *some], dry_run=dry_run)
+        sent.answer.created += answer.created
+        sent.answer.unchanged += answer.unchanged
+        for refusal in answer.refused:
+            wrong = Wrong(*sheets.units[refusal.code].place(refusal.field), refusal.reason)
+            if wrong not in sent.wrong:
+                sent.wrong.append(wrong)
+                sent.answer.refused.append(refusal)
+        if above:
+            sent.answer.created = min(sent.answer.created, begin + len(some))
+        told(len(some))
+    return sent
+
+
+def _above(sheets: Sheets, some: Sequence[Gathered]) -> list[Gathered]:
+    """The units that these stand below, from the top down."""
+    codes, own = set[str](), {each.unit.code for each in some}
+    for each in some:
+        code = each.unit.code
+        while code := code.rpartition("/")[0]:
+            codes.add(code)
+    above = sorted((codes - own) & sheets.units.keys(), key=lambda code: code.count("/"))
+    return [sheets.units[code] for code in above]
+
+
+async def _call(
+    call: Call, directory: Any, some: Sequence[Gathered], *, dry_run: bool
+) -> rpc.ImportUnitsResponse:
+    """One call; repeated while the service is away, as nothing is taken over twice."""
+
+    async def requests() -> AsyncIterator[rpc.ImportUnitsRequest]:
+        for each in some:
+            yield rpc.ImportUnitsRequest(dry_run=dry_run, unit=each.message())
+
+    def method(_request: object, **options: Any) -> Any:
+        return directory.ImportUnits(requests(), **{**options, "timeout": CALL_S})
+
+    answer: rpc.ImportUnitsResponse = await call(method, rpc.ImportUnitsRequest())
+    return answer
