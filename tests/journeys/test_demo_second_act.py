@@ -23,6 +23,9 @@ PATHS = {
     "accusation": ("restricted", "replied"),
     "one_tier_up": ("tier_1", "tier_2"),
     "leaving": ("tier_3", "mediation", "party_unwilling", "tier_4"),
+    "on_leave": ("tier_1",),
+    "vacancy": ("tier_1", "tier_2"),
+    "night_market": ("tier_1",),
 }
 
 
