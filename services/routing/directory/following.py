@@ -28,7 +28,6 @@ LONG_EVERY_S = 30.0
 FIELDS = {
     "site": 1,
     "version": 1,
-    "updated_at": 1,
     **{
         f"state.{name}": 1
         for name in ("code", "site_id", "kind", "days", "posts", "succeeds", "successors", "covers")
@@ -92,7 +91,8 @@ class Following:
 
     async def known(self) -> None:
         """As `fresh`; waits, and says so, until the store is there."""
-        await patiently(self._base.readiness, "store", self.fresh)
+        if not self._is_fresh():
+            await patiently(self._base.readiness, "consumer", self.fresh)
 
     def _read(self, since: datetime) -> Mapping[str, Sequence[Unit]]:
         """What was written since a time and is not known in that version, by site."""

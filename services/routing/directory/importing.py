@@ -40,18 +40,29 @@ class Import:
         """
         site_id = self.lookups.site_of(self.principal)
         events = [_event(site_id, unit, self.principal.subject) for unit in units]
-        wanted = {unit_id(site_id, each) for e in events for each in (e.unit.code, parent_of(e.unit.code))}
-        records = await self.lookups.units.committer.get(sorted(wanted))
-        there = {record.state.code: record.state for record in records.values() if record.state}
-        others = [event for event in events if not self._is_there(event, there)]
-        self.answer.unchanged += len(events) - len(others)
+        there = await self._there(site_id, events)
+        others = self._new(events, there)
         if not others:
             return
         if self.dry_run:
             await self._take(site_id, others, there)
             return
         async with self.claims.whole(site_id):
-            await self._take(site_id, others, there)
+            # An order may have closed the unit above until now, or another import brought the same.
+            there = await self._there(site_id, others)
+            await self._take(site_id, self._new(others, there), there)
+
+    def _new(self, events: Sequence[ev.UnitImported], there: Mapping[str, Unit]) -> list[ev.UnitImported]:
+        """Those that are not there already; the others are counted."""
+        new = [event for event in events if not self._is_there(event, there)]
+        self.answer.unchanged += len(events) - len(new)
+        return new
+
+    async def _there(self, site_id: str, events: Sequence[ev.UnitImported]) -> dict[str, Unit]:
+        """These units and those above them, as far as they are stored."""
+        wanted = {unit_id(site_id, each) for e in events for each in (e.unit.code, parent_of(e.unit.code))}
+        records = await self.lookups.units.committer.get(sorted(wanted))
+        return {record.state.code: record.state for record in records.values() if record.state}
 
     def _is_there(self, event: ev.UnitImported, there: Mapping[str, Unit]) -> bool:
         """Whether it is there already, and the same: then there is nothing to decide."""
@@ -150,6 +161,6 @@ def _event(site_id: str, unit: rpc.ImportedUnit, decided_by: str) -> ev.UnitImpo
 
 
 def _creation(site_id: str, event: ev.UnitImported) -> Creation[Unit]:
-    """Whoever decided, and whoever repeats it: the same unit is the same order."""
+    """The same unit by the same caller is the same order."""
     order = Order(f"import/{event.unit.code}", body_hash(event, site_id))
     return Creation(unit_id(site_id, event.unit.code), site_id, order, lambda _context: decided(event))

@@ -120,14 +120,16 @@ class DirectoryServicer(DirectoryServiceServicer):
         del context
         work = self._orders.importing(principal())
         units: list[rpc.ImportedUnit] = []
-        async for each in request:
-            work.dry_run = each.dry_run
-            units.append(each.unit)
-            if len(units) == IMPORT_BATCH:
-                await work.take(units)
-                units = []
-        await work.take(units)
-        self._orders.done()
+        try:
+            async for each in request:
+                work.dry_run = each.dry_run
+                units.append(each.unit)
+                if len(units) == IMPORT_BATCH:
+                    await work.take(units)
+                    units = []
+            await work.take(units)
+        finally:
+            self._orders.done()
         return work.answer
 
     async def GetUnit(self, request: rpc.GetUnitRequest, context: Context) -> rpc.GetUnitResponse:

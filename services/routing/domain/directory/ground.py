@@ -59,7 +59,7 @@ class Ground:
         for unit in units:
             if unit.kind == SUB_DISTRICT:
                 self._tops.add(unit.code)
-            works = self.day in unit.days and acting(unit, self.day)
+            works = self.day in unit.days and unit.acting_on(self.day)
             (self._idle.discard if works else self._idle.add)(unit.code)
         tops = (self.territory.units[code] for code in sorted(self._tops))
         self._top = next((unit.code for unit in tops if _begun(unit, self.day)), "")
@@ -82,7 +82,7 @@ class Ground:
         if not self._top:
             return self._fixed.post(unit_id)
         unit = self.territory.units.get(unit_id)
-        return Post(f"{LEADER}:{unit_id}", (acting(unit, self.day) if unit else "") or None)
+        return Post(f"{LEADER}:{unit_id}", (unit.acting_on(self.day) if unit else "") or None)
 
     def reason(self, unit_id: str, holder_ref: str) -> str:
         """Why somebody no longer answers for a unit: `unit_closed`, `leave` (theirs, or the holder is back)
@@ -101,12 +101,6 @@ class Ground:
     def _place(self, unit: Unit | None) -> Place:
         found = unit or self.territory.units[self._top]
         return Place(found.code, found.tier, None if found.kind == SUB_DISTRICT else parent_of(found.code))
-
-
-def acting(unit: Unit, day: date) -> str:
-    """Who answers for a unit on a day; empty: nobody."""
-    post = unit.post(LEADER)
-    return post.acting_on(day) if post else ""
 
 
 def _begun(unit: Unit, day: date) -> bool:

@@ -136,8 +136,7 @@ class Territory:
         """The nearest unit at or above a place with somebody at work, and who that is; None: nobody."""
         taking = self.taking(code, day)
         for unit in self.chain(taking.code, day) if taking else ():
-            post = unit.post(LEADER)
-            if post and (person_ref := post.acting_on(day)):
+            if person_ref := unit.acting_on(day):
                 return unit, person_ref
         return None
 

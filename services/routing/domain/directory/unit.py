@@ -135,6 +135,11 @@ class Unit:
         tenure = post.tenure_on(day) if post else None
         return tenure.person_ref if tenure else ""
 
+    def acting_on(self, day: date) -> str:
+        """Who answers for it on a day: the leader, on leave their substitute; empty: nobody."""
+        post = self.post(LEADER)
+        return post.acting_on(day) if post else ""
+
     def with_post(self, changed: Post) -> "Unit":
         """The unit with a post as it is now."""
         return replace(self, posts=tuple(changed if post.id == changed.id else post for post in self.posts))
