@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -97,27 +97,35 @@ class Link:
 
     async def _watch(self, unjournaled: Unjournaled, going: Way, coming: Way) -> None:
         """Message by message; a write is not followed by another of anybody's until it is answered."""
-        answers = asyncio.Event()
+        under_way: list[Mapping[str, Any] | None] = []
+        settled = asyncio.Event()
 
         async def back() -> None:
             while True:
-                coming[1].write(await message_from(coming[0]))
-                answers.set()
+                answer = await message_from(coming[0])
+                if under_way:  # before whoever asked can know of it, and kill the store
+                    unjournaled.answered(under_way.pop())
+                    settled.set()
+                coming[1].write(answer)
 
         answering = asyncio.create_task(back())
         try:
             while True:
                 message = await message_from(going[0])
                 command = command_of(message)
-                noted = await unjournaled.note(command)
-                answers.clear()
+                if await unjournaled.note(command):
+                    under_way.append(command)
+                    settled.clear()
                 going[1].write(message)
-                if noted:
-                    answered = asyncio.create_task(answers.wait())
+                if under_way:
+                    answered = asyncio.create_task(settled.wait())
                     await asyncio.wait({answered, answering}, return_when=asyncio.FIRST_COMPLETED)
                     answered.cancel()
-                    unjournaled.answered(command)
+                if answering.done():
+                    return
         finally:
+            if under_way:
+                unjournaled.given_up()
             answering.cancel()
             await asyncio.gather(answering, return_exceptions=True)
 

@@ -53,7 +53,7 @@ class Unjournaled:
         """How many documents it has put back so far."""
 
     async def note(self, command: Mapping[str, Any] | None) -> bool:
-        """Note how things were before a command is passed on; True: say `answered` when it is."""
+        """Note how things were before a command is passed on; True: say `answered` or `given_up` after it."""
         name = next((name for name in STATEMENTS if name in command), None) if command else None
         if command is None or name is None:
             return False
@@ -75,9 +75,13 @@ class Unjournaled:
         return True
 
     def answered(self, command: Mapping[str, Any] | None) -> None:
-        """A write was answered, or never will be. One that was journaled took all before it to the disk."""
+        """A write was answered. One that was journaled took all before it to the disk."""
         if command and (command.get("writeConcern") or {}).get("j") and not self._killed:
             self._noted.clear()
+        self._writes.release()
+
+    def given_up(self) -> None:
+        """A write will not be answered any more."""
         self._writes.release()
 
     def killed(self) -> None:
