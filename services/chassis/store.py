@@ -371,7 +371,8 @@ def due_query(site: str, shards: Sequence[int], before: datetime, wall: datetime
     some stores.
     """
     return {
-        "site": site,
+        # Is this site; said plainly, secantusd-rs takes another index and looks at every settled case.
+        "site": {"$not": {"$ne": site}},
         "next_due_at": {"$lt": before},
         "shard": {"$in": list(shards)},
         # Absent, or over. Not by `$or`: with it SecantusDB looks at every document there is.

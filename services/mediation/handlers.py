@@ -1,6 +1,5 @@
 """Load → decide → commit, for each command of parties, mediator and committee; and the reads."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,8 +17,8 @@ from services.chassis.errors import Forbidden
 from services.chassis.foundation import Foundation
 from services.chassis.model import Table
 from services.chassis.protobuf import instant, timestamp
+from services.chassis.queues import Queue, soonest_due
 from services.chassis.record import Record
-from services.chassis.store import Raw
 from services.mediation import domain
 from services.mediation.access import is_party, may_act, may_read, may_see, out_of_reach
 from services.mediation.domain import Committee, Dispute, agreement_key, session_key
@@ -140,24 +139,9 @@ class Disputes:
         """
         if not principal.covers(request.unit_id):
             raise Forbidden("not your unit")
-        below = {"$regex": f"^{re.escape(request.unit_id)}(/|$)"}
-        query: Raw = {
-            "site": principal.site,
-            "state.unit_id": below if request.include_below else request.unit_id,
-            "state.status": {"$in": list(domain.OPEN)},
-        }
-        if after:
-            due_at, last_id = after
-            query["$or"] = [
-                {"state.due_at": {"$gt": due_at}},
-                {"state.due_at": due_at, "_id": {"$gt": last_id}},
-            ]
-
-        def read() -> list[Raw]:
-            found = self.base.committer.repository.collection.find(query)
-            return list(found.sort([("state.due_at", 1), ("_id", 1)]).limit(limit))
-
-        raws = await self.base.threads.run(read)
+        queue = Queue([principal.site], domain.OPEN, request.unit_id, request.include_below, after)
+        collection = self.base.committer.repository.collection
+        raws = await self.base.threads.run(soonest_due, collection, queue, limit)
         disputes = [(raw, load(raw["state"])) for raw in raws]
         return [(each.due_at, to_message(raw["_id"], raw["revision"], each)) for raw, each in disputes]
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.chassis.model import Model
+from services.chassis.queues import OF_A_SITE, OF_A_UNIT
 from services.chassis.store import AggregateDocument, converter
 from services.mediation import domain
 from services.mediation.domain import Committee, Dispute
@@ -15,8 +16,8 @@ class DisputeDocument(AggregateDocument):
         "db_alias": "mediation",
         "collection": "disputes",
         "indexes": [
-            {"fields": ["state.unit_id", "state.status", "state.due_at"]},
-            {"fields": ["site", "state.status", "state.due_at"]},
+            {"fields": list(OF_A_UNIT)},
+            {"fields": list(OF_A_SITE)},
         ],
     }
 

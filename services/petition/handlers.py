@@ -1,6 +1,5 @@
 """Load → decide → commit, for each command of an officer or inspector; and the reads."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from services.chassis.foundation import Foundation
 from services.chassis.kinds import Kind
 from services.chassis.model import Table
 from services.chassis.protobuf import timestamp
+from services.chassis.queues import Queue, soonest_due
 from services.chassis.record import Record
 from services.chassis.store import Raw
 from services.petition import domain
@@ -135,45 +135,36 @@ class Petitions:
         Raises:
             Forbidden: not the caller's organ, or not for them.
         """
-        query = self._query(principal, request)
-        if after:
-            due_at, last_id = after
-            query["$or"] = [
-                {"state.due_at": {"$gt": due_at}},
-                {"state.due_at": due_at, "_id": {"$gt": last_id}},
-            ]
+        queue, keep = self._queue(principal, request, after)
         kind = self.restricted if request.restricted else self.base.first
-
-        def read() -> list[Raw]:
-            found = kind.committer.repository.collection.find(query)
-            return list(found.sort([("state.due_at", 1), ("_id", 1)]).limit(limit))
-
+        collection = kind.committer.repository.collection
         shown = []
-        for raw in await self.base.threads.run(read):
+        for raw in await self.base.threads.run(soonest_due, collection, queue, limit, keep):
             petition = load(raw["state"])
             message = to_message(raw["_id"], raw["revision"], petition, told=principal.role is Role.INSPECTOR)
             shown.append((petition.due_at, message))
         return shown
 
-    def _query(self, principal: Principal, request: rpc.ListPetitionsRequest) -> Raw:
-        unit_id = request.unit_id
-        query: Raw = {"state.status": {"$in": list(domain.OPEN)}}
-        if principal.site != EVERYWHERE:
-            query["site"] = principal.site
+    def _queue(
+        self, principal: Principal, request: rpc.ListPetitionsRequest, after: tuple[datetime, str] | None
+    ) -> tuple[Queue, Callable[[Raw], bool]]:
+        unit_id, below = request.unit_id, request.include_below
+        sites = list(self.access.rules) if principal.site == EVERYWHERE else [principal.site]
         if request.restricted != (principal.role is Role.INSPECTOR):
             raise Forbidden("not for your role")
-        if request.restricted:
-            if not self.access.inspects(principal):
-                raise Forbidden("not for your role")
-            query["state.accused_unit_id"] = {"$nin": sorted(self.access.own(principal))}
-        elif principal.role in {Role.PETITION_OFFICER, Role.HANDLER} and not principal.covers(unit_id):
-            raise Forbidden("not your unit")
+        if not request.restricted:
+            if principal.role in {Role.PETITION_OFFICER, Role.HANDLER} and not principal.covers(unit_id):
+                raise Forbidden("not your unit")
+            return Queue(sites, domain.OPEN, unit_id, below, after), lambda _raw: True
+        if not self.access.inspects(principal):
+            raise Forbidden("not for your role")
+        own = self.access.own(principal)
         whole_site = {rules.top: site for site, rules in self.access.rules.items()}
-        if request.include_below and request.restricted and unit_id in whole_site:
+        if below and unit_id in whole_site:
             # Nobody in the territory has an accusation against its top.
-            return {"$and": [query, {"site": whole_site[unit_id]}]}
-        below = {"$regex": f"^{re.escape(unit_id)}(/|$)"}
-        return query | {"state.unit_id": below if request.include_below else unit_id}
+            sites, unit_id = [site for site in sites if site == whole_site[unit_id]], ""
+        queue = Queue(sites, domain.OPEN, unit_id, below, after)
+        return queue, lambda raw: raw["state"]["accused_unit_id"] not in own
 
     def _kind(self, principal: Principal) -> Kind[Petition]:
         return self.restricted if principal.role is Role.INSPECTOR else self.base.first

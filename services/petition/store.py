@@ -3,13 +3,14 @@
 from typing import Any
 
 from services.chassis.model import Model
+from services.chassis.queues import OF_A_SITE, OF_A_UNIT
 from services.chassis.store import AggregateDocument, converter
 from services.petition import domain
 from services.petition.domain import Office, Petition
 
 INDEXES = [
-    {"fields": ["state.unit_id", "state.status", "state.due_at"]},
-    {"fields": ["site", "state.status", "state.due_at"]},
+    {"fields": list(OF_A_UNIT)},
+    {"fields": list(OF_A_SITE)},
 ]
 
 

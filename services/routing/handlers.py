@@ -1,6 +1,5 @@
 """Load → decide → commit, for each command of a handler; and the reads that queues and boards are made of."""
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from services.chassis.errors import CommandError, Forbidden, NotFound
 from services.chassis.foundation import Foundation
 from services.chassis.model import Context, Decision, Table, transition
 from services.chassis.protobuf import timestamp
+from services.chassis.queues import Queue, soonest_due
 from services.chassis.record import Record
 from services.chassis.store import Raw
 from services.routing import domain
@@ -124,24 +124,9 @@ class Cases:
         """
         if not principal.covers(unit_id):
             raise Forbidden("not your unit")
-        owned: Any = {"$regex": f"^{re.escape(unit_id)}(/|$)"} if below else unit_id
-        query: Raw = {
-            "site": principal.site,
-            "state.unit_id": owned,
-            "state.status": {"$in": list(domain.UNSETTLED)},
-        }
-        if after:
-            due_at, last_id = after
-            query["$or"] = [
-                {"state.due_at": {"$gt": due_at}},
-                {"state.due_at": due_at, "_id": {"$gt": last_id}},
-            ]
-
-        def read() -> list[Raw]:
-            found = self.base.committer.repository.collection.find(query)
-            return list(found.sort([("state.due_at", 1), ("_id", 1)]).limit(limit))
-
-        raws = await self.base.threads.run(read)
+        queue = Queue([principal.site], domain.UNSETTLED, unit_id, below, after)
+        collection = self.base.committer.repository.collection
+        raws = await self.base.threads.run(soonest_due, collection, queue, limit)
         now = (await self.base.threads.run(self.base.clocks.moment, principal.site)).now
         return [_message(raw["_id"], raw["revision"], load(raw["state"]), now) for raw in raws]
 

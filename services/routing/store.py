@@ -4,6 +4,7 @@ from typing import Any
 
 from services.chassis.commands import id_from
 from services.chassis.model import Model
+from services.chassis.queues import OF_A_SITE, OF_A_UNIT
 from services.chassis.store import AggregateDocument, converter
 from services.routing import domain
 from services.routing.domain import Case, Ladder
@@ -18,8 +19,8 @@ class CaseDocument(AggregateDocument):
         "db_alias": "routing",
         "collection": "cases",
         "indexes": [
-            {"fields": ["state.unit_id", "state.status", "state.due_at"]},
-            {"fields": ["site", "state.status", "state.due_at"]},
+            {"fields": list(OF_A_UNIT)},
+            {"fields": list(OF_A_SITE)},
         ],
     }
 

@@ -1,9 +1,13 @@
 """The lab: one broker, topics and a group of its own for each test."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
+from pymongo.collection import Collection
 
+from services.chassis.store import JOURNALED
 from tests.integration.chassis.faust_lab import Lab
 from tests.parts import Parts
 
@@ -16,3 +20,10 @@ def lab(broker: str, parts: Parts, topic_suffix: str) -> Iterator[Lab]:
     lab = Lab(broker, topic_suffix, SHORTEST_SESSION_S[parts.broker.genuine])
     yield lab
     lab.close()
+
+
+@pytest.fixture
+def collection(store: str, database_name: str) -> Iterator[Collection[dict[str, Any]]]:
+    """An empty one, with journaled writes."""
+    with MongoClient[dict[str, Any]](store, tz_aware=True) as client:
+        yield client[database_name]["things"].with_options(write_concern=JOURNALED)

@@ -2,29 +2,22 @@
 
 import ast
 import functools
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from mongoengine import connect
 from mongoengine.connection import disconnect
-from pymongo import MongoClient, ReplaceOne, WriteConcern
+from pymongo import ReplaceOne, WriteConcern
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from services.chassis import store as chassis_store
-from services.chassis.store import JOURNALED, AggregateDocument, Repository, due_query, insert_only
+from services.chassis.store import AggregateDocument, Repository, due_query, insert_only
 from tests.integration.chassis.faust_lab import ROOT
 from tests.kit import toy
 from tests.kit.timing import START
-
-
-@pytest.fixture
-def collection(store: str, database_name: str) -> Iterator[Collection[dict[str, Any]]]:
-    with MongoClient[dict[str, Any]](store, tz_aware=True) as client:
-        yield client[database_name]["things"].with_options(write_concern=JOURNALED)
 
 
 def test_an_unordered_bulk_tells_how_many_matched_and_not_which(
