@@ -35,13 +35,14 @@ class Anchors:
             # earlier time.
             since = last["at"] - OVERLAP if last else EPOCH
             query = {"updated_at": {"$gt": since, "$lte": now}}
-            changed = [raw for each in self._repositories for raw in each.collection.find(query, {"own": 1})]
-            if not changed:
-                return 0
-            heads = [(raw["_id"], own["topic"], bytes(own["head"])) for raw in changed for own in raw["own"]]
-            for start in range(0, len(heads), HEADS_PER_ANCHOR):
+            changed, heads = 0, list[tuple[str, str, bytes]]()
+            found = (raw for each in self._repositories for raw in each.collection.find(query, {"own": 1}))
+            for changed, raw in enumerate(found, 1):  # noqa: B007 - how many
+                heads += [(raw["_id"], own["topic"], bytes(own["head"])) for own in raw["own"]]
+            # Without any head as well (a notice told in-app has none), or all would be read each time.
+            for start in range(0, max(len(heads), min(changed, 1)), HEADS_PER_ANCHOR):
                 anchors.insert_one(self._signed(heads[start : start + HEADS_PER_ANCHOR], now))
-        return len(changed)
+        return changed
 
     def _signed(self, heads: list[tuple[str, str, bytes]], now: datetime) -> dict[str, Any]:
         digest = audit.anchor(heads)

@@ -213,6 +213,17 @@ async def test_anchors_are_signed_and_miss_no_commit_that_lands_after_them_with_
     assert ("b", EVENTS, record.heads[EVENTS]) in heads
 
 
+async def test_what_has_no_event_of_its_own_is_looked_at_once_and_not_with_every_anchor(
+    base: Foundation[toy.Toy],
+) -> None:
+    anchors = Anchors(ALIAS, [base.committer.repository], Ed25519PrivateKey.generate())
+    base.committer.repository.commit([base.committer.repository.fresh("silent", toy.SITE)], base.wall.now())
+    now = base.wall.now() + timedelta(seconds=1)
+    assert anchors.anchor(now) == 1
+    assert anchors.anchor(now + timedelta(minutes=2)) == 1, "it may have come late"
+    assert anchors.anchor(now + timedelta(minutes=4)) == 0
+
+
 async def test_what_only_collects_is_inserted_once_however_often_it_comes(base: Foundation[toy.Toy]) -> None:
     entries = store.database(ALIAS)["entries"]
     assert store.insert_only(entries, []) == 0
