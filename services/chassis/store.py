@@ -118,8 +118,9 @@ def missing_indexes(documents: Iterable[type[Document]]) -> list[str]:
 
 
 def migrate(documents: Iterable[type[Document]]) -> None:
-    """Create every declared index; safe to repeat."""
-    for document in documents:
+    """Create every declared index that lacks; safe to repeat."""
+    # Only these: a store may take longer than a call may to find that an index is there.
+    for document in (each for each in documents if missing_indexes([each])):
         document.ensure_indexes()
 
 
