@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import structlog
 import uvloop
 
-from services.chassis import logs, metrics, rpc, store
+from services.chassis import indexes, logs, metrics, rpc
 from services.chassis.auth import Rule
 from services.chassis.consumer import Collecting
 from services.chassis.errors import Infrastructure
@@ -79,7 +79,7 @@ async def run(settings: T, wire: Callable[[T], Service], role: str) -> int:
         loop.add_signal_handler(number, stop.set)
     try:
         if role == "migrate":
-            await base.threads.run(store.migrate, base.documents)
+            await base.threads.run(indexes.migrate, base.documents)
             for migration in service.migrations:
                 await migration()
             return 0
@@ -113,7 +113,7 @@ async def _wait_for_indexes(service: Service, stop: asyncio.Event) -> None:
     base = service.base
     while not stop.is_set():
         try:
-            missing = await base.threads.run(store.missing_indexes, base.documents)
+            missing = await base.threads.run(indexes.missing_indexes, base.documents)
         except Infrastructure as error:
             base.readiness.wait("store", str(error))
         else:

@@ -98,32 +98,6 @@ def database(alias: str) -> Database[Raw]:
     return found
 
 
-def missing_indexes(documents: Iterable[type[Document]]) -> list[str]:
-    """Declared indexes that the store lacks, as `<collection>.<fields>` (rule 20: migrate by command)."""
-    missing = []
-    with infrastructure():
-        for document in documents:
-            collection = document._get_collection()
-            # Every collection has its index on _id, one that nobody has written to yet as well.
-            there = {
-                (("_id", 1),),
-                *(tuple(index["key"]) for index in collection.index_information().values()),
-            }
-            missing += [
-                f"{collection.name}.{'_'.join(name for name, _ in spec)}"
-                for spec in document.list_indexes()
-                if tuple(tuple(field) for field in spec) not in there
-            ]
-    return missing
-
-
-def migrate(documents: Iterable[type[Document]]) -> None:
-    """Create every declared index that lacks; safe to repeat."""
-    # Only these: a store may take longer than a call may to find that an index is there.
-    for document in (each for each in documents if missing_indexes([each])):
-        document.ensure_indexes()
-
-
 def dump(record: Record[S], dump_state: Callable[[S], Raw], now: datetime) -> RawBSONDocument:
     """The record as the document that replaces the stored one.
 

@@ -10,7 +10,8 @@ import pytest
 from mongoengine import connect
 from mongoengine.connection import disconnect
 
-from services.chassis.store import AggregateDocument, migrate
+from services.chassis.indexes import migrate
+from services.chassis.store import AggregateDocument
 from tests.integration.chassis.faust_lab import Lab, Process, process
 
 Start = Callable[..., AbstractContextManager[Process]]

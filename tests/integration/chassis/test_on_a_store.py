@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pymongo.errors import BulkWriteError
 
-from services.chassis import audit, clock, store
+from services.chassis import audit, clock, indexes, store
 from services.chassis.anchors import Anchors
 from services.chassis.errors import Infrastructure, Invalid, NotFound
 from services.chassis.flood import Flood
@@ -186,11 +186,11 @@ async def test_the_sweep_publishes_what_a_dead_process_left_and_trims_it(base: F
 
 async def test_indexes_are_made_by_command_and_named_while_they_lack(base: Foundation[toy.Toy]) -> None:
     await begin(base, "a")
-    missing = store.missing_indexes([KeptToy])
+    missing = indexes.missing_indexes([KeptToy])
     assert "toys.next_due_at" in missing
-    store.migrate([KeptToy])
-    store.migrate([KeptToy])
-    assert store.missing_indexes([KeptToy]) == []
+    indexes.migrate([KeptToy])
+    indexes.migrate([KeptToy])
+    assert indexes.missing_indexes([KeptToy]) == []
 
 
 async def test_anchors_are_signed_and_miss_no_commit_that_lands_after_them_with_an_earlier_time(

@@ -9,6 +9,7 @@ import pytest
 from mongoengine import connect
 from mongoengine.connection import disconnect
 
+from services.chassis import indexes
 from services.chassis import store as chassis_store
 from services.chassis.engine import Engine, Moment
 from services.chassis.errors import Infrastructure
@@ -44,7 +45,7 @@ def real_store(store: str, database_name: str) -> Iterator[str]:
         retryWrites=False,
         serverSelectionTimeoutMS=3_000,
     )
-    chassis_store.migrate([ToyDocument])
+    indexes.migrate([ToyDocument])
     yield "kit"
     disconnect("kit")
     ToyDocument._collection = None

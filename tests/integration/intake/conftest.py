@@ -21,7 +21,7 @@ from fengqiao.intake.v1.intake_service_pb2_grpc import (
     IntakeServiceStub,
     add_IntakeServiceServicer_to_server,
 )
-from services.chassis import store as chassis_store
+from services.chassis import indexes
 from services.chassis.client import bearer, channel, details_of
 from services.chassis.clock import WallClock
 from services.chassis.consumer import Received
@@ -239,7 +239,7 @@ async def house(store: str, database_name: str, tmp_path: Path, sites_folder: Pa
             wall=WallClock(lambda: clock.now),
         )
         stack.push_async_callback(base.close)
-        chassis_store.migrate(base.documents)
+        indexes.migrate(base.documents)
         vault, numbers = Vault(base.alias, read_secret(secret)), Numbers(Blocks(base.alias))
         timeline = Timeline(base.alias, base.threads, base.wall)
         restricted_timeline = Timeline(base.alias, base.threads, base.wall, APART)

@@ -10,7 +10,7 @@ import pytest
 
 from fengqiao.intake.v1 import intake_service_pb2 as rpc
 from fengqiao.routing.v1 import events_pb2 as routing
-from services.chassis import store as chassis_store
+from services.chassis import indexes
 from services.chassis.clock import process_time
 from services.chassis.protobuf import timestamp
 from services.intake.domain import EVENTS, REQUESTS
@@ -269,4 +269,4 @@ async def test_a_decision_that_comes_before_its_request_waits_and_is_not_lost(ho
 
 
 async def test_the_store_has_every_index_that_intake_declares(house: House) -> None:
-    assert chassis_store.missing_indexes(house.base.documents) == []
+    assert indexes.missing_indexes(house.base.documents) == []

@@ -25,7 +25,7 @@ from fengqiao.notify.v1.notify_service_pb2_grpc import (
     add_NotifyServiceServicer_to_server,
 )
 from fengqiao.routing.v1 import events_pb2 as routing
-from services.chassis import store as chassis_store
+from services.chassis import indexes
 from services.chassis.client import bearer, channel, details_of
 from services.chassis.clock import WallClock
 from services.chassis.consumer import Received
@@ -309,7 +309,7 @@ async def house(notify_settings: NotifySettings, mail: MailServer, tmp_path: Pat
         )
         stack.push_async_callback(base.close)
         hidden = base.side(restricted(), RestrictedNoticeDocument)
-        chassis_store.migrate(base.documents)
+        indexes.migrate(base.documents)
         templates = Templates(notify_settings.templates)
         servicer = NotifyServicer(Deliveries(base, hidden), templates, base.sites)
         servicers = [(add_NotifyServiceServicer_to_server, servicer)]

@@ -2,7 +2,7 @@
 
 from fengqiao.common.v1.common_pb2 import TIER_COMMUNITY
 from fengqiao.routing.v1 import events_pb2 as routing
-from services.chassis.store import missing_indexes
+from services.chassis.indexes import missing_indexes
 from services.notify.domain import FAILED
 from services.notify.owed import EMAIL, IN_APP
 from services.notify.sending import figures

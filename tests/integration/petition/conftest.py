@@ -27,7 +27,7 @@ from fengqiao.petition.v1.petition_service_pb2_grpc import (
     add_PetitionServiceServicer_to_server,
 )
 from fengqiao.routing.v1.events_pb2 import TRACK_PETITION, Assignment, CaseReference, CaseReferred
-from services.chassis import store as chassis_store
+from services.chassis import indexes
 from services.chassis.client import bearer, channel, details_of, rule_of
 from services.chassis.clock import WallClock
 from services.chassis.consumer import Received
@@ -215,7 +215,7 @@ async def house(store: str, database_name: str, tmp_path: Path, sites_folder: Pa
         )
         stack.push_async_callback(base.close)
         restricted = base.side(accusations(office), RestrictedPetitionDocument)
-        chassis_store.migrate(base.documents)
+        indexes.migrate(base.documents)
         petitions = Petitions(base, restricted, office, Access(rules), table(office))
         servicers = [(add_PetitionServiceServicer_to_server, PetitionServicer(petitions))]
         port = await stack.enter_async_context(serving(settings, servicers, RULES, base.readiness))

@@ -20,7 +20,7 @@ from fengqiao.routing.v1.directory_service_pb2_grpc import (
     DirectoryServiceStub,
     add_DirectoryServiceServicer_to_server,
 )
-from services.chassis import store as chassis_store
+from services.chassis import indexes
 from services.chassis.client import bearer, channel, details_of, rule_of
 from services.chassis.clock import WallClock
 from services.chassis.commands import Creation, Order
@@ -188,7 +188,7 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
         directory = Orders(Lookups(base, side), claims, following.stale)
         standing = Standing(base, table(ladder), following, site_rules)
         silence = Silence(base, side, following, site_rules)
-        chassis_store.migrate(base.documents)
+        indexes.migrate(base.documents)
         servicers = [(add_DirectoryServiceServicer_to_server, DirectoryServicer(directory))]
         port = await stack.enter_async_context(serving(settings, servicers, RULES, base.readiness))
         to = await stack.enter_async_context(channel(f"127.0.0.1:{port}"))
