@@ -27,6 +27,8 @@ from deploy.local.supervisor import Status, Supervisor
 from services.chassis.clock import process_time
 from services.chassis.health import Measured, Serving
 
+PREPARE_WITHIN_S = 3600.0
+"""Indexes of full collections take their time; nothing else is built before a service starts."""
 SERVICES = {name: f"services.{name}" for name in ("intake", "routing", "mediation", "petition", "notify")}
 """The services by name, and the module that runs each."""
 
@@ -307,6 +309,7 @@ class Runtime:
                 environment=environment,
                 log=self._log(name),
                 ready=lambda: None,
+                ready_within=PREPARE_WITHIN_S,
             )
         )
 
