@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
+from fengqiao.routing.v1.roster_service_pb2_grpc import add_RosterServiceServicer_to_server
 from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
 from services.chassis.foundation import lay
 from services.chassis.service import Service, main
@@ -20,11 +21,29 @@ from services.routing.directory.standing import PERIOD_S as STANDING_S
 from services.routing.directory.standing import Standing
 from services.routing.domain import REQUESTS, Ladder, table
 from services.routing.domain.directory.ground import Ground
+from services.routing.domain.rosters.summons import table as summons_table
 from services.routing.handlers import Cases
+from services.routing.rosters.departments import Departments
+from services.routing.rosters.rpc import RULES as ROSTER_RULES
+from services.routing.rosters.rpc import RosterServicer
+from services.routing.rosters.silence import PERIOD_S as VIGIL_S
+from services.routing.rosters.silence import Vigil
+from services.routing.rosters.summonses import Summonses
 from services.routing.rpc import RULES, RoutingServicer
 from services.routing.settings import RoutingSettings
 from services.routing.sitefiles import read_rules
-from services.routing.store import CaseDocument, UnitDocument, model, units
+from services.routing.store import (
+    CaseDocument,
+    DepartmentDocument,
+    SummonsDocument,
+    UnitDocument,
+    departments,
+    model,
+    summonses,
+    units,
+)
+
+DOCUMENTS = (UnitDocument, DepartmentDocument, SummonsDocument)
 
 
 def wire(settings: RoutingSettings) -> Service:
@@ -36,27 +55,38 @@ def wire(settings: RoutingSettings) -> Service:
         site_id: replace(each, places=grounds.get(site_id, each.places)) for site_id, each in files.items()
     }
     ladder = Ladder(rules)
-    base = lay(settings, model(ladder), CaseDocument, documents=(UnitDocument,), sites=sites)
+    base = lay(settings, model(ladder), CaseDocument, documents=DOCUMENTS, sites=sites)
     directory = base.side(units(), UnitDocument)
+    summoning = summons_table(sites)
+    roster = base.side(departments(), DepartmentDocument)
+    called = base.side(summonses(summoning), SummonsDocument)
     following = Following(base, directory, grounds)
     standing = Standing(base, table(ladder), following, rules)
     silence = Silence(base, directory, following, rules)
     claims = Claims(base.alias, base.threads, base.wall)
-    orders = Orders(Lookups(base, directory), claims, following.stale)
+    lookups = Lookups(base, directory)
+    orders = Orders(lookups, claims, following.stale)
+    cases = Cases(base, table(ladder), following.fresh)
+    desks = Departments(lookups, claims, roster)
     return Service(
         base=base,
         servicers=[
-            (
-                add_RoutingServiceServicer_to_server,
-                RoutingServicer(Cases(base, table(ladder), following.fresh)),
-            ),
+            (add_RoutingServiceServicer_to_server, RoutingServicer(cases)),
             (add_DirectoryServiceServicer_to_server, DirectoryServicer(orders)),
+            (
+                add_RosterServiceServicer_to_server,
+                RosterServicer(desks, Summonses(desks, cases, called, summoning)),
+            ),
         ],
-        rules=RULES | DIRECTORY_RULES,
+        rules=RULES | DIRECTORY_RULES | ROSTER_RULES,
         register=lambda worker: register(worker, base, following.known),
         lead_topic=REQUESTS,
         decides_on=DECIDED_ON,
-        loops=[("standing", STANDING_S, standing.sweep), ("silence", SILENCE_S, silence.look)],
+        loops=[
+            ("standing", STANDING_S, standing.sweep),
+            ("silence", SILENCE_S, silence.look),
+            ("vigil", VIGIL_S, Vigil(base, roster).look),
+        ],
         started=[lambda _worker: following.known()],
     )
 

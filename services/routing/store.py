@@ -3,13 +3,18 @@
 from typing import Any
 
 from services.chassis.commands import id_from
-from services.chassis.model import Model
+from services.chassis.model import Model, Table
 from services.chassis.queues import OF_A_SITE, OF_A_UNIT
 from services.chassis.store import AggregateDocument, converter
 from services.routing import domain
 from services.routing.domain import Case, Ladder
 from services.routing.domain.directory import folding
 from services.routing.domain.directory.unit import EVENTS, Unit
+from services.routing.domain.rosters import folding as roster_folding
+from services.routing.domain.rosters import summons
+from services.routing.domain.rosters.department import EVENTS as ROSTERS
+from services.routing.domain.rosters.department import Department
+from services.routing.domain.rosters.summons import Summons
 
 
 class CaseDocument(AggregateDocument):
@@ -38,6 +43,26 @@ class UnitDocument(AggregateDocument):
             {"fields": ["state.posts.tenures.person_ref"]},
         ],
     }
+
+
+class DepartmentDocument(AggregateDocument):
+    """A department, whole, with its roster on all days."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "departments",
+        "indexes": [
+            {"fields": ["site", "state.code"]},
+            {"fields": ["state.kinds"]},
+            {"fields": ["state.desk"]},
+        ],
+    }
+
+
+class SummonsDocument(AggregateDocument):
+    """A summons of a department, whole."""
+
+    meta = {"db_alias": "routing", "collection": "summonses"}  # noqa: RUF012 - as above
 
 
 def dump(case: Case) -> dict[str, Any]:
@@ -86,3 +111,33 @@ def load_unit(raw: Any) -> Unit:
 def units() -> Model[Unit]:
     """The directory's units for the chassis."""
     return Model(service="routing", topic=EVENTS, evolve=folding.evolve, dump=dump_unit, load=load_unit)
+
+
+def department_id(site_id: str, code: str) -> str:
+    """The id of a department's document and events."""
+    return id_from("department", site_id, code)
+
+
+def departments() -> Model[Department]:
+    """The departments for the chassis."""
+    return Model(
+        service="routing",
+        topic=ROSTERS,
+        evolve=roster_folding.evolve,
+        dump=converter.unstructure,
+        load=lambda raw: converter.structure(raw, Department),
+    )
+
+
+def summonses(cells: Table) -> Model[Summons]:
+    """The summonses for the chassis."""
+    return Model(
+        service="routing",
+        topic=ROSTERS,
+        evolve=summons.evolve,
+        dump=converter.unstructure,
+        load=lambda raw: converter.structure(raw, Summons),
+        deadlines=summons.deadlines,
+        fire=summons.firing(cells),
+        known_since=lambda each: each.known_since,
+    )

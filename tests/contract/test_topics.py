@@ -21,6 +21,7 @@ from fengqiao.notify.v1 import events_pb2 as notify_events
 from fengqiao.petition.v1 import events_pb2 as petition_events
 from fengqiao.routing.v1 import directory_events_pb2 as directory_events
 from fengqiao.routing.v1 import events_pb2 as routing_events
+from fengqiao.routing.v1 import roster_events_pb2 as roster_events
 from services.chassis import topics
 from services.chassis.calendar import LibraryCalendar
 from services.chassis.model import Model
@@ -52,7 +53,7 @@ OUTSIDE = {"agency"}
 NAME = re.compile(
     r"fengqiao\.(?:"
     r"inbound\.\{source\}\.(?:requests|replies|dead)|"
-    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|requests|outcomes))"
+    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|requests|outcomes))"
 )
 
 PARTITIONS = {
@@ -75,6 +76,7 @@ PARTITIONS = {
     "fengqiao.petition.restricted": 8,
     "fengqiao.routing.dead": 1,
     "fengqiao.routing.directory": 8,
+    "fengqiao.routing.rosters": 8,
     "fengqiao.routing.disputes": 8,
     "fengqiao.routing.events": 8,
     "fengqiao.routing.outcomes": 8,
@@ -92,6 +94,9 @@ PARTS_OF_EVENTS = {
     "fengqiao.routing.v1.Assignment",
     "fengqiao.routing.v1.CaseReference",
     "fengqiao.routing.v1.Days",
+    "fengqiao.routing.v1.DepartmentReference",
+    "fengqiao.routing.v1.Hours",
+    "fengqiao.routing.v1.SummonsReference",
     "fengqiao.routing.v1.ImportedHouseholds",
     "fengqiao.routing.v1.ImportedPost",
     "fengqiao.routing.v1.UnitReference",
@@ -179,6 +184,7 @@ EVENT_FILES = (
     inbound_pb2,
     routing_events,
     directory_events,
+    roster_events,
     mediation_events,
     petition_events,
     notify_events,

@@ -18,6 +18,7 @@ from fengqiao.mediation.v1.mediation_service_pb2_grpc import MediationServiceStu
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
 from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from fengqiao.routing.v1.roster_service_pb2_grpc import RosterServiceStub
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
 from services.chassis import client
 from services.chassis.settings import Settings
@@ -89,6 +90,11 @@ class Session:
     def directory(self) -> Any:
         """The directory's methods; routing has them."""
         return DirectoryServiceStub(self._channel("routing"))
+
+    @property
+    def roster(self) -> Any:
+        """The rosters' methods; routing has them."""
+        return RosterServiceStub(self._channel("routing"))
 
     @property
     def mediation(self) -> Any:

@@ -17,6 +17,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import roster_events_pb2 as rosters
 from services.chassis.protobuf import instant_or_none
 from services.notify.owed import parties as p
 from services.notify.owed.parties import AWAY_TOO, EMAIL, HERE, IN_APP, News, Owed, Recipient
@@ -43,6 +44,7 @@ __all__ = [
 SOURCES = (
     "fengqiao.intake.events",
     "fengqiao.routing.events",
+    "fengqiao.routing.rosters",
     "fengqiao.mediation.events",
     "fengqiao.petition.events",
 )
@@ -51,6 +53,7 @@ RESTRICTED_SOURCES = ("fengqiao.intake.restricted", "fengqiao.petition.restricte
 OWNER = ("assignment.unit_id", "assignment.tier")
 OF_MEDIATION = ("mediation.request_no", "mediation.unit_id")
 OF_PETITION = ("petition.request_no", "petition.unit_id")
+OF_SUMMONS = ("summons.request_no", "summons.department", "summons.unit_id")
 UNTIL = "clock.rolled_due_at"
 
 OWED: Mapping[type[Message], News] = MappingProxyType({
@@ -101,6 +104,22 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     routing.CaseTakenBack: News(
         ("case.request_no", "conclusion", "due_at", *OWNER),
         (Owed(p.resident, "case_goes_on", AWAY_TOO), Owed(p.holder, "case_goes_on_here", HERE)),
+    ),
+    rosters.AnswererSummoned: News(
+        (*OF_SUMMONS, "answer_by=clock.due_at"),
+        (Owed(p.answerer, "department_summoned", HERE),),
+    ),
+    rosters.SummonsAnswered: News(
+        OF_SUMMONS,
+        (Owed(p.summoning, "summons_answered", HERE),),
+    ),
+    rosters.SummonsUnanswered: News(
+        (*OF_SUMMONS, "asked"),
+        (Owed(p.summoning, "summons_unanswered", HERE), Owed(p.summons_desk, "summons_unanswered", HERE)),
+    ),
+    rosters.SummonsWithdrawn: News(
+        OF_SUMMONS,
+        (Owed(p.answerer, "summons_withdrawn", HERE),),
     ),
     mediation.MediationOpened: News(
         OF_MEDIATION,
@@ -203,6 +222,11 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         # Steps within a unit; the timeline shows them.
         routing.CaseAccepted,
         routing.ProgressReported,
+        # Who plans rosters tells their people.
+        rosters.DepartmentEstablished,
+        rosters.DepartmentClosed,
+        rosters.DutyPlanned,
+        rosters.DutyCancelled,
         # What comes of it is the news.
         routing.ReferralRecalled,
         mediation.DisputeReceived,

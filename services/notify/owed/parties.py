@@ -69,6 +69,24 @@ def desk(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"desk:{event.case.site_id}"),)
 
 
+# -- rosters -------------------------------------------------------------------------------------------------
+
+
+def answerer(event: Any) -> tuple[Recipient, ...]:
+    """Whoever of a department was asked to come."""
+    return (Recipient(event.person_ref),)
+
+
+def summoning(event: Any) -> tuple[Recipient, ...]:
+    """The unit whose case a department was summoned to."""
+    return (Recipient(f"unit:{event.summons.unit_id}", event.summons.unit_id),)
+
+
+def summons_desk(event: Any) -> tuple[Recipient, ...]:
+    """The command desk of the site."""
+    return (Recipient(f"desk:{event.summons.site_id}"),)
+
+
 # -- mediation -----------------------------------------------------------------------------------------------
 
 

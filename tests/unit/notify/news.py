@@ -13,6 +13,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import roster_events_pb2 as rosters
 from services.chassis.model import Context
 from services.chassis.protobuf import timestamp
 from services.chassis.site import Site
@@ -28,6 +29,7 @@ CASE = "5a3c1d3e-0000-5000-8000-000000000001"
 EVENT = f"routing/{CASE}/fengqiao.routing.events/3"
 HIDDEN_EVENT = f"petition/{CASE}/fengqiao.petition.restricted/3"
 PERSON, NEIGHBOUR, MEDIATOR = "p-canary", "p-neighbour", "mediator-1"
+ANSWERER = "answerer-1"
 ACCUSED = "jili/c1"
 JILI = Site("jili", ZoneInfo("Asia/Shanghai"), cast("Any", None), False, "zh-CN", Path())  # noqa: FBT003
 
@@ -82,6 +84,7 @@ def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
             due_at=timestamp(DUE),
         ),
         *_of_the_ladder(reference(person_ref)),
+        *_of_rosters(),
         *_of_mediation(table(person_ref)),
         *_of_petitions(matter(person_ref)),
     )
@@ -111,6 +114,18 @@ def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
         routing.WishDeclined(case=case, wish="escalation", status="resolved"),
         routing.CaseReferred(case=case, assignment=owner(), track=routing.TRACK_MEDIATION),
         routing.CaseTakenBack(case=case, assignment=owner(), conclusion="time_up", due_at=due),
+    )
+
+
+def _of_rosters() -> tuple[Message, ...]:
+    summons = rosters.SummonsReference(
+        site_id="jili", department="fire-rescue", case_id=CASE, request_no="JILI-000001", unit_id="jili/c1"
+    )
+    return (
+        rosters.AnswererSummoned(summons=summons, person_ref=ANSWERER, number=1, clock=clock()),
+        rosters.SummonsAnswered(summons=summons, person_ref=ANSWERER),
+        rosters.SummonsUnanswered(summons=summons, asked=2),
+        rosters.SummonsWithdrawn(summons=summons, withdrawn_by="leader-1", person_ref=ANSWERER),
     )
 
 

@@ -11,6 +11,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import roster_events_pb2 as rosters
 from services.chassis.topics import declared_types
 from services.notify import domain
 from services.notify.owed import (
@@ -28,6 +29,7 @@ from services.notify.owed import (
 )
 from tests.unit.notify.news import (
     ACCUSED,
+    ANSWERER,
     EVENT,
     MEDIATOR,
     NEIGHBOUR,
@@ -100,6 +102,16 @@ def test_there_is_an_example_of_every_owed_event() -> None:
             routing.CaseReassigned,
             {*both(PERSON, "case_reassigned"), ("leader-1", "case_handed_over", IN_APP)},
         ),
+        (rosters.AnswererSummoned, {(ANSWERER, "department_summoned", IN_APP)}),
+        (rosters.SummonsAnswered, {("unit:jili/c1", "summons_answered", IN_APP)}),
+        (
+            rosters.SummonsUnanswered,
+            {
+                ("unit:jili/c1", "summons_unanswered", IN_APP),
+                ("desk:jili", "summons_unanswered", IN_APP),
+            },
+        ),
+        (rosters.SummonsWithdrawn, {(ANSWERER, "summons_withdrawn", IN_APP)}),
         (
             routing.SupervisionOrdered,
             {
@@ -170,7 +182,7 @@ def test_an_event_is_news_to(kind: type[Message], expected: set[tuple[str, str, 
 def test_an_anonymous_case_owes_the_resident_nothing(kind: type[Message]) -> None:
     made = begun(examples(person_ref="")[kind])
     deliveries = [d for d in made.deliveries if d.recipient_ref != NEIGHBOUR] if made else []
-    assert all(d.unit_id or d.recipient_ref == "desk:jili" for d in deliveries)
+    assert all(d.unit_id or d.recipient_ref in {"desk:jili", ANSWERER} for d in deliveries)
     assert EMAIL not in {d.channel for d in deliveries}
 
 

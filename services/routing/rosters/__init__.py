@@ -1,0 +1,1 @@
+"""Orders and look-ups of rosters, and summonses."""
