@@ -133,7 +133,7 @@ def summonses(cells: Table) -> Model[Summons]:
     """The summonses for the chassis."""
     return Model(
         service="routing",
-        topic=ROSTERS,
+        topic=summons.EVENTS,
         evolve=summons.evolve,
         dump=converter.unstructure,
         load=lambda raw: converter.structure(raw, Summons),

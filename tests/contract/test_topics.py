@@ -53,7 +53,7 @@ OUTSIDE = {"agency"}
 NAME = re.compile(
     r"fengqiao\.(?:"
     r"inbound\.\{source\}\.(?:requests|replies|dead)|"
-    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|requests|outcomes))"
+    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|summonses|requests|outcomes))"
 )
 
 PARTITIONS = {
@@ -77,6 +77,7 @@ PARTITIONS = {
     "fengqiao.routing.dead": 1,
     "fengqiao.routing.directory": 8,
     "fengqiao.routing.rosters": 8,
+    "fengqiao.routing.summonses": 8,
     "fengqiao.routing.disputes": 8,
     "fengqiao.routing.events": 8,
     "fengqiao.routing.outcomes": 8,

@@ -44,7 +44,7 @@ __all__ = [
 SOURCES = (
     "fengqiao.intake.events",
     "fengqiao.routing.events",
-    "fengqiao.routing.rosters",
+    "fengqiao.routing.summonses",
     "fengqiao.mediation.events",
     "fengqiao.petition.events",
 )
@@ -222,11 +222,6 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         # Steps within a unit; the timeline shows them.
         routing.CaseAccepted,
         routing.ProgressReported,
-        # Who plans rosters tells their people.
-        rosters.DepartmentEstablished,
-        rosters.DepartmentClosed,
-        rosters.DutyPlanned,
-        rosters.DutyCancelled,
         # What comes of it is the news.
         routing.ReferralRecalled,
         mediation.DisputeReceived,

@@ -16,9 +16,14 @@ from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.intake.v1.events_pb2 import RequestSubmitted
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from fengqiao.routing.v1.directory_service_pb2_grpc import (
     DirectoryServiceStub,
     add_DirectoryServiceServicer_to_server,
+)
+from fengqiao.routing.v1.roster_service_pb2_grpc import (
+    RosterServiceStub,
+    add_RosterServiceServicer_to_server,
 )
 from services.chassis import indexes
 from services.chassis.client import bearer, channel, details_of, rule_of
@@ -38,9 +43,25 @@ from services.routing.directory.silence import Silence
 from services.routing.directory.standing import Standing
 from services.routing.domain import Case, Ladder, table
 from services.routing.domain.directory.ground import Ground
+from services.routing.domain.rosters.summons import table as summons_table
+from services.routing.handlers import Cases
+from services.routing.rosters.departments import Departments
+from services.routing.rosters.rpc import RULES as ROSTER_RULES
+from services.routing.rosters.rpc import RosterServicer
+from services.routing.rosters.silence import Vigil
+from services.routing.rosters.summonses import Summonses
 from services.routing.rules import FixedPlaces, Post, Unit
 from services.routing.settings import RoutingSettings
-from services.routing.store import CaseDocument, UnitDocument, model, units
+from services.routing.store import (
+    CaseDocument,
+    DepartmentDocument,
+    SummonsDocument,
+    UnitDocument,
+    departments,
+    model,
+    summonses,
+    units,
+)
 from tests.kit.edge import Broker, Clock, Refusal, Who
 from tests.kit.ladder import rules
 
@@ -79,14 +100,17 @@ class House:
     standing: Standing
     silence: Silence
     ladder: Ladder
+    rosters: Any
+    vigil: Vigil
 
     async def call(self, name: str, who: Who = DESK, **fields: Any) -> Any:
         """Call a method; orders get a key of their own if none is given."""
-        request = getattr(rpc, f"{name}Request")(**fields)
+        module, stub = (rpc, self.stub) if hasattr(rpc, f"{name}Request") else (roster_rpc, self.rosters)
+        request = getattr(module, f"{name}Request")(**fields)
         if "meta" in request.DESCRIPTOR.fields_by_name and not request.HasField("meta"):
             request.meta.CopyFrom(meta())
         token = bearer(self.issuer.mint(who.role, who.sub, who.site, who.units))
-        return await getattr(self.stub, name)(request, metadata=token, timeout=20)
+        return await getattr(stub, name)(request, metadata=token, timeout=20)
 
     async def take_over(
         self, *units: rpc.ImportedUnit, who: Who = DESK, dry_run: bool = False
@@ -176,7 +200,7 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             settings,
             model(ladder),
             CaseDocument,
-            documents=[UnitDocument],
+            documents=[UnitDocument, DepartmentDocument, SummonsDocument],
             producer=broker,
             wall=WallClock(lambda: clock.now),
             sites=load_sites(folder.parent),
@@ -185,12 +209,39 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
         claims = Claims(base.alias, base.threads, base.wall)
         side = base.side(units(), UnitDocument)
         following = Following(base, side, {"jili": ground})
-        directory = Orders(Lookups(base, side), claims, following.stale)
+        lookups = Lookups(base, side)
+        directory = Orders(lookups, claims, following.stale)
+        cells = summons_table(base.sites)
+        roster = base.side(departments(), DepartmentDocument)
+        called = base.side(summonses(cells), SummonsDocument)
+        desks = Departments(lookups, claims, roster)
+        cases = Cases(base, table(ladder), following.fresh)
         standing = Standing(base, table(ladder), following, site_rules)
         silence = Silence(base, side, following, site_rules)
         indexes.migrate(base.documents)
-        servicers = [(add_DirectoryServiceServicer_to_server, DirectoryServicer(directory))]
-        port = await stack.enter_async_context(serving(settings, servicers, RULES, base.readiness))
+        servicers: list[tuple[Any, Any]] = [
+            (add_DirectoryServiceServicer_to_server, DirectoryServicer(directory)),
+            (
+                add_RosterServiceServicer_to_server,
+                RosterServicer(desks, Summonses(desks, cases, called, cells)),
+            ),
+        ]
+        every = RULES | ROSTER_RULES
+        port = await stack.enter_async_context(serving(settings, servicers, every, base.readiness))
         to = await stack.enter_async_context(channel(f"127.0.0.1:{port}"))
         stub = DirectoryServiceStub(to)
-        yield House(base, claims, broker, clock, issuer, stub, following, standing, silence, ladder)
+        rosters = RosterServiceStub(to)
+        yield House(
+            base,
+            claims,
+            broker,
+            clock,
+            issuer,
+            stub,
+            following,
+            standing,
+            silence,
+            ladder,
+            rosters,
+            Vigil(base, roster),
+        )

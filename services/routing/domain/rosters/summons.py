@@ -17,6 +17,8 @@ from services.chassis.model import Context, Decision, Table, Transition, decided
 from services.chassis.record import Deadline
 from services.chassis.terms import Clock, Place, from_message, start_term, to_message
 
+EVENTS = "fengqiao.routing.summonses"
+
 WAITING, ANSWERED, UNANSWERED, WITHDRAWN = "waiting", "answered", "unanswered", "withdrawn"
 STATUSES = (WAITING, ANSWERED, UNANSWERED, WITHDRAWN)
 
