@@ -26,6 +26,7 @@ PATHS = {
     "on_leave": ("tier_1",),
     "vacancy": ("tier_1", "tier_2"),
     "night_market": ("tier_1",),
+    "summons": ("tier_3",),
 }
 
 

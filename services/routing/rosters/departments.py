@@ -117,7 +117,8 @@ class Departments:
         when = at or (await self.lookups.base.clocks.look_at(site_id, self.lookups.base.threads)).now
         # By kind alone: asked for the site as well, a store may look at all departments of a county.
         find = self.kind.committer.repository.find
-        found = await self.lookups.base.threads.run(find, {"state.kinds": kind})
+        asked = [kind, f"{kind.partition('.')[0]}.*"]
+        found = await self.lookups.base.threads.run(find, {"state.kinds": {"$in": asked}})
         departments = sorted(
             (department_of(record) for record in found if record.site == site_id), key=lambda each: each.code
         )

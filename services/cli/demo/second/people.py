@@ -15,6 +15,7 @@ from fengqiao.mediation.v1.mediation_service_pb2_grpc import MediationServiceStu
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
 from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from fengqiao.routing.v1.roster_service_pb2_grpc import RosterServiceStub
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
 from services.chassis import client
 from services.chassis.settings import Settings
@@ -70,6 +71,7 @@ class Town:
         self._channels = {name: client.channel(at, tls=tls) for name, at in addresses.items()}
         self._stubs = {name: make(self._channels[name]) for name, make in STUBS.items()}
         self.directory = DirectoryServiceStub(self._channels["routing"])
+        self.roster = RosterServiceStub(self._channels["routing"])
         self.operations = {name: OperationsServiceStub(each) for name, each in self._channels.items()}
         self.case_ids: list[str] = []
 
@@ -82,9 +84,8 @@ class Town:
         """The method that a request is for: `routing.v1.AcceptCaseRequest` is for routing's `AcceptCase`."""
         service, name = request.DESCRIPTOR.full_name.split(".")[1::2]
         name = name.removesuffix("Request")
-        stub = (
-            self.directory if service == "routing" and hasattr(self.directory, name) else self._stubs[service]
-        )
+        beside = (self.directory, self.roster) if service == "routing" else ()
+        stub = next((each for each in beside if hasattr(each, name)), self._stubs[service])
         found: Callable[..., Any] = getattr(stub, name)
         return found
 

@@ -13,6 +13,7 @@ from services.cli.demo.second.scenes import (
     petition,
     quarrel,
     street_light,
+    summons,
     vacancy,
 )
 
@@ -26,5 +27,6 @@ SCENES: Mapping[str, Callable[[Scene], Awaitable[None]]] = {
     "leaving": leaving.play,
     "on_leave": on_leave.play,
     "vacancy": vacancy.play,
+    "summons": summons.play,
     "night_market": night_market.play,
 }

@@ -230,7 +230,9 @@ class EstablishDepartmentRequest(_message.Message):
     @_builtins.property
     def meta(self) -> _common_pb2.CommandMeta: ...
     @_builtins.property
-    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Kinds as `gas.smell`, or whole groups of them as `gas.*`."""
+
     @_builtins.property
     def hours(self) -> _roster_events_pb2.Hours:
         """08:30 to 17:30 when unset; the whole day where the mode is on call."""
