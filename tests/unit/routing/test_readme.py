@@ -4,12 +4,18 @@ from pathlib import Path
 from services import routing
 from services.chassis.model import diagram
 from services.routing.domain import Ladder, table
+from services.routing.domain.rosters import summons
 
 README = Path(routing.__file__).with_name("README.md").read_text(encoding="utf-8")
 
 
 def test_the_readmes_diagram_is_the_table() -> None:
     drawn = diagram(table(Ladder({})), [("assigned", "RequestSubmitted")])
+    assert f"```mermaid\n{drawn}\n```" in README
+
+
+def test_the_readmes_diagram_of_a_summons_is_its_table() -> None:
+    drawn = diagram(summons.table({}), [("waiting", "SummonDepartment"), ("unanswered", "nobody on duty")])
     assert f"```mermaid\n{drawn}\n```" in README
 
 
