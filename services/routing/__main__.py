@@ -13,6 +13,8 @@ from services.routing.directory.claims import Claims
 from services.routing.directory.following import Following
 from services.routing.directory.lookups import Lookups
 from services.routing.directory.orders import Orders
+from services.routing.directory.restructurings import PERIOD_S as RESTRUCTURING_S
+from services.routing.directory.restructurings import Restructurings
 from services.routing.directory.rpc import RULES as DIRECTORY_RULES
 from services.routing.directory.rpc import DirectoryServicer
 from services.routing.directory.silence import PERIOD_S as SILENCE_S
@@ -35,15 +37,17 @@ from services.routing.sitefiles import read_rules
 from services.routing.store import (
     CaseDocument,
     DepartmentDocument,
+    RestructuringDocument,
     SummonsDocument,
     UnitDocument,
     departments,
     model,
+    restructurings,
     summonses,
     units,
 )
 
-DOCUMENTS = (UnitDocument, DepartmentDocument, SummonsDocument)
+DOCUMENTS = (UnitDocument, RestructuringDocument, DepartmentDocument, SummonsDocument)
 
 
 def wire(settings: RoutingSettings) -> Service:
@@ -66,13 +70,15 @@ def wire(settings: RoutingSettings) -> Service:
     claims = Claims(base.alias, base.threads, base.wall)
     lookups = Lookups(base, directory)
     orders = Orders(lookups, claims, following.stale)
+    plans = base.side(restructurings(), RestructuringDocument)
+    reshaping = Restructurings(lookups, claims, plans, following.stale)
     cases = Cases(base, table(ladder), following.fresh)
     desks = Departments(lookups, claims, roster)
     return Service(
         base=base,
         servicers=[
             (add_RoutingServiceServicer_to_server, RoutingServicer(cases)),
-            (add_DirectoryServiceServicer_to_server, DirectoryServicer(orders)),
+            (add_DirectoryServiceServicer_to_server, DirectoryServicer(orders, reshaping)),
             (
                 add_RosterServiceServicer_to_server,
                 RosterServicer(desks, Summonses(desks, cases, called, summoning)),
@@ -85,6 +91,7 @@ def wire(settings: RoutingSettings) -> Service:
         loops=[
             ("standing", STANDING_S, standing.sweep),
             ("silence", SILENCE_S, silence.look),
+            ("restructuring", RESTRUCTURING_S, reshaping.resume),
             ("vigil", VIGIL_S, Vigil(base, roster).look),
         ],
         started=[lambda _worker: following.known()],

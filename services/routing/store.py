@@ -8,7 +8,8 @@ from services.chassis.queues import OF_A_SITE, OF_A_UNIT
 from services.chassis.store import AggregateDocument, converter
 from services.routing import domain
 from services.routing.domain import Case, Ladder
-from services.routing.domain.directory import folding
+from services.routing.domain.directory import carrying_out, folding
+from services.routing.domain.directory.carrying_out import Restructuring
 from services.routing.domain.directory.unit import EVENTS, Unit
 from services.routing.domain.rosters import folding as roster_folding
 from services.routing.domain.rosters import summons
@@ -42,6 +43,16 @@ class UnitDocument(AggregateDocument):
             {"fields": ["state.households.key"]},
             {"fields": ["state.posts.tenures.person_ref"]},
         ],
+    }
+
+
+class RestructuringDocument(AggregateDocument):
+    """A move, split or merger of units, and what is left to do of it."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "restructurings",
+        "indexes": [{"fields": ["state.completed"]}],
     }
 
 
@@ -97,8 +108,8 @@ def unit_id(site_id: str, code: str) -> str:
     return id_from("unit", site_id, code)
 
 
-def dump_unit(unit: Unit) -> dict[str, Any]:
-    """A unit as its document keeps it; days as text, which sorts as they do."""
+def dump_unit(unit: Unit | Restructuring) -> dict[str, Any]:
+    """A unit, or what was decided of several, as its document keeps it; days as text, which sorts alike."""
     plain: dict[str, Any] = converter.unstructure(unit)
     return plain
 
@@ -111,6 +122,17 @@ def load_unit(raw: Any) -> Unit:
 def units() -> Model[Unit]:
     """The directory's units for the chassis."""
     return Model(service="routing", topic=EVENTS, evolve=folding.evolve, dump=dump_unit, load=load_unit)
+
+
+def restructurings() -> Model[Restructuring]:
+    """Moves, splits and mergers for the chassis."""
+    return Model(
+        service="routing",
+        topic=carrying_out.EVENTS,
+        evolve=carrying_out.fold,
+        dump=dump_unit,
+        load=lambda raw: converter.structure(raw, Restructuring),
+    )
 
 
 def department_id(site_id: str, code: str) -> str:

@@ -21,6 +21,7 @@ from fengqiao.notify.v1 import events_pb2 as notify_events
 from fengqiao.petition.v1 import events_pb2 as petition_events
 from fengqiao.routing.v1 import directory_events_pb2 as directory_events
 from fengqiao.routing.v1 import events_pb2 as routing_events
+from fengqiao.routing.v1 import restructuring_events_pb2 as restructuring_events
 from fengqiao.routing.v1 import roster_events_pb2 as roster_events
 from services.chassis import topics
 from services.chassis.calendar import LibraryCalendar
@@ -53,7 +54,7 @@ OUTSIDE = {"agency"}
 NAME = re.compile(
     r"fengqiao\.(?:"
     r"inbound\.\{source\}\.(?:requests|replies|dead)|"
-    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|summonses|requests|outcomes))"
+    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|summonses|restructurings|requests|outcomes))"
 )
 
 PARTITIONS = {
@@ -76,6 +77,7 @@ PARTITIONS = {
     "fengqiao.petition.restricted": 8,
     "fengqiao.routing.dead": 1,
     "fengqiao.routing.directory": 8,
+    "fengqiao.routing.restructurings": 8,
     "fengqiao.routing.rosters": 8,
     "fengqiao.routing.summonses": 8,
     "fengqiao.routing.disputes": 8,
@@ -185,6 +187,7 @@ EVENT_FILES = (
     inbound_pb2,
     routing_events,
     directory_events,
+    restructuring_events,
     roster_events,
     mediation_events,
     petition_events,

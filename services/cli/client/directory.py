@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1.directory_events_pb2 import UnitKind, VacancyReason
+from fengqiao.routing.v1.restructuring_events_pb2 import RestructuringKind
 from services.chassis.auth import Role
 from services.cli.client import text
 from services.cli.client.options import client
@@ -123,6 +124,71 @@ async def release(
         meta=meta, code=code, households=households, on=on, to_unit=to_unit
     )
     await _change(to, to.directory.ReleaseHouseholds, request)
+
+
+@directory.command("move")
+@client(Role.DESK, changes=True)
+async def move(
+    to: Session,
+    meta: CommandMeta,
+    code: Code,
+    new_code: Annotated[str, typer.Argument(metavar="NEW", help="Its new place in the tree.")],
+    *,
+    on: On = "",
+) -> None:
+    """A unit with all that is below it goes elsewhere in the tree."""
+    request = rpc.MoveUnitRequest(meta=meta, code=code, new_code=new_code, on=on)
+    await _restructure(to, to.directory.MoveUnit, request)
+
+
+@directory.command("merge")
+@client(Role.DESK, changes=True)
+async def merge(
+    to: Session,
+    meta: CommandMeta,
+    code: Code,
+    into: Annotated[str, typer.Argument(metavar="INTO", help="The neighbourhood that takes over.")],
+    *,
+    on: On = "",
+) -> None:
+    """A neighbourhood's households go to another one, whose leader stays."""
+    request = rpc.MergeUnitRequest(meta=meta, code=code, into=into, on=on)
+    await _restructure(to, to.directory.MergeUnit, request)
+
+
+@directory.command("split")
+@client(Role.DESK, changes=True)
+async def split(
+    to: Session,
+    meta: CommandMeta,
+    code: Code,
+    part: Annotated[
+        list[str],
+        typer.Argument(metavar="PART…", help="As CODE=HOUSEHOLD,HOUSEHOLD; the leader's first."),
+    ],
+    *,
+    on: On = "",
+) -> None:
+    """A neighbourhood becomes several; its leader goes on in the first of them."""
+    parts = []
+    for each in part:
+        new, equals, keys = each.partition("=")
+        if not equals:
+            raise typer.BadParameter("a part is CODE=HOUSEHOLD,HOUSEHOLD")
+        parts.append(rpc.SplitPart(code=new, households=[key for key in keys.split(",") if key]))
+    request = rpc.SplitUnitRequest(meta=meta, code=code, parts=parts, on=on)
+    await _restructure(to, to.directory.SplitUnit, request)
+
+
+@directory.command("restructuring")
+@client(Role.DESK)
+async def restructuring(
+    to: Session,
+    restructuring_id: Annotated[str, typer.Argument(metavar="ID", help="As move, merge or split told it.")],
+) -> None:
+    """How far a move, merger or split has come."""
+    request = rpc.GetRestructuringRequest(restructuring_id=restructuring_id)
+    await _restructure(to, to.directory.GetRestructuring, request)
 
 
 @directory.command("nominate")
@@ -325,6 +391,21 @@ def _post(post: rpc.Post) -> str:
 
 def _more(answer: Any) -> str:
     return f"\nmore: --page {answer.next_page_token}" if answer.next_page_token else ""
+
+
+async def _restructure(to: Session, method: Any, request: Message) -> None:
+    answer = await to.call(method, request)
+    plan = answer.restructuring
+    facts = {
+        "id": plan.restructuring_id,
+        "kind": text.word(RestructuringKind, plan.kind, "RESTRUCTURING_KIND_"),
+        "unit": plan.code,
+        "into": ", ".join(plan.into),
+        "on": plan.on,
+        "units": plan.units,
+        "completed": "yes" if plan.completed else "not yet",
+    }
+    to.show(answer, text.lines(facts))
 
 
 async def _change(to: Session, method: Any, request: Message) -> None:

@@ -13,6 +13,7 @@ from services.chassis.paging import read_place, write_place
 from services.chassis.rpc import principal
 from services.routing.directory.lookups import Lookups, Page
 from services.routing.directory.orders import Orders
+from services.routing.directory.restructurings import Restructurings
 from services.routing.domain.directory.decisions import PREFIX
 
 SERVICE = "/fengqiao.routing.v1.DirectoryService"
@@ -33,6 +34,10 @@ RULES = {
     f"{SERVICE}/EndLeave": Rule(ORDERING),
     f"{SERVICE}/VacatePost": Rule(ORDERING),
     f"{SERVICE}/ImportUnits": Rule(ORDERING),
+    f"{SERVICE}/MoveUnit": Rule(ORDERING),
+    f"{SERVICE}/MergeUnit": Rule(ORDERING),
+    f"{SERVICE}/SplitUnit": Rule(ORDERING),
+    f"{SERVICE}/GetRestructuring": Rule(READERS),
     f"{SERVICE}/GetUnit": Rule(READERS),
     f"{SERVICE}/ListUnits": Rule(READERS),
     f"{SERVICE}/FindHousehold": Rule(READERS),
@@ -48,9 +53,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class DirectoryServicer(DirectoryServiceServicer):
     """Units, households, leaders."""
 
-    def __init__(self, orders: Orders) -> None:
-        """`orders` and its look-ups do the work."""
+    def __init__(self, orders: Orders, restructurings: Restructurings) -> None:
+        """`orders` and its look-ups do the work, for several units at once `restructurings`."""
         self._orders = orders
+        self._restructurings = restructurings
         self._lookups: Lookups = orders.lookups
 
     async def EstablishUnit(
@@ -132,6 +138,29 @@ class DirectoryServicer(DirectoryServiceServicer):
             self._orders.done()
         return work.answer
 
+    async def MoveUnit(self, request: rpc.MoveUnitRequest, context: Context) -> rpc.MoveUnitResponse:
+        """A unit goes elsewhere in the tree."""
+        del context
+        return rpc.MoveUnitResponse(restructuring=await self._restructure(request))
+
+    async def MergeUnit(self, request: rpc.MergeUnitRequest, context: Context) -> rpc.MergeUnitResponse:
+        """A neighbourhood goes to another one."""
+        del context
+        return rpc.MergeUnitResponse(restructuring=await self._restructure(request))
+
+    async def SplitUnit(self, request: rpc.SplitUnitRequest, context: Context) -> rpc.SplitUnitResponse:
+        """A neighbourhood becomes several."""
+        del context
+        return rpc.SplitUnitResponse(restructuring=await self._restructure(request))
+
+    async def GetRestructuring(
+        self, request: rpc.GetRestructuringRequest, context: Context
+    ) -> rpc.GetRestructuringResponse:
+        """How far it has come."""
+        del context
+        found = await self._restructurings.one(principal(), request.restructuring_id)
+        return rpc.GetRestructuringResponse(restructuring=found)
+
     async def GetUnit(self, request: rpc.GetUnitRequest, context: Context) -> rpc.GetUnitResponse:
         """A unit on a day."""
         del context
@@ -160,6 +189,9 @@ class DirectoryServicer(DirectoryServiceServicer):
         for gap in gaps:
             response.gaps.add(household=gap.household, reason=gap.reason, code=gap.code)
         return response
+
+    async def _restructure(self, request: Any) -> rpc.Restructuring:
+        return await self._restructurings.order(principal(), request.code, request.meta, request)
 
     async def _order(self, request: Any) -> rpc.Unit:
         return await self._orders.order(principal(), request.code, request.meta, request)

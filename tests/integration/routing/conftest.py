@@ -38,6 +38,7 @@ from services.routing.directory.claims import Claims
 from services.routing.directory.following import Following
 from services.routing.directory.lookups import Lookups
 from services.routing.directory.orders import Orders
+from services.routing.directory.restructurings import Restructurings
 from services.routing.directory.rpc import RULES, DirectoryServicer
 from services.routing.directory.silence import Silence
 from services.routing.directory.standing import Standing
@@ -55,10 +56,12 @@ from services.routing.settings import RoutingSettings
 from services.routing.store import (
     CaseDocument,
     DepartmentDocument,
+    RestructuringDocument,
     SummonsDocument,
     UnitDocument,
     departments,
     model,
+    restructurings,
     summonses,
     units,
 )
@@ -102,6 +105,7 @@ class House:
     ladder: Ladder
     rosters: Any
     vigil: Vigil
+    reshaping: Restructurings
 
     async def call(self, name: str, who: Who = DESK, **fields: Any) -> Any:
         """Call a method; orders get a key of their own if none is given."""
@@ -200,7 +204,7 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             settings,
             model(ladder),
             CaseDocument,
-            documents=[UnitDocument, DepartmentDocument, SummonsDocument],
+            documents=[UnitDocument, RestructuringDocument, DepartmentDocument, SummonsDocument],
             producer=broker,
             wall=WallClock(lambda: clock.now),
             sites=load_sites(folder.parent),
@@ -211,6 +215,8 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
         following = Following(base, side, {"jili": ground})
         lookups = Lookups(base, side)
         directory = Orders(lookups, claims, following.stale)
+        plans = base.side(restructurings(), RestructuringDocument)
+        reshaping = Restructurings(lookups, claims, plans, following.stale)
         cells = summons_table(base.sites)
         roster = base.side(departments(), DepartmentDocument)
         called = base.side(summonses(cells), SummonsDocument)
@@ -220,7 +226,7 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
         silence = Silence(base, side, following, site_rules)
         indexes.migrate(base.documents)
         servicers: list[tuple[Any, Any]] = [
-            (add_DirectoryServiceServicer_to_server, DirectoryServicer(directory)),
+            (add_DirectoryServiceServicer_to_server, DirectoryServicer(directory, reshaping)),
             (
                 add_RosterServiceServicer_to_server,
                 RosterServicer(desks, Summonses(desks, cases, called, cells)),
@@ -244,4 +250,5 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             ladder,
             rosters,
             Vigil(base, roster),
+            reshaping,
         )

@@ -45,7 +45,10 @@ class Office:
             return rpc.FindHouseholdResponse(
                 code=CODE, leader_ref="p-1", answering_code=CODE, answering_ref="p-2"
             )
-        return getattr(rpc, f"{name}Response")(unit=UNIT)
+        response = getattr(rpc, f"{name}Response")
+        if "restructuring" in response.DESCRIPTOR.fields_by_name:
+            return response(restructuring=rpc.Restructuring(code=CODE, into=["jili/x"], completed=True))
+        return response(unit=UNIT)
 
 
 @dataclass
@@ -102,6 +105,23 @@ def terminal(office: Office) -> Iterator[Terminal]:
             rpc.ReleaseHouseholdsRequest,
             {"households": ["h-1"], "to_unit": "jili/x"},
         ),
+        (
+            f"move {CODE} jili/x --on 2026-05-01",
+            rpc.MoveUnitRequest,
+            {"new_code": "jili/x", "on": "2026-05-01"},
+        ),
+        (f"merge {CODE} jili/x", rpc.MergeUnitRequest, {"into": "jili/x"}),
+        (
+            f"split {CODE} jili/a=h-1,h-2 jili/b=h-3",
+            rpc.SplitUnitRequest,
+            {
+                "parts": [
+                    rpc.SplitPart(code="jili/a", households=["h-1", "h-2"]),
+                    rpc.SplitPart(code="jili/b", households=["h-3"]),
+                ]
+            },
+        ),
+        ("restructuring r-1", rpc.GetRestructuringRequest, {"restructuring_id": "r-1"}),
         (f"nominate {CODE} p-1 9", rpc.NominateLeaderRequest, {"person_ref": "p-1", "nominators": 9}),
         (f"vet {CODE} p-1", rpc.VetLeaderRequest, {"approved": True, "reason": ""}),
         (f"vet {CODE} p-1 --reject unfit", rpc.VetLeaderRequest, {"approved": False, "reason": "unfit"}),
@@ -132,6 +152,19 @@ def test_a_command_says_what_was_typed(
     assert {name: getattr(asked, name) for name in fields} == fields
     if "code" in request_type.DESCRIPTOR.fields_by_name:
         assert getattr(asked, "code") == CODE  # noqa: B009 - not every request has it
+
+
+def test_a_part_without_households_is_refused_before_anything_is_asked(
+    office: Office, terminal: Terminal
+) -> None:
+    assert terminal.type("split", CODE, "jili/a").exit_code == 2
+    assert office.asked == []
+
+
+def test_a_restructuring_is_shown_with_what_became_of_it(terminal: Terminal) -> None:
+    shown = terminal.type("merge", CODE, "jili/x").stdout
+    assert "jili/x" in shown
+    assert "yes" in shown
 
 
 def test_a_unit_is_shown_with_who_answers(terminal: Terminal) -> None:

@@ -17,13 +17,17 @@ from services.chassis.errors import CommandError
 from services.routing.domain import AcceptCase, EscalateCase, ReturnCase
 from services.routing.domain.directory import commands as c
 from services.routing.domain.directory import restructuring as r
+from services.routing.domain.directory.carrying_out import follow
+from services.routing.domain.directory.folding import evolve
 from services.routing.domain.directory.restructuring import Step
+from services.routing.domain.directory.territory import Territory
 from services.routing.domain.directory.unit import LEADER, NEIGHBOURHOOD, SECTION, TEMPORARY, VILLAGE
 from tests.unit.routing.directory.cases import Followed, submitted
 from tests.unit.routing.directory.register import (
     NEIGHBOURS,
     OFFICE,
     RESIDENTS,
+    ZONE,
     Register,
     small,
 )
@@ -259,12 +263,20 @@ class Directory(RuleBasedStateMachine):
                 assert self.register.units == before
 
     def restructure(self, plan: Any, ahead: int) -> None:
-        """A plan that can be made can be followed to its end."""
+        """A plan that can be made can be followed to its end, and comes to the same decided as a whole."""
         try:
             steps = plan(self.day(ahead))
         except CommandError:
             return
+        before, context = dict(self.register.units), self.register.context()
+        whole = follow(Territory(before.values()), steps, context, ZONE)
         self.register.follow(steps)
+        for code, events in whole.items():
+            unit = before.get(code)
+            for event in events:
+                unit = evolve(unit, event, context)
+            assert unit == self.register.units[code]
+        assert whole.keys() == {step.code for step in steps}
 
     def answers(self, day: date) -> Any:
         """All that can be asked of a day."""

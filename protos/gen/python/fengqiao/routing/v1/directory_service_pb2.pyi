@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from fengqiao.common.v1 import common_pb2 as _common_pb2
 from fengqiao.routing.v1 import directory_events_pb2 as _directory_events_pb2
+from fengqiao.routing.v1 import restructuring_events_pb2 as _restructuring_events_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -1062,3 +1063,262 @@ class UnitRefusal(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UnitRefusal: _TypeAlias = UnitRefusal  # noqa: Y015
+
+@_typing.final
+class Restructuring(_message.Message):
+    """A move, split or merger."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTRUCTURING_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    INTO_FIELD_NUMBER: _builtins.int
+    ON_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    COMPLETED_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    restructuring_id: _builtins.str
+    kind: _restructuring_events_pb2.RestructuringKind.ValueType
+    code: _builtins.str
+    on: _builtins.str
+    """The day from which on it holds."""
+    units: _builtins.int
+    """How many units change."""
+    completed: _builtins.bool
+    """True: each of them is as it was decided."""
+    revision: _builtins.int
+    @_builtins.property
+    def into(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        restructuring_id: _builtins.str = ...,
+        kind: _restructuring_events_pb2.RestructuringKind.ValueType = ...,
+        code: _builtins.str = ...,
+        into: _abc.Iterable[_builtins.str] | None = ...,
+        on: _builtins.str = ...,
+        units: _builtins.int = ...,
+        completed: _builtins.bool = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "completed", b"completed", "into", b"into", "kind", b"kind", "on", b"on", "restructuring_id", b"restructuring_id", "revision", b"revision", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Restructuring: _TypeAlias = Restructuring  # noqa: Y015
+
+@_typing.final
+class MoveUnitRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    NEW_CODE_FIELD_NUMBER: _builtins.int
+    ON_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    new_code: _builtins.str
+    on: _builtins.str
+    """Today when empty."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        code: _builtins.str = ...,
+        new_code: _builtins.str = ...,
+        on: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "meta", b"meta", "new_code", b"new_code", "on", b"on"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MoveUnitRequest: _TypeAlias = MoveUnitRequest  # noqa: Y015
+
+@_typing.final
+class MoveUnitResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTRUCTURING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def restructuring(self) -> Global___Restructuring: ...
+    def __init__(
+        self,
+        *,
+        restructuring: Global___Restructuring | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["restructuring", b"restructuring"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["restructuring", b"restructuring"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MoveUnitResponse: _TypeAlias = MoveUnitResponse  # noqa: Y015
+
+@_typing.final
+class MergeUnitRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    INTO_FIELD_NUMBER: _builtins.int
+    ON_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    into: _builtins.str
+    on: _builtins.str
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        code: _builtins.str = ...,
+        into: _builtins.str = ...,
+        on: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "into", b"into", "meta", b"meta", "on", b"on"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MergeUnitRequest: _TypeAlias = MergeUnitRequest  # noqa: Y015
+
+@_typing.final
+class MergeUnitResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTRUCTURING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def restructuring(self) -> Global___Restructuring: ...
+    def __init__(
+        self,
+        *,
+        restructuring: Global___Restructuring | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["restructuring", b"restructuring"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["restructuring", b"restructuring"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MergeUnitResponse: _TypeAlias = MergeUnitResponse  # noqa: Y015
+
+@_typing.final
+class SplitUnitRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    ON_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    on: _builtins.str
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___SplitPart]:
+        """Each of its households in exactly one of them."""
+
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        code: _builtins.str = ...,
+        parts: _abc.Iterable[Global___SplitPart] | None = ...,
+        on: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "meta", b"meta", "on", b"on", "parts", b"parts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitUnitRequest: _TypeAlias = SplitUnitRequest  # noqa: Y015
+
+@_typing.final
+class SplitPart(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    HOUSEHOLDS_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    @_builtins.property
+    def households(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        households: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "households", b"households"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitPart: _TypeAlias = SplitPart  # noqa: Y015
+
+@_typing.final
+class SplitUnitResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTRUCTURING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def restructuring(self) -> Global___Restructuring: ...
+    def __init__(
+        self,
+        *,
+        restructuring: Global___Restructuring | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["restructuring", b"restructuring"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["restructuring", b"restructuring"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitUnitResponse: _TypeAlias = SplitUnitResponse  # noqa: Y015
+
+@_typing.final
+class GetRestructuringRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTRUCTURING_ID_FIELD_NUMBER: _builtins.int
+    restructuring_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        restructuring_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["restructuring_id", b"restructuring_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRestructuringRequest: _TypeAlias = GetRestructuringRequest  # noqa: Y015
+
+@_typing.final
+class GetRestructuringResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTRUCTURING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def restructuring(self) -> Global___Restructuring: ...
+    def __init__(
+        self,
+        *,
+        restructuring: Global___Restructuring | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["restructuring", b"restructuring"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["restructuring", b"restructuring"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRestructuringResponse: _TypeAlias = GetRestructuringResponse  # noqa: Y015

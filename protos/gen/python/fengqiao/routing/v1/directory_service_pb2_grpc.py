@@ -91,6 +91,26 @@ class DirectoryServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsResponse.FromString,
                 _registered_method=True)
+        self.MoveUnit = channel.unary_unary(
+                '/fengqiao.routing.v1.DirectoryService/MoveUnit',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.MoveUnitRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.MoveUnitResponse.FromString,
+                _registered_method=True)
+        self.MergeUnit = channel.unary_unary(
+                '/fengqiao.routing.v1.DirectoryService/MergeUnit',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.MergeUnitRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.MergeUnitResponse.FromString,
+                _registered_method=True)
+        self.SplitUnit = channel.unary_unary(
+                '/fengqiao.routing.v1.DirectoryService/SplitUnit',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.SplitUnitRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.SplitUnitResponse.FromString,
+                _registered_method=True)
+        self.GetRestructuring = channel.unary_unary(
+                '/fengqiao.routing.v1.DirectoryService/GetRestructuring',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.GetRestructuringRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.GetRestructuringResponse.FromString,
+                _registered_method=True)
         self.GetUnit = channel.unary_unary(
                 '/fengqiao.routing.v1.DirectoryService/GetUnit',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.GetUnitRequest.SerializeToString,
@@ -196,6 +216,34 @@ class DirectoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MoveUnit(self, request, context):
+        """A unit with all that is below it goes elsewhere in the tree: households, holders and open cases go along.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MergeUnit(self, request, context):
+        """A neighbourhood's households go to another one, whose leader stays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SplitUnit(self, request, context):
+        """A neighbourhood becomes several; its leader goes on in the first of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRestructuring(self, request, context):
+        """How far a move, split or merger has come.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetUnit(self, request, context):
         """A unit as it is on a day.
         """
@@ -281,6 +329,26 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.ImportUnits,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsResponse.SerializeToString,
+            ),
+            'MoveUnit': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveUnit,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.MoveUnitRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.MoveUnitResponse.SerializeToString,
+            ),
+            'MergeUnit': grpc.unary_unary_rpc_method_handler(
+                    servicer.MergeUnit,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.MergeUnitRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.MergeUnitResponse.SerializeToString,
+            ),
+            'SplitUnit': grpc.unary_unary_rpc_method_handler(
+                    servicer.SplitUnit,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.SplitUnitRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.SplitUnitResponse.SerializeToString,
+            ),
+            'GetRestructuring': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRestructuring,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.GetRestructuringRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.GetRestructuringResponse.SerializeToString,
             ),
             'GetUnit': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUnit,
@@ -602,6 +670,114 @@ class DirectoryService:
             '/fengqiao.routing.v1.DirectoryService/ImportUnits',
             fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveUnit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.DirectoryService/MoveUnit',
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.MoveUnitRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.MoveUnitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MergeUnit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.DirectoryService/MergeUnit',
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.MergeUnitRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.MergeUnitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SplitUnit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.DirectoryService/SplitUnit',
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.SplitUnitRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.SplitUnitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRestructuring(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.DirectoryService/GetRestructuring',
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.GetRestructuringRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.GetRestructuringResponse.FromString,
             options,
             channel_credentials,
             insecure,

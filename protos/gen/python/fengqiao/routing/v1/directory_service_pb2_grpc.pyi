@@ -59,6 +59,14 @@ class DirectoryServiceStub:
     """Units as another register has them, those above first: each is taken over whole or not at all, and told so. One that is there
     already and the same is left alone, so that an import can be repeated.
     """
+    MoveUnit: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.MoveUnitRequest, _directory_service_pb2.MoveUnitResponse]
+    """A unit with all that is below it goes elsewhere in the tree: households, holders and open cases go along."""
+    MergeUnit: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.MergeUnitRequest, _directory_service_pb2.MergeUnitResponse]
+    """A neighbourhood's households go to another one, whose leader stays."""
+    SplitUnit: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.SplitUnitRequest, _directory_service_pb2.SplitUnitResponse]
+    """A neighbourhood becomes several; its leader goes on in the first of them."""
+    GetRestructuring: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.GetRestructuringRequest, _directory_service_pb2.GetRestructuringResponse]
+    """How far a move, split or merger has come."""
     GetUnit: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.GetUnitRequest, _directory_service_pb2.GetUnitResponse]
     """A unit as it is on a day."""
     ListUnits: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.ListUnitsRequest, _directory_service_pb2.ListUnitsResponse]
@@ -99,6 +107,14 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     """Units as another register has them, those above first: each is taken over whole or not at all, and told so. One that is there
     already and the same is left alone, so that an import can be repeated.
     """
+    MoveUnit: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.MoveUnitRequest, _directory_service_pb2.MoveUnitResponse]  # type: ignore[assignment]
+    """A unit with all that is below it goes elsewhere in the tree: households, holders and open cases go along."""
+    MergeUnit: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.MergeUnitRequest, _directory_service_pb2.MergeUnitResponse]  # type: ignore[assignment]
+    """A neighbourhood's households go to another one, whose leader stays."""
+    SplitUnit: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.SplitUnitRequest, _directory_service_pb2.SplitUnitResponse]  # type: ignore[assignment]
+    """A neighbourhood becomes several; its leader goes on in the first of them."""
+    GetRestructuring: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.GetRestructuringRequest, _directory_service_pb2.GetRestructuringResponse]  # type: ignore[assignment]
+    """How far a move, split or merger has come."""
     GetUnit: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.GetUnitRequest, _directory_service_pb2.GetUnitResponse]  # type: ignore[assignment]
     """A unit as it is on a day."""
     ListUnits: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListUnitsRequest, _directory_service_pb2.ListUnitsResponse]  # type: ignore[assignment]
@@ -202,6 +218,38 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Units as another register has them, those above first: each is taken over whole or not at all, and told so. One that is there
         already and the same is left alone, so that an import can be repeated.
         """
+
+    @_abc_1.abstractmethod
+    def MoveUnit(
+        self,
+        request: _directory_service_pb2.MoveUnitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_service_pb2.MoveUnitResponse, _abc.Awaitable[_directory_service_pb2.MoveUnitResponse]]:
+        """A unit with all that is below it goes elsewhere in the tree: households, holders and open cases go along."""
+
+    @_abc_1.abstractmethod
+    def MergeUnit(
+        self,
+        request: _directory_service_pb2.MergeUnitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_service_pb2.MergeUnitResponse, _abc.Awaitable[_directory_service_pb2.MergeUnitResponse]]:
+        """A neighbourhood's households go to another one, whose leader stays."""
+
+    @_abc_1.abstractmethod
+    def SplitUnit(
+        self,
+        request: _directory_service_pb2.SplitUnitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_service_pb2.SplitUnitResponse, _abc.Awaitable[_directory_service_pb2.SplitUnitResponse]]:
+        """A neighbourhood becomes several; its leader goes on in the first of them."""
+
+    @_abc_1.abstractmethod
+    def GetRestructuring(
+        self,
+        request: _directory_service_pb2.GetRestructuringRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_service_pb2.GetRestructuringResponse, _abc.Awaitable[_directory_service_pb2.GetRestructuringResponse]]:
+        """How far a move, split or merger has come."""
 
     @_abc_1.abstractmethod
     def GetUnit(
