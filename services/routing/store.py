@@ -41,6 +41,7 @@ class UnitDocument(AggregateDocument):
             {"fields": ["site", "state.code"]},
             {"fields": ["site", "state.kind", "state.code"]},
             {"fields": ["state.households.key"]},
+            {"fields": ["state.boundaries.cells"]},
             {"fields": ["state.posts.tenures.person_ref"]},
         ],
     }

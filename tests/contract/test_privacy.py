@@ -70,6 +70,8 @@ MEANINGS = {
     "fengqiao.routing.v1.CaseTakenBack.conclusion": "code",
     "fengqiao.routing.v1.WishDeclined.wish": "code",
     "fengqiao.routing.v1.WishDeclined.status": "code",
+    "fengqiao.routing.v1.BoundaryDrawn.on": "date",
+    "fengqiao.routing.v1.BoundaryDrawn.decided_by": "opaque reference of who decided",
     "fengqiao.routing.v1.RestructuringDecided.into": "ids of units",
     "fengqiao.routing.v1.RestructuringDecided.on": "date",
     "fengqiao.routing.v1.RestructuringDecided.decided_by": "opaque reference of who decided",

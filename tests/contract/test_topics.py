@@ -99,6 +99,8 @@ PARTS_OF_EVENTS = {
     "fengqiao.routing.v1.Days",
     "fengqiao.routing.v1.DepartmentReference",
     "fengqiao.routing.v1.Hours",
+    "fengqiao.routing.v1.Point",
+    "fengqiao.routing.v1.Ring",
     "fengqiao.routing.v1.SummonsReference",
     "fengqiao.routing.v1.ImportedHouseholds",
     "fengqiao.routing.v1.ImportedPost",

@@ -9,7 +9,6 @@ from google.protobuf.message import Message
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1.directory_events_pb2 import UnitKind, VacancyReason
-from fengqiao.routing.v1.restructuring_events_pb2 import RestructuringKind
 from services.chassis.auth import Role
 from services.cli.client import text
 from services.cli.client.options import client
@@ -80,7 +79,7 @@ async def establish(  # noqa: PLR0913 - options of a command
         succeeds=succeeds or [],
         covers=covers or [],
     )
-    await _change(to, to.directory.EstablishUnit, request)
+    await change(to, to.directory.EstablishUnit, request)
 
 
 @directory.command("close")
@@ -95,7 +94,7 @@ async def close(
 ) -> None:
     """A unit ends: its households are released, its posts fall vacant."""
     request = rpc.CloseUnitRequest(meta=meta, code=code, on=on, successors=successor or [])
-    await _change(to, to.directory.CloseUnit, request)
+    await change(to, to.directory.CloseUnit, request)
 
 
 @directory.command("settle")
@@ -105,7 +104,7 @@ async def settle(
 ) -> None:
     """Households become a neighbourhood's."""
     request = rpc.SettleHouseholdsRequest(meta=meta, code=code, households=households, on=on, until=until)
-    await _change(to, to.directory.SettleHouseholds, request)
+    await change(to, to.directory.SettleHouseholds, request)
 
 
 @directory.command("release")
@@ -123,72 +122,7 @@ async def release(
     request = rpc.ReleaseHouseholdsRequest(
         meta=meta, code=code, households=households, on=on, to_unit=to_unit
     )
-    await _change(to, to.directory.ReleaseHouseholds, request)
-
-
-@directory.command("move")
-@client(Role.DESK, changes=True)
-async def move(
-    to: Session,
-    meta: CommandMeta,
-    code: Code,
-    new_code: Annotated[str, typer.Argument(metavar="NEW", help="Its new place in the tree.")],
-    *,
-    on: On = "",
-) -> None:
-    """A unit with all that is below it goes elsewhere in the tree."""
-    request = rpc.MoveUnitRequest(meta=meta, code=code, new_code=new_code, on=on)
-    await _restructure(to, to.directory.MoveUnit, request)
-
-
-@directory.command("merge")
-@client(Role.DESK, changes=True)
-async def merge(
-    to: Session,
-    meta: CommandMeta,
-    code: Code,
-    into: Annotated[str, typer.Argument(metavar="INTO", help="The neighbourhood that takes over.")],
-    *,
-    on: On = "",
-) -> None:
-    """A neighbourhood's households go to another one, whose leader stays."""
-    request = rpc.MergeUnitRequest(meta=meta, code=code, into=into, on=on)
-    await _restructure(to, to.directory.MergeUnit, request)
-
-
-@directory.command("split")
-@client(Role.DESK, changes=True)
-async def split(
-    to: Session,
-    meta: CommandMeta,
-    code: Code,
-    part: Annotated[
-        list[str],
-        typer.Argument(metavar="PART…", help="As CODE=HOUSEHOLD,HOUSEHOLD; the leader's first."),
-    ],
-    *,
-    on: On = "",
-) -> None:
-    """A neighbourhood becomes several; its leader goes on in the first of them."""
-    parts = []
-    for each in part:
-        new, equals, keys = each.partition("=")
-        if not equals:
-            raise typer.BadParameter("a part is CODE=HOUSEHOLD,HOUSEHOLD")
-        parts.append(rpc.SplitPart(code=new, households=[key for key in keys.split(",") if key]))
-    request = rpc.SplitUnitRequest(meta=meta, code=code, parts=parts, on=on)
-    await _restructure(to, to.directory.SplitUnit, request)
-
-
-@directory.command("restructuring")
-@client(Role.DESK)
-async def restructuring(
-    to: Session,
-    restructuring_id: Annotated[str, typer.Argument(metavar="ID", help="As move, merge or split told it.")],
-) -> None:
-    """How far a move, merger or split has come."""
-    request = rpc.GetRestructuringRequest(restructuring_id=restructuring_id)
-    await _restructure(to, to.directory.GetRestructuring, request)
+    await change(to, to.directory.ReleaseHouseholds, request)
 
 
 @directory.command("nominate")
@@ -207,7 +141,7 @@ async def nominate(
     request = rpc.NominateLeaderRequest(
         meta=meta, code=code, post_id=post, person_ref=person, nominators=nominators, on=on
     )
-    await _change(to, to.directory.NominateLeader, request)
+    await change(to, to.directory.NominateLeader, request)
 
 
 @directory.command("vet")
@@ -226,7 +160,7 @@ async def vet(
     request = rpc.VetLeaderRequest(
         meta=meta, code=code, post_id=post, person_ref=person, approved=not reject, reason=reject, on=on
     )
-    await _change(to, to.directory.VetLeader, request)
+    await change(to, to.directory.VetLeader, request)
 
 
 @directory.command("appoint")
@@ -245,7 +179,7 @@ async def appoint(
     request = rpc.AppointLeaderRequest(
         meta=meta, code=code, post_id=post, person_ref=person, term_until=term_until, on=on
     )
-    await _change(to, to.directory.AppointLeader, request)
+    await change(to, to.directory.AppointLeader, request)
 
 
 @directory.command("leave")
@@ -264,7 +198,7 @@ async def leave(
     request = rpc.GrantLeaveRequest(
         meta=meta, code=code, post_id=post, on=on, until=until, substitute_ref=substitute
     )
-    await _change(to, to.directory.GrantLeave, request)
+    await change(to, to.directory.GrantLeave, request)
 
 
 @directory.command("back")
@@ -272,7 +206,7 @@ async def leave(
 async def back(to: Session, meta: CommandMeta, code: Code, *, post: Post = LEADER, on: On = "") -> None:
     """The holder of a post is back before the leave was over."""
     request = rpc.EndLeaveRequest(meta=meta, code=code, post_id=post, on=on)
-    await _change(to, to.directory.EndLeave, request)
+    await change(to, to.directory.EndLeave, request)
 
 
 @directory.command("vacate")
@@ -289,7 +223,7 @@ async def vacate(
     """A post falls vacant."""
     number = VacancyReason.Value(f"VACANCY_REASON_{reason.upper()}")
     request = rpc.VacatePostRequest(meta=meta, code=code, post_id=post, reason=number, on=on)
-    await _change(to, to.directory.VacatePost, request)
+    await change(to, to.directory.VacatePost, request)
 
 
 @directory.command("show")
@@ -329,7 +263,7 @@ async def list_units(
         )
         for unit in answer.units
     ]
-    to.show(answer, (text.columns(rows) if rows else "no unit") + _more(answer))
+    to.show(answer, (text.columns(rows) if rows else "no unit") + more(answer))
 
 
 @directory.command("household")
@@ -357,7 +291,7 @@ async def gaps(to: Session, within: Code, *, day: Day = "", limit: Limit = 50, p
     request = rpc.ListGapsRequest(within=within, day=day, page_size=limit, page_token=page)
     answer = await to.call(to.directory.ListGaps, request)
     rows = [(gap.household, gap.reason, gap.code) for gap in answer.gaps]
-    to.show(answer, (text.columns(rows) if rows else "no gap") + _more(answer))
+    to.show(answer, (text.columns(rows) if rows else "no gap") + more(answer))
 
 
 def told(unit: rpc.Unit) -> str:
@@ -389,25 +323,12 @@ def _post(post: rpc.Post) -> str:
     return f"{post.post_id}: {status}{who}"
 
 
-def _more(answer: Any) -> str:
+def more(answer: Any) -> str:
+    """How to go on where a list has more."""
     return f"\nmore: --page {answer.next_page_token}" if answer.next_page_token else ""
 
 
-async def _restructure(to: Session, method: Any, request: Message) -> None:
-    answer = await to.call(method, request)
-    plan = answer.restructuring
-    facts = {
-        "id": plan.restructuring_id,
-        "kind": text.word(RestructuringKind, plan.kind, "RESTRUCTURING_KIND_"),
-        "unit": plan.code,
-        "into": ", ".join(plan.into),
-        "on": plan.on,
-        "units": plan.units,
-        "completed": "yes" if plan.completed else "not yet",
-    }
-    to.show(answer, text.lines(facts))
-
-
-async def _change(to: Session, method: Any, request: Message) -> None:
+async def change(to: Session, method: Any, request: Message) -> None:
+    """Order something about a unit, and show it."""
     answer = await to.call(method, request)
     to.show(answer, told(answer.unit))

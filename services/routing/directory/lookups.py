@@ -13,11 +13,14 @@ from services.chassis.foundation import Foundation
 from services.chassis.kinds import Kind
 from services.chassis.record import Record
 from services.routing.directory.messages import state_of, to_message
+from services.routing.domain.directory.boundaries import Point, cell, covers
+from services.routing.domain.directory.shared import to_rings
 from services.routing.domain.directory.territory import Gap, Territory
 from services.routing.domain.directory.unit import NEIGHBOURHOOD, TEMPORARY, Unit, parent_of
 from services.routing.store import unit_id
 
 HOUSEHOLD_KEY, HELD_BY = "state.households.key", "state.posts.tenures.person_ref"
+CELLS = "state.boundaries.cells"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +73,46 @@ class Lookups:
             raise Forbidden("no such household in your territory")
         if not code:
             return rpc.FindHouseholdResponse()
+        return rpc.FindHouseholdResponse(**await self._answering(site_id, code, on))
+
+    async def point(self, principal: Principal, point: Point, day: str) -> rpc.FindPointResponse:
+        """The neighbourhood that a point lies in on a day, and who answers; on a line the first by code.
+
+        Raises:
+            Forbidden: it is none of the caller's.
+        """
+        site_id = self.site_of(principal)
+        on = day_of("day", day) or await self.today(site_id)
+        near = await self.having(site_id, CELLS, [cell(point)])
+        found = sorted(
+            unit.code for unit in near.units.values() if (rings := unit.rings_on(on)) and covers(rings, point)
+        )
+        if not (principal.covers(found[0]) if found else principal.covers_all):
+            raise Forbidden("no such place in your territory")
+        return (
+            rpc.FindPointResponse(**await self._answering(site_id, found[0], on))
+            if found
+            else (rpc.FindPointResponse())
+        )
+
+    async def boundaries(self, principal: Principal, page: Page) -> tuple[list[rpc.DrawnUnit], str]:
+        """The page's neighbourhoods that are drawn on a day."""
+        records, on = await self._read(principal, page, NEIGHBOURHOOD)
+        drawn = [
+            rpc.DrawnUnit(code=unit.code, rings=to_rings(rings))
+            for unit in map(state_of, records)
+            if (rings := unit.rings_on(on))
+        ]
+        return drawn, _last(records, page)
+
+    async def _answering(self, site_id: str, code: str, on: date) -> dict[str, str]:
+        """A neighbourhood with its leader, and who answers for it."""
         chain = {"_id": {"$in": [unit_id(site_id, each) for each in _chain(code)]}}
         temporary = {"site": site_id, "state.kind": TEMPORARY}
         territory = Territory([*await self._find(chain), *await self._find(temporary)])
-        answer = rpc.FindHouseholdResponse(code=code, leader_ref=territory.units[code].leader_on(on))
+        answer = {"code": code, "leader_ref": territory.units[code].leader_on(on)}
         if answering := territory.answering(code, on):
-            answer.answering_code, answer.answering_ref = answering[0].code, answering[1]
+            answer |= {"answering_code": answering[0].code, "answering_ref": answering[1]}
         return answer
 
     async def gaps(self, principal: Principal, page: Page) -> tuple[list[Gap], str]:

@@ -16,11 +16,13 @@ from services.chassis.errors import Forbidden, Invalid, KeyReused, Violation
 from services.chassis.model import Context, Decision
 from services.routing.directory.claims import Claims
 from services.routing.directory.importing import Import
-from services.routing.directory.lookups import HELD_BY, HOUSEHOLD_KEY, Lookups, below, day_of, unknown
+from services.routing.directory.lookups import CELLS, HELD_BY, HOUSEHOLD_KEY, Lookups, below, day_of, unknown
 from services.routing.directory.messages import to_message
 from services.routing.domain.directory import commands as c
+from services.routing.domain.directory.boundaries import cells, fault, overlapping
 from services.routing.domain.directory.days import Days
 from services.routing.domain.directory.decisions import PREFIX, decide, establish, misplaced
+from services.routing.domain.directory.shared import from_rings
 from services.routing.domain.directory.unit import LEADER, Unit, parent_of
 from services.routing.store import unit_id
 
@@ -39,6 +41,7 @@ COMMANDS: Mapping[type[Message], Callable[[Any, date, str], Any]] = {
         tuple(m.households), on, day_of("until", m.until)
     ),
     rpc.ReleaseHouseholdsRequest: lambda m, on, _by: c.ReleaseHouseholds(tuple(m.households), on, m.to_unit),
+    rpc.DrawBoundaryRequest: lambda m, on, by: c.DrawBoundary(from_rings(m.rings), on, by),
     rpc.NominateLeaderRequest: lambda m, on, by: c.NominateLeader(
         _post(m), m.person_ref, on, m.nominators, by
     ),
@@ -142,6 +145,11 @@ class Orders:
                 key: other for key in command.keys for other in homes.homes_within(key, days) if other != code
             }
             return replace(command, elsewhere=elsewhere)
+        elif isinstance(command, c.DrawBoundary) and command.rings and not fault(command.rings):
+            near = await self.lookups.having(site_id, CELLS, list(cells(command.rings)))
+            others = ((each.code, each.rings_on(command.on)) for each in near.units.values())
+            drawn = [(other, rings) for other, rings in others if rings and other != code]
+            return replace(command, overlaps=overlapping(command.rings, drawn))
         elif isinstance(command, c.AppointLeader) and command.post_id == LEADER:
             of_theirs = await self.lookups.having(site_id, HELD_BY, [command.person_ref])
             days = Days(command.on, command.term_until)
@@ -158,6 +166,8 @@ def _things(code: str, command: Any) -> list[str]:
         return [f"household/{key}" for key in command.keys]
     if isinstance(command, c.AppointLeader):
         return [f"person/{command.person_ref}"]
+    if isinstance(command, c.DrawBoundary):
+        return ["boundaries"]
     if isinstance(command, c.EstablishUnit):
         # Nobody closes the unit above meanwhile; those further up can't be closed before it.
         return [f"unit/{each}" for each in (code, parent_of(code)) if each]

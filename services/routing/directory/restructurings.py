@@ -53,7 +53,7 @@ PLANS: Mapping[type[Message], Callable[[Any], Plan]] = {
         MOVE, (m.new_code,), lambda territory, on, by: r.move(territory, m.code, m.new_code, on, by)
     ),
     rpc.MergeUnitRequest: lambda m: Plan(
-        MERGE, (m.into,), lambda territory, on, _by: r.merge(territory, m.code, m.into, on)
+        MERGE, (m.into,), lambda territory, on, by: r.merge(territory, m.code, m.into, on, by)
     ),
     rpc.SplitUnitRequest: lambda m: Plan(
         SPLIT,

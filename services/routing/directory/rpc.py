@@ -27,6 +27,7 @@ RULES = {
     f"{SERVICE}/CloseUnit": Rule(ORDERING),
     f"{SERVICE}/SettleHouseholds": Rule(ORDERING),
     f"{SERVICE}/ReleaseHouseholds": Rule(ORDERING),
+    f"{SERVICE}/DrawBoundary": Rule(ORDERING),
     f"{SERVICE}/NominateLeader": Rule(ORDERING),
     f"{SERVICE}/VetLeader": Rule(ORDERING),
     f"{SERVICE}/AppointLeader": Rule(ORDERING),
@@ -41,6 +42,8 @@ RULES = {
     f"{SERVICE}/GetUnit": Rule(READERS),
     f"{SERVICE}/ListUnits": Rule(READERS),
     f"{SERVICE}/FindHousehold": Rule(READERS),
+    f"{SERVICE}/FindPoint": Rule(READERS),
+    f"{SERVICE}/ListBoundaries": Rule(READERS),
     f"{SERVICE}/ListGaps": Rule(READERS),
 }
 
@@ -84,6 +87,13 @@ class DirectoryServicer(DirectoryServiceServicer):
         """They are its own no longer."""
         del context
         return rpc.ReleaseHouseholdsResponse(unit=await self._order(request))
+
+    async def DrawBoundary(
+        self, request: rpc.DrawBoundaryRequest, context: Context
+    ) -> rpc.DrawBoundaryResponse:
+        """Where a neighbourhood lies."""
+        del context
+        return rpc.DrawBoundaryResponse(unit=await self._order(request))
 
     async def NominateLeader(
         self, request: rpc.NominateLeaderRequest, context: Context
@@ -181,6 +191,20 @@ class DirectoryServicer(DirectoryServiceServicer):
         del context
         return await self._lookups.household(principal(), request.household, request.day)
 
+    async def FindPoint(self, request: rpc.FindPointRequest, context: Context) -> rpc.FindPointResponse:
+        """The neighbourhood that a point lies in."""
+        del context
+        point = request.point.longitude, request.point.latitude
+        return await self._lookups.point(principal(), point, request.day)
+
+    async def ListBoundaries(
+        self, request: rpc.ListBoundariesRequest, context: Context
+    ) -> rpc.ListBoundariesResponse:
+        """Where neighbourhoods lie."""
+        del context
+        units, last = await self._lookups.boundaries(principal(), page_of(request))
+        return rpc.ListBoundariesResponse(units=units, next_page_token=write_place(last))
+
     async def ListGaps(self, request: rpc.ListGapsRequest, context: Context) -> rpc.ListGapsResponse:
         """Households without leader."""
         del context
@@ -197,7 +221,7 @@ class DirectoryServicer(DirectoryServiceServicer):
         return await self._orders.order(principal(), request.code, request.meta, request)
 
 
-def page_of(request: rpc.ListUnitsRequest | rpc.ListGapsRequest) -> Page:
+def page_of(request: rpc.ListUnitsRequest | rpc.ListGapsRequest | rpc.ListBoundariesRequest) -> Page:
     """The part of a list that a request wants."""
     after = read_place(request.page_token)
     return Page(request.within, request.day, after, request.page_size or DEFAULT_PAGE)

@@ -267,3 +267,44 @@ async def test_nobody_vets_themselves(house: House) -> None:
     await house.call("NominateLeader", code=NEIGHBOURS, person_ref=DESK.sub, nominators=9)
     refused = await house.refusal("VetLeader", code=NEIGHBOURS, person_ref=DESK.sub, approved=True)
     assert refused.fields == ["person_ref: decides_on_themselves"]
+
+
+def ring(west: float, south: float, size: float = 0.01) -> dict[str, Any]:
+    places = ((0, 0), (size, 0), (size, size), (0, size), (0, 0))
+    return {"points": [{"longitude": west + x, "latitude": south + y} for x, y in places]}
+
+
+async def test_a_point_finds_its_neighbourhood_and_who_answers_there(house: House) -> None:
+    await house.settled()
+    drawn = await house.call("DrawBoundary", code=NEIGHBOURS, rings=[ring(120.0, 30.0)])
+    assert drawn.unit.code == NEIGHBOURS
+    inside = {"longitude": 120.004, "latitude": 30.004}
+    found = await house.call("FindPoint", point=inside)
+    assert (found.code, found.leader_ref, found.answering_ref) == (NEIGHBOURS, "p-n1", "p-n1")
+    everywhere = Who("desk", ("*",), "p-desk")
+    nowhere = {"longitude": 121.0, "latitude": 30.0}
+    assert not (await house.call("FindPoint", everywhere, point=nowhere)).code
+    listed = await house.call("ListBoundaries", within=TOP)
+    assert [(unit.code, len(unit.rings[0].points)) for unit in listed.units] == [(NEIGHBOURS, 5)]
+
+
+async def test_two_neighbourhoods_do_not_lie_in_one_place(house: House) -> None:
+    await house.settled()
+    await house.call("EstablishUnit", code=OTHER_NEIGHBOURS, kind=ev.UNIT_KIND_NEIGHBOURHOOD)
+    await house.call("DrawBoundary", code=NEIGHBOURS, rings=[ring(120.0, 30.0)])
+    refused = await house.refusal("DrawBoundary", code=OTHER_NEIGHBOURS, rings=[ring(120.005, 30.0)])
+    assert refused.fields == [f"rings: overlaps:{NEIGHBOURS}"]
+    await house.call("DrawBoundary", code=OTHER_NEIGHBOURS, rings=[ring(120.01, 30.0)])
+    on_the_line = await house.call("FindPoint", point={"longitude": 120.01, "latitude": 30.005})
+    assert on_the_line.code == NEIGHBOURS
+
+
+async def test_a_place_of_others_is_not_told_from_one_that_is_nowhere(house: House) -> None:
+    await house.settled()
+    await house.call("DrawBoundary", code=NEIGHBOURS, rings=[ring(120.0, 30.0)])
+    stranger = Who("handler", ("jili/hedong",), "p-stranger")
+    for longitude in (120.004, 121.0):
+        refused = await house.refusal(
+            "FindPoint", stranger, point={"longitude": longitude, "latitude": 30.004}
+        )
+        assert refused.code is grpc.StatusCode.PERMISSION_DENIED

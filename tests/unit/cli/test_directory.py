@@ -1,8 +1,10 @@
 """What the directory commands say to the service, and what they show of its answers."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -25,6 +27,18 @@ UNIT = rpc.Unit(
 )
 
 
+RING = ev.Ring(points=[ev.Point(longitude=120.0, latitude=30.5)])
+ANSWERS = {
+    "ListUnits": rpc.ListUnitsResponse(units=[UNIT], next_page_token=NEXT),
+    "ListGaps": rpc.ListGapsResponse(gaps=[rpc.Gap(household="h-1", reason="vacant", code=CODE)]),
+    "ListBoundaries": rpc.ListBoundariesResponse(units=[rpc.DrawnUnit(code=CODE, rings=[RING])]),
+    "FindPoint": rpc.FindPointResponse(code=CODE, leader_ref="p-1"),
+    "FindHousehold": rpc.FindHouseholdResponse(
+        code=CODE, leader_ref="p-1", answering_code=CODE, answering_ref="p-2"
+    ),
+}
+
+
 @dataclass
 class Office:
     """Answers every method with the same unit, and keeps what it was asked."""
@@ -37,14 +51,8 @@ class Office:
     def answer(self, request: Message, _context: grpc.ServicerContext) -> Any:
         self.asked.append(request)
         name = type(request).__name__.removesuffix("Request")
-        if name == "ListUnits":
-            return rpc.ListUnitsResponse(units=[UNIT], next_page_token=NEXT)
-        if name == "ListGaps":
-            return rpc.ListGapsResponse(gaps=[rpc.Gap(household="h-1", reason="vacant", code=CODE)])
-        if name == "FindHousehold":
-            return rpc.FindHouseholdResponse(
-                code=CODE, leader_ref="p-1", answering_code=CODE, answering_ref="p-2"
-            )
+        if name in ANSWERS:
+            return ANSWERS[name]
         response = getattr(rpc, f"{name}Response")
         if "restructuring" in response.DESCRIPTOR.fields_by_name:
             return response(restructuring=rpc.Restructuring(code=CODE, into=["jili/x"], completed=True))
@@ -121,6 +129,9 @@ def terminal(office: Office) -> Iterator[Terminal]:
                 ]
             },
         ),
+        (f"erase {CODE} --on 2026-05-01", rpc.DrawBoundaryRequest, {"on": "2026-05-01", "rings": []}),
+        ("point 120.5 30.5", rpc.FindPointRequest, {"point": ev.Point(longitude=120.5, latitude=30.5)}),
+        ("boundaries jili", rpc.ListBoundariesRequest, {"within": "jili", "page_size": 500}),
         ("restructuring r-1", rpc.GetRestructuringRequest, {"restructuring_id": "r-1"}),
         (f"nominate {CODE} p-1 9", rpc.NominateLeaderRequest, {"person_ref": "p-1", "nominators": 9}),
         (f"vet {CODE} p-1", rpc.VetLeaderRequest, {"approved": True, "reason": ""}),
@@ -152,6 +163,44 @@ def test_a_command_says_what_was_typed(
     assert {name: getattr(asked, name) for name in fields} == fields
     if "code" in request_type.DESCRIPTOR.fields_by_name:
         assert getattr(asked, "code") == CODE  # noqa: B009 - not every request has it
+
+
+SQUARE = [[120.0, 30.0], [120.1, 30.0], [120.1, 30.1], [120.0, 30.0]]
+
+
+@pytest.mark.parametrize("wrapped", ["geometry", "feature", "collection"])
+def test_a_boundary_is_read_from_geojson(
+    office: Office, terminal: Terminal, tmp_path: Path, wrapped: str
+) -> None:
+    shape: Any = {"type": "Polygon", "coordinates": [SQUARE]}
+    if wrapped != "geometry":
+        shape = {"type": "Feature", "geometry": shape}
+    if wrapped == "collection":
+        shape = {"type": "FeatureCollection", "features": [shape]}
+    file = tmp_path / "n1.geojson"
+    file.write_text(json.dumps(shape), encoding="utf-8")
+    assert terminal.type("draw", CODE, str(file)).exit_code == 0
+    [ring] = office.asked[0].rings
+    assert [[p.longitude, p.latitude] for p in ring.points] == SQUARE
+
+
+@pytest.mark.parametrize(
+    "shape",
+    ["", "{}", '{"type": "Point", "coordinates": [1, 2]}', '{"type": "FeatureCollection", "features": []}'],
+)
+def test_a_file_that_is_no_polygon_is_refused_before_anything_is_asked(
+    office: Office, terminal: Terminal, tmp_path: Path, shape: str
+) -> None:
+    file = tmp_path / "n1.geojson"
+    file.write_text(shape, encoding="utf-8")
+    assert terminal.type("draw", CODE, str(file)).exit_code == 2
+    assert office.asked == []
+
+
+def test_boundaries_are_shown_as_geojson(terminal: Terminal) -> None:
+    shown = json.loads(terminal.type("boundaries", "jili").stdout)
+    [feature] = shown["features"]
+    assert (feature["id"], feature["geometry"]["coordinates"]) == (CODE, [[[120.0, 30.5]]])
 
 
 def test_a_part_without_households_is_refused_before_anything_is_asked(

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from services.routing.domain.directory.boundaries import Rings
+
 
 @dataclass(frozen=True, slots=True)
 class EstablishUnit:
@@ -44,6 +46,16 @@ class ReleaseHouseholds:
     keys: tuple[str, ...]
     on: date
     to_unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawBoundary:
+    """Where the unit lies from a day on; `overlaps` is a unit that lies there already."""
+
+    rings: Rings
+    on: date
+    decided_by: str
+    overlaps: str = ""
 
 
 @dataclass(frozen=True, slots=True)

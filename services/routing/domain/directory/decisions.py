@@ -14,10 +14,11 @@ from google.protobuf.message import Message
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from services.chassis.errors import Invalid, Violation
 from services.chassis.model import Context, Decision, Transition, decided, transition
+from services.routing.domain.directory import boundaries
 from services.routing.domain.directory import commands as c
 from services.routing.domain.directory.days import Days
 from services.routing.domain.directory.leaders import about_post, vacated
-from services.routing.domain.directory.shared import in_order, invalid, reference, to_days
+from services.routing.domain.directory.shared import in_order, invalid, reference, to_days, to_rings
 from services.routing.domain.directory.unit import (
     CLOSED,
     NEIGHBOURHOOD,
@@ -114,6 +115,28 @@ def settle(unit: Unit, command: c.SettleHouseholds, _context: Context) -> Decisi
     return decided(ev.HouseholdsSettled(unit=reference(unit), households=command.keys, days=to_days(days)))
 
 
+def draw(unit: Unit, command: c.DrawBoundary, _context: Context) -> Decision:
+    """The neighbourhood lies there.
+
+    Raises:
+        Invalid: it is no neighbourhood, or the rings bound no place, a huge one, or one that is another's.
+    """
+    if unit.kind != NEIGHBOURHOOD:
+        raise invalid("code", "not_a_neighbourhood")
+    if wrong := boundaries.fault(command.rings) if command.rings else "":
+        raise invalid("rings", wrong)
+    if command.overlaps:
+        raise invalid("rings", f"overlaps:{command.overlaps}")
+    return decided(
+        ev.BoundaryDrawn(
+            unit=reference(unit),
+            on=command.on.isoformat(),
+            rings=to_rings(command.rings),
+            decided_by=command.decided_by,
+        )
+    )
+
+
 def release(unit: Unit, command: c.ReleaseHouseholds, _context: Context) -> Decision:
     """Households are no longer the unit's.
 
@@ -139,6 +162,7 @@ def _released(unit: Unit, keys: Sequence[str], on: date, to_unit: str) -> list[M
 UNITS: Mapping[tuple[str, type[Any]], Transition[Unit, Any]] = {
     (STANDING, c.CloseUnit): Transition(close, (CLOSED,)),
     (STANDING, c.SettleHouseholds): Transition(settle, (STANDING,)),
+    (STANDING, c.DrawBoundary): Transition(draw, (STANDING,)),
     (STANDING, c.ReleaseHouseholds): Transition(release, (STANDING,)),
     **{
         (STANDING, command): Transition(about_post, (STANDING,))

@@ -9,8 +9,10 @@ from google.protobuf.message import Message
 
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from services.chassis.model import Context
+from services.routing.domain.directory.boundaries import Boundary, cells
 from services.routing.domain.directory.days import Days
 from services.routing.domain.directory.decisions import PREFIX
+from services.routing.domain.directory.shared import from_rings
 from services.routing.domain.directory.unit import Candidacy, Household, Leave, Post, Tenure, Unit
 
 
@@ -62,6 +64,7 @@ def _closed(unit: Unit, event: ev.UnitClosed) -> Unit:
         days=unit.days.ended(on),
         successors=tuple(event.successors),
         households=tuple(replace(each, days=each.days.ended(on)) for each in unit.households),
+        boundaries=tuple(replace(each, days=each.days.ended(on)) for each in unit.boundaries),
     )
 
 
@@ -77,6 +80,15 @@ def _released(unit: Unit, event: ev.HouseholdsReleased) -> Unit:
         for each in unit.households
     )
     return replace(unit, households=households)
+
+
+def _drawn(unit: Unit, event: ev.BoundaryDrawn) -> Unit:
+    on, rings = _day(event.on), from_rings(event.rings)
+    kept = tuple(replace(each, days=each.days.ended(on)) for each in unit.boundaries if each.days.since < on)
+    if not rings:
+        return replace(unit, boundaries=kept)
+    days = Days(on, unit.days.until)
+    return replace(unit, boundaries=(*kept, Boundary(days, rings, tuple(cells(rings)))))
 
 
 def _nominated(post: Post, event: ev.LeaderNominated) -> Post:
@@ -159,6 +171,7 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any], Unit]] = {
     ev.UnitEstablished: _established,
     ev.UnitImported: lambda _unit, event: taken_over(event),
     ev.UnitClosed: _closed,
+    ev.BoundaryDrawn: _drawn,
     ev.HouseholdsSettled: _settled,
     ev.HouseholdsReleased: _released,
     ev.LeaderNominated: _of_post(_nominated),

@@ -12,6 +12,7 @@ from typing import Any
 
 from services.chassis.errors import Invalid, Violation
 from services.routing.domain.directory import commands as c
+from services.routing.domain.directory.boundaries import united
 from services.routing.domain.directory.days import Days
 from services.routing.domain.directory.decisions import misplaced
 from services.routing.domain.directory.territory import Territory
@@ -48,14 +49,19 @@ def move(territory: Territory, code: str, new_code: str, on: date, decided_by: s
             raise Invalid([Violation("new_code", wrong.reason)])
         steps += [_close(unit, day, (new,)), opened]
         steps += [*_settle(new, unit, day), *_carry(new, unit, day, decided_by)]
+        steps += [
+            Step(new, c.DrawBoundary(each.rings, each.days.from_day(day).since, decided_by))
+            for each in unit.boundaries
+            if each.days.ends_after(day)
+        ]
         if unit.kind != TEMPORARY and unit.days.until is not None:
             after = tuple(new_codes.get(each, each) for each in unit.successors)
             ends.append(Step(new, c.CloseUnit(unit.days.until, after)))
     return [*steps, *ends]
 
 
-def merge(territory: Territory, code: str, into: str, on: date) -> list[Step]:
-    """A neighbourhood's households go to another one, whose leader stays; then it is closed.
+def merge(territory: Territory, code: str, into: str, on: date, decided_by: str) -> list[Step]:
+    """A neighbourhood's households and its place go to another one, whose leader stays; then it is closed.
 
     Raises:
         Invalid: one of the two does not stand then, will be closed, is no neighbourhood, or is the other.
@@ -63,8 +69,12 @@ def merge(territory: Territory, code: str, into: str, on: date) -> list[Step]:
     if code == into:
         raise Invalid([Violation("into", "is_itself")])
     old = _neighbourhood(territory, code, on)
-    _neighbourhood(territory, into, on, "into")
-    return [_close(old, on, (into,)), *_settle(into, old, on)]
+    new = _neighbourhood(territory, into, on, "into")
+    steps = [_close(old, on, (into,)), *_settle(into, old, on)]
+    drawn = [unit.rings_on(on) for unit in (old, new)]
+    if all(drawn):
+        steps.append(Step(into, c.DrawBoundary(united(drawn), on, decided_by)))
+    return steps
 
 
 def split(

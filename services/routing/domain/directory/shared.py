@@ -1,9 +1,11 @@
 """Parts of several decisions and events about units."""
 
+from collections.abc import Iterable
 from datetime import date
 
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from services.chassis.errors import Invalid, Violation
+from services.routing.domain.directory.boundaries import Rings
 from services.routing.domain.directory.days import Days
 from services.routing.domain.directory.unit import Unit
 
@@ -16,6 +18,16 @@ def reference(unit: Unit) -> ev.UnitReference:
 def to_days(days: Days) -> ev.Days:
     """Days as events have them."""
     return ev.Days(since=days.since.isoformat(), until=days.until.isoformat() if days.until else "")
+
+
+def to_rings(rings: Rings) -> list[ev.Ring]:
+    """Rings as events have them."""
+    return [ev.Ring(points=[ev.Point(longitude=x, latitude=y) for x, y in ring]) for ring in rings]
+
+
+def from_rings(rings: Iterable[ev.Ring]) -> Rings:
+    """The rings that a message carries."""
+    return tuple(tuple((point.longitude, point.latitude) for point in ring.points) for ring in rings)
 
 
 def in_order(since: date, until: date | None) -> None:

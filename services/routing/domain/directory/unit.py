@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
+from services.routing.domain.directory.boundaries import Boundary, Rings
 from services.routing.domain.directory.days import Days
 
 EVENTS = "fengqiao.routing.directory"
@@ -115,6 +116,7 @@ class Unit:
     succeeds: tuple[str, ...] = ()
     successors: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
+    boundaries: tuple[Boundary, ...] = ()
 
     @property
     def tier(self) -> int:
@@ -124,6 +126,10 @@ class Unit:
     def status_on(self, day: date) -> str:
         """`standing` or `closed`."""
         return STANDING if day in self.days else CLOSED
+
+    def rings_on(self, day: date) -> Rings:
+        """Where it lies on a day; none: it is not drawn then."""
+        return next((each.rings for each in self.boundaries if day in each.days), ())
 
     def post(self, post_id: str) -> Post | None:
         """One of its posts."""

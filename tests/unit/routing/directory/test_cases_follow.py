@@ -109,7 +109,7 @@ def test_a_case_of_a_merged_neighbourhood_goes_to_its_new_leader() -> None:
     followed = submitted(small(), NEIGHBOURS)
     register, other = followed.register, f"{A_SECTION}/n2"
     register.establish(other, NEIGHBOURHOOD).appoint(other, "p-other")
-    register.follow(merge(register.territory, NEIGHBOURS, other, START))
+    register.follow(merge(register.territory, NEIGHBOURS, other, START, OFFICE))
     assert followed.sweep().owner == (other, "p-other")
 
 

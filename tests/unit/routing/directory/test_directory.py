@@ -280,7 +280,7 @@ def test_a_unit_does_not_move_within_itself() -> None:
 def test_two_neighbourhoods_become_one_and_its_leader_stays() -> None:
     register = small().establish(OTHER_NEIGHBOURS, NEIGHBOURHOOD).appoint(OTHER_NEIGHBOURS, "p-2")
     register.settle(OTHER_NEIGHBOURS, "h-8")
-    register.follow(r.merge(register.territory, OTHER_NEIGHBOURS, NEIGHBOURS, NEXT_WEEK))
+    register.follow(r.merge(register.territory, OTHER_NEIGHBOURS, NEIGHBOURS, NEXT_WEEK, OFFICE))
     assert register.territory.home("h-8", NEXT_WEEK) == NEIGHBOURS
     assert register.answering(OTHER_NEIGHBOURS, NEXT_WEEK) == (NEIGHBOURS, "p-leader")
     assert register.answering(OTHER_NEIGHBOURS, NEXT_WEEK - DAY) == (OTHER_NEIGHBOURS, "p-2")

@@ -110,7 +110,7 @@ class Directory(RuleBasedStateMachine):
     @rule(nth=nths, into=nths, ahead=days_ahead)
     def merge(self, nth: int, into: int, ahead: int) -> None:
         code, other = self.nth(nth), self.nth(into)
-        self.restructure(lambda on: r.merge(self.register.territory, code, other, on), ahead)
+        self.restructure(lambda on: r.merge(self.register.territory, code, other, on, OFFICE), ahead)
 
     @rule(nth=nths, ahead=days_ahead)
     def split(self, nth: int, ahead: int) -> None:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*fengqiao/routing/v1/directory_events.proto\x12\x13\x66\x65ngqiao.routing.v1\x1a\x1b\x62uf/validate/validate.proto\".\n\rUnitReference\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\"q\n\x04\x44\x61ys\x12\x32\n\x05since\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12\x35\n\x05until\x18\x02 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\"\xca\x01\n\x0fUnitEstablished\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.fengqiao.routing.v1.UnitKind\x12\'\n\x04\x64\x61ys\x18\x03 \x01(\x0b\x32\x19.fengqiao.routing.v1.Days\x12\r\n\x05posts\x18\x04 \x03(\t\x12\x10\n\x08succeeds\x18\x05 \x03(\t\x12\x0e\n\x06\x63overs\x18\x06 \x03(\t\"^\n\nUnitClosed\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\n\n\x02on\x18\x02 \x01(\t\x12\x12\n\nsuccessors\x18\x03 \x03(\t\"\x82\x01\n\x11HouseholdsSettled\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x12\n\nhouseholds\x18\x02 \x03(\t\x12\'\n\x04\x64\x61ys\x18\x03 \x01(\x0b\x32\x19.fengqiao.routing.v1.Days\"w\n\x12HouseholdsReleased\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x12\n\nhouseholds\x18\x02 \x03(\t\x12\n\n\x02on\x18\x03 \x01(\t\x12\x0f\n\x07to_unit\x18\x04 \x01(\t\"\x9c\x01\n\x0fLeaderNominated\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x0f\n\x07post_id\x18\x02 \x01(\t\x12\x12\n\nperson_ref\x18\x03 \x01(\t\x12\n\n\x02on\x18\x04 \x01(\t\x12\x12\n\nnominators\x18\x05 \x01(\x05\x12\x12\n\ndecided_by\x18\x06 \x01(\t\"\xa7\x01\n\x0cLeaderVetted\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x0f\n\x07post_id\x18\x02 \x01(\t\x12\x12\n\nperson_ref\x18\x03 \x01(\t\x12\n\n\x02on\x18\x04 \x01(\t\x12\x10\n\x08\x61pproved\x18\x05 \x01(\x08\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x12\n\ndecided_by\x18\x07 \x01(\t\"\xb2\x01\n\x0fLeaderAppointed\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x0f\n\x07post_id\x18\x02 \x01(\t\x12\x12\n\nperson_ref\x18\x03 \x01(\t\x12\n\n\x02on\x18\x04 \x01(\t\x12\x12\n\nterm_until\x18\x05 \x01(\t\x12\x12\n\ndecided_by\x18\x06 \x01(\t\x12\x14\n\x0c\x63\x61rried_from\x18\x07 \x01(\t\"\xba\x01\n\x0cLeaveGranted\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x0f\n\x07post_id\x18\x02 \x01(\t\x12\x12\n\nperson_ref\x18\x03 \x01(\t\x12\'\n\x04\x64\x61ys\x18\x04 \x01(\x0b\x32\x19.fengqiao.routing.v1.Days\x12\x16\n\x0esubstitute_ref\x18\x05 \x01(\t\x12\x12\n\ndecided_by\x18\x06 \x01(\t\"\x83\x01\n\nLeaveEnded\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x0f\n\x07post_id\x18\x02 \x01(\t\x12\x12\n\nperson_ref\x18\x03 \x01(\t\x12\n\n\x02on\x18\x04 \x01(\t\x12\x12\n\ndecided_by\x18\x05 \x01(\t\"\xb8\x01\n\x0bPostVacated\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x0f\n\x07post_id\x18\x02 \x01(\t\x12\x12\n\nperson_ref\x18\x03 \x01(\t\x12\n\n\x02on\x18\x04 \x01(\t\x12\x32\n\x06reason\x18\x05 \x01(\x0e\x32\".fengqiao.routing.v1.VacancyReason\x12\x12\n\ndecided_by\x18\x06 \x01(\t\"\x99\x02\n\x0cUnitImported\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.fengqiao.routing.v1.UnitKind\x12\'\n\x04\x64\x61ys\x18\x03 \x01(\x0b\x32\x19.fengqiao.routing.v1.Days\x12\x30\n\x05posts\x18\x04 \x03(\x0b\x32!.fengqiao.routing.v1.ImportedPost\x12;\n\nhouseholds\x18\x05 \x03(\x0b\x32\'.fengqiao.routing.v1.ImportedHouseholds\x12\x12\n\ndecided_by\x18\x06 \x01(\t\"\xa4\x01\n\x0cImportedPost\x12\x0f\n\x07post_id\x18\x01 \x01(\t\x12\x1c\n\nperson_ref\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x14\n\x0cnominated_on\x18\x03 \x01(\t\x12\x12\n\nnominators\x18\x04 \x01(\x05\x12\x11\n\tvetted_on\x18\x05 \x01(\t\x12\x14\n\x0c\x61ppointed_on\x18\x06 \x01(\t\x12\x12\n\nterm_until\x18\x07 \x01(\t\"K\n\x12ImportedHouseholds\x12\x17\n\x04keys\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x88\'\x12\r\n\x05since\x18\x02 \x01(\t\x12\r\n\x05until\x18\x03 \x01(\t*\xbe\x01\n\x08UnitKind\x12\x19\n\x15UNIT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16UNIT_KIND_SUB_DISTRICT\x10\x01\x12\x17\n\x13UNIT_KIND_COMMUNITY\x10\x02\x12\x15\n\x11UNIT_KIND_VILLAGE\x10\x03\x12\x15\n\x11UNIT_KIND_SECTION\x10\x04\x12\x1b\n\x17UNIT_KIND_NEIGHBOURHOOD\x10\x05\x12\x17\n\x13UNIT_KIND_TEMPORARY\x10\x06*\xa9\x01\n\rVacancyReason\x12\x1e\n\x1aVACANCY_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19VACANCY_REASON_TERM_ENDED\x10\x01\x12\x1b\n\x17VACANCY_REASON_RESIGNED\x10\x02\x12\x1c\n\x18VACANCY_REASON_DISMISSED\x10\x03\x12\x1e\n\x1aVACANCY_REASON_UNIT_CLOSED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*fengqiao/routing/v1/directory_events.proto\x12\x13\x66\x65ngqiao.routing.v1\x1a\x1b\x62uf/validate/validate.proto\".\n\rUnitReference\x12\x0f\n\x07site_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\"q\n\x04\x44\x61ys\x12\x32\n\x05since\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12\x35\n\x05until\x18\x02 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\"\xca\x01\n\x0fUnitEstablished\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.fengqiao.routing.v1.UnitKind\x12\'\n\x04\x64\x61ys\x18\x03 \x01(\x0b\x32\x19.fengqiao.routing.v1.Days\x12\r\n\x05posts\x18\x04 \x03(\t\x12\x10\n\x08succeeds\x18\x05 \x03(\t\x12\x0e\n\x06\x63overs\x18\x06 \x03(\t\"^\n\nUnitClosed\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\n\n\x02on\x18\x02 \x01(\t\x12\x12\n\nsuccessors\x18\x03 \x03(\t\"\x82\x01\n\x11HouseholdsSettled\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x12\n\nhouseholds\x18\x02 \x03(\t\x12\'\n\x04\x64\x61ys\x18\x03 \x01(\x0b\x32\x19.fengqiao.routing.v1.Days\"w\n\x12HouseholdsReleased\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x12\n\nhouseholds\x18\x02 \x03(\t\x12\n\n\x02on\x18\x03 \x01(\t\x12\x0f\n\x07to_unit\x18\x04 \x01(\t\"\x8b\x01\n\rBoundaryDrawn\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\n\n\x02on\x18\x02 \x01(\t\x12(\n\x05rings\x18\x03 \x03(\x0b\x32\x19.fengqiao.routing.v1.Ring\x12\x12\n\ndecided_by\x18\x04 \x01(\t\"=\n\x04Ring\x12\x35\n\x06points\x18\x01 \x03(\x0b\x32\x1a.fengqiao.routing.v1.PointB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0f\"^\n\x05Point\x12*\n\tlongitude\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x80\x66@)\x00\x00\x00\x00\x00\x80\x66\xc0\x12)\n\x08latitude\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x80V@)\x00\x00\x00\x00\x00\x80V\xc0\"\x9c\x01\n\x0fLeaderNominated\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x0f\n\x07post_id\x18\x02 \x01(\t\x12\x12\n\nperson_ref\x18\x03 \x01(\t\x12\n\n\x02on\x18\x04 \x01(\t\x12\x12\n\nnominators\x18\x05 \x01(\x05\x12\x12\n\ndecided_by\x18\x06 \x01(\t\"\xa7\x01\n\x0cLeaderVetted\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x0f\n\x07post_id\x18\x02 \x01(\t\x12\x12\n\nperson_ref\x18\x03 \x01(\t\x12\n\n\x02on\x18\x04 \x01(\t\x12\x10\n\x08\x61pproved\x18\x05 \x01(\x08\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x12\n\ndecided_by\x18\x07 \x01(\t\"\xb2\x01\n\x0fLeaderAppointed\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x0f\n\x07post_id\x18\x02 \x01(\t\x12\x12\n\nperson_ref\x18\x03 \x01(\t\x12\n\n\x02on\x18\x04 \x01(\t\x12\x12\n\nterm_until\x18\x05 \x01(\t\x12\x12\n\ndecided_by\x18\x06 \x01(\t\x12\x14\n\x0c\x63\x61rried_from\x18\x07 \x01(\t\"\xba\x01\n\x0cLeaveGranted\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x0f\n\x07post_id\x18\x02 \x01(\t\x12\x12\n\nperson_ref\x18\x03 \x01(\t\x12\'\n\x04\x64\x61ys\x18\x04 \x01(\x0b\x32\x19.fengqiao.routing.v1.Days\x12\x16\n\x0esubstitute_ref\x18\x05 \x01(\t\x12\x12\n\ndecided_by\x18\x06 \x01(\t\"\x83\x01\n\nLeaveEnded\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x0f\n\x07post_id\x18\x02 \x01(\t\x12\x12\n\nperson_ref\x18\x03 \x01(\t\x12\n\n\x02on\x18\x04 \x01(\t\x12\x12\n\ndecided_by\x18\x05 \x01(\t\"\xb8\x01\n\x0bPostVacated\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12\x0f\n\x07post_id\x18\x02 \x01(\t\x12\x12\n\nperson_ref\x18\x03 \x01(\t\x12\n\n\x02on\x18\x04 \x01(\t\x12\x32\n\x06reason\x18\x05 \x01(\x0e\x32\".fengqiao.routing.v1.VacancyReason\x12\x12\n\ndecided_by\x18\x06 \x01(\t\"\x99\x02\n\x0cUnitImported\x12\x30\n\x04unit\x18\x01 \x01(\x0b\x32\".fengqiao.routing.v1.UnitReference\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.fengqiao.routing.v1.UnitKind\x12\'\n\x04\x64\x61ys\x18\x03 \x01(\x0b\x32\x19.fengqiao.routing.v1.Days\x12\x30\n\x05posts\x18\x04 \x03(\x0b\x32!.fengqiao.routing.v1.ImportedPost\x12;\n\nhouseholds\x18\x05 \x03(\x0b\x32\'.fengqiao.routing.v1.ImportedHouseholds\x12\x12\n\ndecided_by\x18\x06 \x01(\t\"\xa4\x01\n\x0cImportedPost\x12\x0f\n\x07post_id\x18\x01 \x01(\t\x12\x1c\n\nperson_ref\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x14\n\x0cnominated_on\x18\x03 \x01(\t\x12\x12\n\nnominators\x18\x04 \x01(\x05\x12\x11\n\tvetted_on\x18\x05 \x01(\t\x12\x14\n\x0c\x61ppointed_on\x18\x06 \x01(\t\x12\x12\n\nterm_until\x18\x07 \x01(\t\"K\n\x12ImportedHouseholds\x12\x17\n\x04keys\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x88\'\x12\r\n\x05since\x18\x02 \x01(\t\x12\r\n\x05until\x18\x03 \x01(\t*\xbe\x01\n\x08UnitKind\x12\x19\n\x15UNIT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16UNIT_KIND_SUB_DISTRICT\x10\x01\x12\x17\n\x13UNIT_KIND_COMMUNITY\x10\x02\x12\x15\n\x11UNIT_KIND_VILLAGE\x10\x03\x12\x15\n\x11UNIT_KIND_SECTION\x10\x04\x12\x1b\n\x17UNIT_KIND_NEIGHBOURHOOD\x10\x05\x12\x17\n\x13UNIT_KIND_TEMPORARY\x10\x06*\xa9\x01\n\rVacancyReason\x12\x1e\n\x1aVACANCY_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19VACANCY_REASON_TERM_ENDED\x10\x01\x12\x1b\n\x17VACANCY_REASON_RESIGNED\x10\x02\x12\x1c\n\x18VACANCY_REASON_DISMISSED\x10\x03\x12\x1e\n\x1aVACANCY_REASON_UNIT_CLOSED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,14 +36,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DAYS'].fields_by_name['since']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
   _globals['_DAYS'].fields_by_name['until']._loaded_options = None
   _globals['_DAYS'].fields_by_name['until']._serialized_options = b'\272H#r!2\037^([0-9]{4}-[0-9]{2}-[0-9]{2})?$'
+  _globals['_RING'].fields_by_name['points']._loaded_options = None
+  _globals['_RING'].fields_by_name['points']._serialized_options = b'\272H\006\222\001\003\020\320\017'
+  _globals['_POINT'].fields_by_name['longitude']._loaded_options = None
+  _globals['_POINT'].fields_by_name['longitude']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\200f@)\000\000\000\000\000\200f\300'
+  _globals['_POINT'].fields_by_name['latitude']._loaded_options = None
+  _globals['_POINT'].fields_by_name['latitude']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\200V@)\000\000\000\000\000\200V\300'
   _globals['_IMPORTEDPOST'].fields_by_name['person_ref']._loaded_options = None
   _globals['_IMPORTEDPOST'].fields_by_name['person_ref']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_IMPORTEDHOUSEHOLDS'].fields_by_name['keys']._loaded_options = None
   _globals['_IMPORTEDHOUSEHOLDS'].fields_by_name['keys']._serialized_options = b'\272H\006\222\001\003\020\210\''
-  _globals['_UNITKIND']._serialized_start=2363
-  _globals['_UNITKIND']._serialized_end=2553
-  _globals['_VACANCYREASON']._serialized_start=2556
-  _globals['_VACANCYREASON']._serialized_end=2725
+  _globals['_UNITKIND']._serialized_start=2664
+  _globals['_UNITKIND']._serialized_end=2854
+  _globals['_VACANCYREASON']._serialized_start=2857
+  _globals['_VACANCYREASON']._serialized_end=3026
   _globals['_UNITREFERENCE']._serialized_start=96
   _globals['_UNITREFERENCE']._serialized_end=142
   _globals['_DAYS']._serialized_start=144
@@ -56,22 +62,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HOUSEHOLDSSETTLED']._serialized_end=691
   _globals['_HOUSEHOLDSRELEASED']._serialized_start=693
   _globals['_HOUSEHOLDSRELEASED']._serialized_end=812
-  _globals['_LEADERNOMINATED']._serialized_start=815
-  _globals['_LEADERNOMINATED']._serialized_end=971
-  _globals['_LEADERVETTED']._serialized_start=974
-  _globals['_LEADERVETTED']._serialized_end=1141
-  _globals['_LEADERAPPOINTED']._serialized_start=1144
-  _globals['_LEADERAPPOINTED']._serialized_end=1322
-  _globals['_LEAVEGRANTED']._serialized_start=1325
-  _globals['_LEAVEGRANTED']._serialized_end=1511
-  _globals['_LEAVEENDED']._serialized_start=1514
-  _globals['_LEAVEENDED']._serialized_end=1645
-  _globals['_POSTVACATED']._serialized_start=1648
-  _globals['_POSTVACATED']._serialized_end=1832
-  _globals['_UNITIMPORTED']._serialized_start=1835
-  _globals['_UNITIMPORTED']._serialized_end=2116
-  _globals['_IMPORTEDPOST']._serialized_start=2119
-  _globals['_IMPORTEDPOST']._serialized_end=2283
-  _globals['_IMPORTEDHOUSEHOLDS']._serialized_start=2285
-  _globals['_IMPORTEDHOUSEHOLDS']._serialized_end=2360
+  _globals['_BOUNDARYDRAWN']._serialized_start=815
+  _globals['_BOUNDARYDRAWN']._serialized_end=954
+  _globals['_RING']._serialized_start=956
+  _globals['_RING']._serialized_end=1017
+  _globals['_POINT']._serialized_start=1019
+  _globals['_POINT']._serialized_end=1113
+  _globals['_LEADERNOMINATED']._serialized_start=1116
+  _globals['_LEADERNOMINATED']._serialized_end=1272
+  _globals['_LEADERVETTED']._serialized_start=1275
+  _globals['_LEADERVETTED']._serialized_end=1442
+  _globals['_LEADERAPPOINTED']._serialized_start=1445
+  _globals['_LEADERAPPOINTED']._serialized_end=1623
+  _globals['_LEAVEGRANTED']._serialized_start=1626
+  _globals['_LEAVEGRANTED']._serialized_end=1812
+  _globals['_LEAVEENDED']._serialized_start=1815
+  _globals['_LEAVEENDED']._serialized_end=1946
+  _globals['_POSTVACATED']._serialized_start=1949
+  _globals['_POSTVACATED']._serialized_end=2133
+  _globals['_UNITIMPORTED']._serialized_start=2136
+  _globals['_UNITIMPORTED']._serialized_end=2417
+  _globals['_IMPORTEDPOST']._serialized_start=2420
+  _globals['_IMPORTEDPOST']._serialized_end=2584
+  _globals['_IMPORTEDHOUSEHOLDS']._serialized_start=2586
+  _globals['_IMPORTEDHOUSEHOLDS']._serialized_end=2661
 # @@protoc_insertion_point(module_scope)

@@ -263,6 +263,86 @@ class HouseholdsReleased(_message.Message):
 Global___HouseholdsReleased: _TypeAlias = HouseholdsReleased  # noqa: Y015
 
 @_typing.final
+class BoundaryDrawn(_message.Message):
+    """Where a neighbourhood lies, from a day on; no ring: it is not drawn any more. Places are WGS 84."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_FIELD_NUMBER: _builtins.int
+    ON_FIELD_NUMBER: _builtins.int
+    RINGS_FIELD_NUMBER: _builtins.int
+    DECIDED_BY_FIELD_NUMBER: _builtins.int
+    on: _builtins.str
+    decided_by: _builtins.str
+    @_builtins.property
+    def unit(self) -> Global___UnitReference: ...
+    @_builtins.property
+    def rings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Ring]:
+        """The outline, then the holes in it."""
+
+    def __init__(
+        self,
+        *,
+        unit: Global___UnitReference | None = ...,
+        on: _builtins.str = ...,
+        rings: _abc.Iterable[Global___Ring] | None = ...,
+        decided_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["unit", b"unit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decided_by", b"decided_by", "on", b"on", "rings", b"rings", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BoundaryDrawn: _TypeAlias = BoundaryDrawn  # noqa: Y015
+
+@_typing.final
+class Ring(_message.Message):
+    """A closed line: its last point is its first one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___Point]: ...
+    def __init__(
+        self,
+        *,
+        points: _abc.Iterable[Global___Point] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["points", b"points"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Ring: _TypeAlias = Ring  # noqa: Y015
+
+@_typing.final
+class Point(_message.Message):
+    """Degrees."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LONGITUDE_FIELD_NUMBER: _builtins.int
+    LATITUDE_FIELD_NUMBER: _builtins.int
+    longitude: _builtins.float
+    latitude: _builtins.float
+    def __init__(
+        self,
+        *,
+        longitude: _builtins.float = ...,
+        latitude: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["latitude", b"latitude", "longitude", b"longitude"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Point: _TypeAlias = Point  # noqa: Y015
+
+@_typing.final
 class LeaderNominated(_message.Message):
     """Residents proposed somebody for a post."""
 

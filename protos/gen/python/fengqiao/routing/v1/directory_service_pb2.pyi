@@ -1322,3 +1322,185 @@ class GetRestructuringResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetRestructuringResponse: _TypeAlias = GetRestructuringResponse  # noqa: Y015
+
+@_typing.final
+class DrawBoundaryRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    RINGS_FIELD_NUMBER: _builtins.int
+    ON_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    on: _builtins.str
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    @_builtins.property
+    def rings(self) -> _containers.RepeatedCompositeFieldContainer[_directory_events_pb2.Ring]:
+        """The outline, then the holes in it."""
+
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        code: _builtins.str = ...,
+        rings: _abc.Iterable[_directory_events_pb2.Ring] | None = ...,
+        on: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "meta", b"meta", "on", b"on", "rings", b"rings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrawBoundaryRequest: _TypeAlias = DrawBoundaryRequest  # noqa: Y015
+
+@_typing.final
+class DrawBoundaryResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def unit(self) -> Global___Unit: ...
+    def __init__(
+        self,
+        *,
+        unit: Global___Unit | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["unit", b"unit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrawBoundaryResponse: _TypeAlias = DrawBoundaryResponse  # noqa: Y015
+
+@_typing.final
+class FindPointRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
+    @_builtins.property
+    def point(self) -> _directory_events_pb2.Point: ...
+    def __init__(
+        self,
+        *,
+        point: _directory_events_pb2.Point | None = ...,
+        day: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["point", b"point"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "point", b"point"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindPointRequest: _TypeAlias = FindPointRequest  # noqa: Y015
+
+@_typing.final
+class FindPointResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    LEADER_REF_FIELD_NUMBER: _builtins.int
+    ANSWERING_CODE_FIELD_NUMBER: _builtins.int
+    ANSWERING_REF_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """The neighbourhood that it lies in; empty: in none that is drawn."""
+    leader_ref: _builtins.str
+    answering_code: _builtins.str
+    """The unit that answers for it, and who does there."""
+    answering_ref: _builtins.str
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        leader_ref: _builtins.str = ...,
+        answering_code: _builtins.str = ...,
+        answering_ref: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answering_code", b"answering_code", "answering_ref", b"answering_ref", "code", b"code", "leader_ref", b"leader_ref"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindPointResponse: _TypeAlias = FindPointResponse  # noqa: Y015
+
+@_typing.final
+class ListBoundariesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WITHIN_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    within: _builtins.str
+    day: _builtins.str
+    page_size: _builtins.int
+    """Units looked at for a page; 50 when 0."""
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        within: _builtins.str = ...,
+        day: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "page_size", b"page_size", "page_token", b"page_token", "within", b"within"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBoundariesRequest: _TypeAlias = ListBoundariesRequest  # noqa: Y015
+
+@_typing.final
+class ListBoundariesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNITS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___DrawnUnit]: ...
+    def __init__(
+        self,
+        *,
+        units: _abc.Iterable[Global___DrawnUnit] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBoundariesResponse: _TypeAlias = ListBoundariesResponse  # noqa: Y015
+
+@_typing.final
+class DrawnUnit(_message.Message):
+    """A neighbourhood and where it lies."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    RINGS_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    @_builtins.property
+    def rings(self) -> _containers.RepeatedCompositeFieldContainer[_directory_events_pb2.Ring]: ...
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        rings: _abc.Iterable[_directory_events_pb2.Ring] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "rings", b"rings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrawnUnit: _TypeAlias = DrawnUnit  # noqa: Y015

@@ -56,6 +56,11 @@ class DirectoryServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ReleaseHouseholdsRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ReleaseHouseholdsResponse.FromString,
                 _registered_method=True)
+        self.DrawBoundary = channel.unary_unary(
+                '/fengqiao.routing.v1.DirectoryService/DrawBoundary',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.DrawBoundaryRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.DrawBoundaryResponse.FromString,
+                _registered_method=True)
         self.NominateLeader = channel.unary_unary(
                 '/fengqiao.routing.v1.DirectoryService/NominateLeader',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.NominateLeaderRequest.SerializeToString,
@@ -126,6 +131,16 @@ class DirectoryServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.FindHouseholdRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.FindHouseholdResponse.FromString,
                 _registered_method=True)
+        self.FindPoint = channel.unary_unary(
+                '/fengqiao.routing.v1.DirectoryService/FindPoint',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.FindPointRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.FindPointResponse.FromString,
+                _registered_method=True)
+        self.ListBoundaries = channel.unary_unary(
+                '/fengqiao.routing.v1.DirectoryService/ListBoundaries',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListBoundariesRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListBoundariesResponse.FromString,
+                _registered_method=True)
         self.ListGaps = channel.unary_unary(
                 '/fengqiao.routing.v1.DirectoryService/ListGaps',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListGapsRequest.SerializeToString,
@@ -161,6 +176,13 @@ class DirectoryServiceServicer:
 
     def ReleaseHouseholds(self, request, context):
         """They are its own no longer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DrawBoundary(self, request, context):
+        """Where a neighbourhood lies, so that a point finds it; without rings it is not drawn any more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -265,6 +287,20 @@ class DirectoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindPoint(self, request, context):
+        """The neighbourhood that a point lies in on a day, and who answers there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBoundaries(self, request, context):
+        """The boundaries of the neighbourhoods at or below a place, by code.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListGaps(self, request, context):
         """Households at or below a place that have no leader on a day.
         """
@@ -294,6 +330,11 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.ReleaseHouseholds,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ReleaseHouseholdsRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ReleaseHouseholdsResponse.SerializeToString,
+            ),
+            'DrawBoundary': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrawBoundary,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.DrawBoundaryRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.DrawBoundaryResponse.SerializeToString,
             ),
             'NominateLeader': grpc.unary_unary_rpc_method_handler(
                     servicer.NominateLeader,
@@ -364,6 +405,16 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.FindHousehold,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.FindHouseholdRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.FindHouseholdResponse.SerializeToString,
+            ),
+            'FindPoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindPoint,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.FindPointRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.FindPointResponse.SerializeToString,
+            ),
+            'ListBoundaries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBoundaries,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListBoundariesRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListBoundariesResponse.SerializeToString,
             ),
             'ListGaps': grpc.unary_unary_rpc_method_handler(
                     servicer.ListGaps,
@@ -481,6 +532,33 @@ class DirectoryService:
             '/fengqiao.routing.v1.DirectoryService/ReleaseHouseholds',
             fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ReleaseHouseholdsRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ReleaseHouseholdsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrawBoundary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.DirectoryService/DrawBoundary',
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.DrawBoundaryRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.DrawBoundaryResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -859,6 +937,60 @@ class DirectoryService:
             '/fengqiao.routing.v1.DirectoryService/FindHousehold',
             fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.FindHouseholdRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.FindHouseholdResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindPoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.DirectoryService/FindPoint',
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.FindPointRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.FindPointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBoundaries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.DirectoryService/ListBoundaries',
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListBoundariesRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListBoundariesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,8 @@ class DirectoryServiceStub:
     """Households become a neighbourhood's."""
     ReleaseHouseholds: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.ReleaseHouseholdsRequest, _directory_service_pb2.ReleaseHouseholdsResponse]
     """They are its own no longer."""
+    DrawBoundary: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.DrawBoundaryRequest, _directory_service_pb2.DrawBoundaryResponse]
+    """Where a neighbourhood lies, so that a point finds it; without rings it is not drawn any more."""
     NominateLeader: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.NominateLeaderRequest, _directory_service_pb2.NominateLeaderResponse]
     """Residents propose somebody for a post (群众推荐)."""
     VetLeader: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.VetLeaderRequest, _directory_service_pb2.VetLeaderResponse]
@@ -73,6 +75,10 @@ class DirectoryServiceStub:
     """The units at or below a place that stand on a day, by code."""
     FindHousehold: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.FindHouseholdRequest, _directory_service_pb2.FindHouseholdResponse]
     """Whose a household is on a day, and who answers for it."""
+    FindPoint: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.FindPointRequest, _directory_service_pb2.FindPointResponse]
+    """The neighbourhood that a point lies in on a day, and who answers there."""
+    ListBoundaries: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.ListBoundariesRequest, _directory_service_pb2.ListBoundariesResponse]
+    """The boundaries of the neighbourhoods at or below a place, by code."""
     ListGaps: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.ListGapsRequest, _directory_service_pb2.ListGapsResponse]
     """Households at or below a place that have no leader on a day."""
 
@@ -91,6 +97,8 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     """Households become a neighbourhood's."""
     ReleaseHouseholds: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ReleaseHouseholdsRequest, _directory_service_pb2.ReleaseHouseholdsResponse]  # type: ignore[assignment]
     """They are its own no longer."""
+    DrawBoundary: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.DrawBoundaryRequest, _directory_service_pb2.DrawBoundaryResponse]  # type: ignore[assignment]
+    """Where a neighbourhood lies, so that a point finds it; without rings it is not drawn any more."""
     NominateLeader: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.NominateLeaderRequest, _directory_service_pb2.NominateLeaderResponse]  # type: ignore[assignment]
     """Residents propose somebody for a post (群众推荐)."""
     VetLeader: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.VetLeaderRequest, _directory_service_pb2.VetLeaderResponse]  # type: ignore[assignment]
@@ -121,6 +129,10 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     """The units at or below a place that stand on a day, by code."""
     FindHousehold: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.FindHouseholdRequest, _directory_service_pb2.FindHouseholdResponse]  # type: ignore[assignment]
     """Whose a household is on a day, and who answers for it."""
+    FindPoint: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.FindPointRequest, _directory_service_pb2.FindPointResponse]  # type: ignore[assignment]
+    """The neighbourhood that a point lies in on a day, and who answers there."""
+    ListBoundaries: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListBoundariesRequest, _directory_service_pb2.ListBoundariesResponse]  # type: ignore[assignment]
+    """The boundaries of the neighbourhoods at or below a place, by code."""
     ListGaps: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListGapsRequest, _directory_service_pb2.ListGapsResponse]  # type: ignore[assignment]
     """Households at or below a place that have no leader on a day."""
 
@@ -160,6 +172,14 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_directory_service_pb2.ReleaseHouseholdsResponse, _abc.Awaitable[_directory_service_pb2.ReleaseHouseholdsResponse]]:
         """They are its own no longer."""
+
+    @_abc_1.abstractmethod
+    def DrawBoundary(
+        self,
+        request: _directory_service_pb2.DrawBoundaryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_service_pb2.DrawBoundaryResponse, _abc.Awaitable[_directory_service_pb2.DrawBoundaryResponse]]:
+        """Where a neighbourhood lies, so that a point finds it; without rings it is not drawn any more."""
 
     @_abc_1.abstractmethod
     def NominateLeader(
@@ -274,6 +294,22 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_directory_service_pb2.FindHouseholdResponse, _abc.Awaitable[_directory_service_pb2.FindHouseholdResponse]]:
         """Whose a household is on a day, and who answers for it."""
+
+    @_abc_1.abstractmethod
+    def FindPoint(
+        self,
+        request: _directory_service_pb2.FindPointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_service_pb2.FindPointResponse, _abc.Awaitable[_directory_service_pb2.FindPointResponse]]:
+        """The neighbourhood that a point lies in on a day, and who answers there."""
+
+    @_abc_1.abstractmethod
+    def ListBoundaries(
+        self,
+        request: _directory_service_pb2.ListBoundariesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_service_pb2.ListBoundariesResponse, _abc.Awaitable[_directory_service_pb2.ListBoundariesResponse]]:
+        """The boundaries of the neighbourhoods at or below a place, by code."""
 
     @_abc_1.abstractmethod
     def ListGaps(
