@@ -18,8 +18,12 @@ from typing import Any
 import psutil
 import yaml
 
+from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from fengqiao.routing.v1.roster_events_pb2 import ROSTER_MODE_ON_CALL
+from fengqiao.routing.v1.roster_service_pb2_grpc import RosterServiceStub
 from services.chassis import client
 from services.chassis.clock import monotonic
 from tests.bench.driver import SITE, TOKEN_LIFE
@@ -28,6 +32,9 @@ from tests.bench.stage import Stage, Variant, stage
 
 HOUR_MS = 3_600_000
 PACE, ASKED_S = 100.0, 30.0
+DRAWN, ROW, SIDE = 3_000, 60, 0.004
+"""Neighbourhoods with a boundary: how many, how many side by side, and their width in degrees."""
+DEPARTMENTS, GROUPS = 23 * 35, 40
 BEGIN, END = "<!-- county: written by make bench-county -->", "<!-- end of county -->"
 
 
@@ -114,7 +121,10 @@ async def _ask(place: Stage, sheets: Path) -> list[Asked]:
     units = [line.split(",")[0] for line in _sample(sheets / "units.csv", chance)]
     async with client.channel(place.running.rpc["routing"]) as channel:
         stub: Any = DirectoryServiceStub(channel)
+        roster: Any = RosterServiceStub(channel)
         metadata = client.bearer(token)
+        drawn = await _draw(stub, metadata, sheets)
+        kinds_of_matters = await _staff(roster, metadata)
 
         async def household() -> None:
             request = rpc.FindHouseholdRequest(household=chance.choice(households))
@@ -129,8 +139,67 @@ async def _ask(place: Stage, sheets: Path) -> list[Asked]:
             code = chance.choice(units)
             await stub.ListUnits(rpc.ListUnitsRequest(within=code, page_size=50), metadata=metadata)
 
-        kinds = {"household → leader": household, "unit": unit, "units below": page}
+        async def point() -> None:
+            code, west, south = chance.choice(drawn)
+            place = {"longitude": west + chance.uniform(0.1, 0.9) * SIDE, "latitude": south + SIDE / 2}
+            answer = await stub.FindPoint(rpc.FindPointRequest(point=place), metadata=metadata)
+            if answer.code != code:
+                raise RuntimeError(f"{place} is in {answer.code}, not in {code}")
+
+        async def duty() -> None:
+            request = roster_rpc.FindOnDutyRequest(kind=chance.choice(kinds_of_matters))
+            answer = await roster.FindOnDuty(request, metadata=metadata)
+            if not answer.on_duty[0].person_refs:
+                raise RuntimeError(f"nobody is on duty for {request.kind}")
+
+        kinds = {
+            "household → leader": household,
+            "point → leader": point,
+            "kind → on duty": duty,
+            "unit": unit,
+            "units below": page,
+        }
         return [await _paced(name, ask) for name, ask in kinds.items()]
+
+
+async def _draw(stub: Any, metadata: Any, sheets: Path) -> list[tuple[str, float, float]]:
+    """Squares side by side for some neighbourhoods: code, west and south of each."""
+    lines = (sheets / "units.csv").read_text(encoding="utf-8").splitlines()[1:]
+    codes = [code for code, kind, *_ in (line.split(",") for line in lines) if kind == "neighbourhood"]
+    places = [
+        (code, 119.0 + nth % ROW * SIDE, 30.0 + nth // ROW * SIDE) for nth, code in enumerate(codes[:DRAWN])
+    ]
+    for number, (code, west, south) in enumerate(places):
+        corners = ((0.0, 0.0), (SIDE, 0.0), (SIDE, SIDE), (0.0, SIDE), (0.0, 0.0))
+        ring = [{"longitude": west + x, "latitude": south + y} for x, y in corners]
+        meta = CommandMeta(idempotency_key=f"county-boundary-{number}")
+        request = rpc.DrawBoundaryRequest(meta=meta, code=code, rings=[{"points": ring}])
+        await stub.DrawBoundary(request, metadata=metadata)
+    return places
+
+
+async def _staff(roster: Any, metadata: Any) -> list[str]:
+    """Departments as a county has them, each for a kind of its own, with three on call."""
+    kinds = []
+    for number in range(DEPARTMENTS):
+        code, kind = f"d{number}", f"group{number % GROUPS}.kind{number}"
+        request = roster_rpc.EstablishDepartmentRequest(
+            meta=CommandMeta(idempotency_key=f"county-{code}"),
+            code=code,
+            mode=ROSTER_MODE_ON_CALL,
+            kinds=[kind],
+        )
+        await roster.EstablishDepartment(request, metadata=metadata)
+        for nth in range(3):
+            plan = roster_rpc.PlanDutyRequest(
+                meta=CommandMeta(idempotency_key=f"county-{code}-{nth}"),
+                code=code,
+                duty_id=f"duty-{nth}",
+                person_ref=f"p-{code}-{nth}",
+            )
+            await roster.PlanDuty(plan, metadata=metadata)
+        kinds.append(kind)
+    return kinds
 
 
 async def _paced(name: str, ask: Callable[[], Awaitable[None]]) -> Asked:
