@@ -21,6 +21,7 @@ import yaml
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
+from fengqiao.routing.v1.directory_events_pb2 import Point, Ring
 from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from fengqiao.routing.v1.roster_events_pb2 import ROSTER_MODE_ON_CALL
 from fengqiao.routing.v1.roster_service_pb2_grpc import RosterServiceStub
@@ -141,7 +142,7 @@ async def _ask(place: Stage, sheets: Path) -> list[Asked]:
 
         async def point() -> None:
             code, west, south = chance.choice(drawn)
-            place = {"longitude": west + chance.uniform(0.1, 0.9) * SIDE, "latitude": south + SIDE / 2}
+            place = Point(longitude=west + chance.uniform(0.1, 0.9) * SIDE, latitude=south + SIDE / 2)
             answer = await stub.FindPoint(rpc.FindPointRequest(point=place), metadata=metadata)
             if answer.code != code:
                 raise RuntimeError(f"{place} is in {answer.code}, not in {code}")
@@ -171,9 +172,9 @@ async def _draw(stub: Any, metadata: Any, sheets: Path) -> list[tuple[str, float
     ]
     for number, (code, west, south) in enumerate(places):
         corners = ((0.0, 0.0), (SIDE, 0.0), (SIDE, SIDE), (0.0, SIDE), (0.0, 0.0))
-        ring = [{"longitude": west + x, "latitude": south + y} for x, y in corners]
+        ring = Ring(points=[Point(longitude=west + x, latitude=south + y) for x, y in corners])
         meta = CommandMeta(idempotency_key=f"county-boundary-{number}")
-        request = rpc.DrawBoundaryRequest(meta=meta, code=code, rings=[{"points": ring}])
+        request = rpc.DrawBoundaryRequest(meta=meta, code=code, rings=[ring])
         await stub.DrawBoundary(request, metadata=metadata)
     return places
 

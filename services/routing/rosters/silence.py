@@ -9,7 +9,7 @@ from services.chassis.kinds import Kind
 from services.routing.domain.rosters.department import ON_CALL, Department, Hole
 from services.routing.rosters.messages import department_of
 
-PERIOD_S = 5.0
+PERIOD_S = 15.0
 SHOWN = 3
 
 
