@@ -54,11 +54,11 @@ def measure_on(place: Stage, workload: Workload, say: Callable[[str], None], *, 
     say(f"{workload.name}: {workload.cases} cases on {place.running.broker}, {place.running.store}")
     # What comes first opens connections and fills caches; the peers' first cases don't count either.
     warmed = asyncio.run(_warm_up(place))
-    settle(place, Meter(place.pids()))
-    held = contents(place, commits=not stored)
+    settle(place, Meter(place.pids()), warmed.began_at)
+    held = {} if stored else contents(place)
     meter = Meter(place.pids())
     seen, killed = asyncio.run(_drive(place, workload, meter, say))
-    settled_at = settle(place, meter)
+    settled_at = settle(place, meter, seen.began_at)
     if workload.seed is None:
         place.whole()
     elif len(killed) < KILLS:
@@ -72,7 +72,7 @@ def measure_on(place: Stage, workload: Workload, say: Callable[[str], None], *, 
         used=per_case(meter, workload.cases),
         written={
             what: (count - held.get(what, 0)) / workload.cases
-            for what, count in contents(place, commits=not stored).items()
+            for what, count in ({} if stored else contents(place)).items()
         },
         stored=stored,
         workers=place.variant.workers,

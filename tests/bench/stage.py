@@ -4,9 +4,10 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -128,16 +129,21 @@ def collections(client: MongoClient[dict[str, Any]]) -> list[Collection[dict[str
     ]
 
 
-def settle(place: Stage, meter: Meter) -> float:
-    """Wait until no document has been added for two seconds.
+def settle(place: Stage, meter: Meter, cases: Iterable[str]) -> float:
+    """Wait until no document of these cases has been added for two seconds.
 
-    Returns when the last one was (monotonic); the meter was read then last.
+    Returns when the last one was (monotonic); the meter was read then last. It asks by indexes: counting all
+    that is stored would be most of the store's work where much is.
     """
+    of_them = {"case_id": {"$in": sorted(cases)}}
+    lately = {"updated_at": {"$gte": datetime.now(UTC) - timedelta(hours=1)}}
     with MongoClient[dict[str, Any]](place.running.mongo_url) as client:
-        each = collections(client)
+        aggregates = [each for each in collections(client) if "updated_at_1" in each.index_information()]
+        timeline = client["fengqiao_intake"]["timeline"]
         count, changed_at = -1, monotonic()
         while monotonic() - changed_at < QUIET_S:
-            now = sum(collection.estimated_document_count() for collection in each)
+            now = timeline.count_documents(of_them)
+            now += sum(each.count_documents(lately) for each in aggregates)
             if now != count:
                 count, changed_at = now, monotonic()
                 meter.look(place.pids())
@@ -145,15 +151,15 @@ def settle(place: Stage, meter: Meter) -> float:
     return changed_at
 
 
-def contents(place: Stage, *, commits: bool) -> dict[str, float]:
-    """Documents by collection, and perhaps commits of those that have versions: that reads them all."""
+def contents(place: Stage) -> dict[str, float]:
+    """Documents by collection, and commits of those that have versions; that reads them all."""
     found: dict[str, float] = {}
     with MongoClient[dict[str, Any]](place.running.mongo_url) as client:
         for collection in collections(client):
             name = f"{collection.database.name.removeprefix('fengqiao_')}.{collection.name}"
             if documents := collection.estimated_document_count():
                 found[name] = documents
-            if commits and (first := collection.find_one()) and "version" in first:
+            if (first := collection.find_one()) and "version" in first:
                 [total] = collection.aggregate([{"$group": {"_id": None, "commits": {"$sum": "$version"}}}])
                 found[f"{name}, commits"] = total["commits"]
     return found

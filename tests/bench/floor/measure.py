@@ -45,8 +45,7 @@ def record(cases: int, variant: Variant, folder: Path, say: Callable[[str], None
     try:
         with stage(CLOCK_MS, variant, services=services) as place:
             say(f"floor: recording {cases} cases on {place.running.broker}, {place.running.store}")
-            asyncio.run(_drive(place, cases))
-            settle(place, Meter(place.pids()))
+            settle(place, Meter(place.pids()), asyncio.run(_drive(place, cases)))
             records = kafka.save(place.running.kafka_bootstrap, folder / RECORDS, cases)
             (folder / INDEXES).write_text(json.dumps(_indexes(place)), encoding="utf-8")
     finally:
@@ -55,8 +54,8 @@ def record(cases: int, variant: Variant, folder: Path, say: Callable[[str], None
     (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 
-async def _drive(place: Stage, cases: int) -> None:
-    await Driver(place.running, cases).run()
+async def _drive(place: Stage, cases: int) -> list[str]:
+    return list((await Driver(place.running, cases).run()).began_at)
 
 
 def _indexes(place: Stage) -> list[list[Any]]:
