@@ -15,6 +15,9 @@ from services.cli.demo.second.perform import perform, replay_site
 from services.cli.demo.second.scenes import SCENES
 from services.cli.demo.second.texts import CHINESE, ENGLISH
 
+# A whole sub-district is taken over first: a minute, and two on a machine that is busy.
+pytestmark = pytest.mark.timeout(300)
+
 PATHS = {
     "drain": ("tier_2",),
     "street_light": ("tier_3",),
