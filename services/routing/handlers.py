@@ -196,7 +196,7 @@ def out_of_reach(principal: Principal) -> CommandError:
     return Forbidden("no such case in your territory")
 
 
-def instant_of(record: Record[Case]) -> datetime:
+def instant_of(record: Record[Any]) -> datetime:
     """The business time that an answer is given for: that of the latest thing applied."""
     if record.last_at is None:
         raise NotFound("no such case")

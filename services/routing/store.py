@@ -109,8 +109,8 @@ def unit_id(site_id: str, code: str) -> str:
     return id_from("unit", site_id, code)
 
 
-def dump_unit(unit: Unit | Restructuring) -> dict[str, Any]:
-    """A unit, or what was decided of several, as its document keeps it; days as text, which sorts alike."""
+def dump_unit(unit: Unit) -> dict[str, Any]:
+    """A unit as its document keeps it; days as text, which sorts as they do."""
     plain: dict[str, Any] = converter.unstructure(unit)
     return plain
 
@@ -131,7 +131,7 @@ def restructurings() -> Model[Restructuring]:
         service="routing",
         topic=carrying_out.EVENTS,
         evolve=carrying_out.fold,
-        dump=dump_unit,
+        dump=converter.unstructure,
         load=lambda raw: converter.structure(raw, Restructuring),
     )
 

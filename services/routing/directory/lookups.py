@@ -89,11 +89,9 @@ class Lookups:
         )
         if not (principal.covers(found[0]) if found else principal.covers_all):
             raise Forbidden("no such place in your territory")
-        return (
-            rpc.FindPointResponse(**await self._answering(site_id, found[0], on))
-            if found
-            else (rpc.FindPointResponse())
-        )
+        if not found:
+            return rpc.FindPointResponse()
+        return rpc.FindPointResponse(**await self._answering(site_id, found[0], on))
 
     async def boundaries(self, principal: Principal, page: Page) -> tuple[list[rpc.DrawnUnit], str]:
         """The page's neighbourhoods that are drawn on a day."""

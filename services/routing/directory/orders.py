@@ -12,7 +12,7 @@ from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from services.chassis.auth import Principal
 from services.chassis.commands import Creation, Order, order_of
-from services.chassis.errors import Forbidden, Invalid, KeyReused, Violation
+from services.chassis.errors import Forbidden, Invalid
 from services.chassis.model import Context, Decision
 from services.routing.directory.claims import Claims
 from services.routing.directory.importing import Import
@@ -24,6 +24,7 @@ from services.routing.domain.directory.days import Days
 from services.routing.domain.directory.decisions import PREFIX, decide, establish, misplaced
 from services.routing.domain.directory.shared import from_rings
 from services.routing.domain.directory.unit import LEADER, Unit, parent_of
+from services.routing.naming import begin_named
 from services.routing.store import unit_id
 
 COMMANDS: Mapping[type[Message], Callable[[Any, date, str], Any]] = {
@@ -115,16 +116,8 @@ class Orders:
         def begin(context: Context) -> Decision:
             return establish(command, context, zone)
 
-        units, id_ = self.lookups.units, unit_id(site_id, command.code)
-        creation: Creation[Unit] = Creation(id_, site_id, order, begin)
-        try:
-            record = await units.commands.create(creation)
-        except KeyReused:
-            there = await units.committer.get_one(id_)
-            if there is None or any(answered.key == order.key for answered in there.answered):
-                raise
-            raise Invalid([Violation("code", "taken")]) from None
-        return to_message(record, command.on)
+        creation: Creation[Unit] = Creation(unit_id(site_id, command.code), site_id, order, begin)
+        return to_message(await begin_named(self.lookups.units, creation), command.on)
 
     async def _informed(self, site_id: str, code: str, command: Any) -> Any:
         """The order with what it has to know of other units.

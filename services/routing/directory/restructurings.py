@@ -41,7 +41,7 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a request wants: units that take over, others whose units have to be known, and the steps."""
+    """What a request wants: its kind, the codes of the units that take over, and the steps."""
 
     kind: str
     into: tuple[str, ...]

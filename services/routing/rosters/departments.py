@@ -12,7 +12,7 @@ from fengqiao.routing.v1 import roster_events_pb2 as ev
 from fengqiao.routing.v1 import roster_service_pb2 as rpc
 from services.chassis.auth import Principal
 from services.chassis.commands import Creation, Order, order_of
-from services.chassis.errors import Invalid, KeyReused, NotFound, Violation
+from services.chassis.errors import NotFound
 from services.chassis.kinds import Kind
 from services.chassis.model import Context, Decision
 from services.chassis.record import Record
@@ -20,6 +20,8 @@ from services.routing.directory.claims import Claims
 from services.routing.directory.lookups import Lookups, day_of
 from services.routing.domain.rosters import planning as p
 from services.routing.domain.rosters.department import OFFICE, ON_CALL, RESIDENT, WHOLE_DAY, Department, Hours
+from services.routing.handlers import instant_of
+from services.routing.naming import begin_named
 from services.routing.rosters.messages import department_of, mode_of, to_department
 from services.routing.store import department_id
 
@@ -80,7 +82,9 @@ class Departments:
             order,
             lambda department, context: p.decide(department, command, context, zone),
             authorize=lambda _department, _at: None,
-            answer=lambda record: to_department(record, _moment(record), zone, calendar).SerializeToString(),
+            answer=lambda record: to_department(
+                record, instant_of(record), zone, calendar
+            ).SerializeToString(),
             absent=lambda: NotFound("no such department"),
         )
         return rpc.Department.FromString(answer)
@@ -145,7 +149,7 @@ class Departments:
         return to_department(record, moment.now, site.zone, site.calendar)
 
     async def _establish(self, site_id: str, order: Order, command: p.EstablishDepartment) -> rpc.Department:
-        zone, id_ = self.lookups.zone(site_id), department_id(site_id, command.code)
+        zone = self.lookups.zone(site_id)
         things = [f"desk/{command.desk}"] if command.desk else []
         async with self.claims.held(site_id, things):
             if command.mode == RESIDENT:
@@ -154,15 +158,11 @@ class Departments:
             def begin(context: Context) -> Decision:
                 return p.establish(command, context, zone)
 
-            creation: Creation[Department] = Creation(id_, site_id, order, begin)
-            try:
-                record = await self.kind.commands.create(creation)
-            except KeyReused:
-                there = await self.kind.committer.get_one(id_)
-                if there is None or any(answered.key == order.key for answered in there.answered):
-                    raise
-                raise Invalid([Violation("code", "taken")]) from None
-        return to_department(record, _moment(record), zone, self.lookups.base.sites[site_id].calendar)
+            creation: Creation[Department] = Creation(
+                department_id(site_id, command.code), site_id, order, begin
+            )
+            record = await begin_named(self.kind, creation)
+        return to_department(record, instant_of(record), zone, self.lookups.base.sites[site_id].calendar)
 
     async def _seated(self, site_id: str, command: p.EstablishDepartment) -> str:
         """The resident department that sits at the desk already; empty: none does."""
@@ -174,10 +174,3 @@ class Departments:
             if (each.site_id, each.mode) == (site_id, RESIDENT) and each.days.ends_after(command.on)
         )
         return next((code for code in seated if code != command.code), "")
-
-
-def _moment(record: Record[Department]) -> datetime:
-    """The business time of the latest thing applied: what an answer is given for."""
-    if record.last_at is None:
-        raise NotFound("no such department")
-    return record.last_at

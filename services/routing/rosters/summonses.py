@@ -84,11 +84,9 @@ class Summonses:
             return transition(self.cells, summons.status, summons, command, context)
 
         def authorize(summons: Summons, _at: datetime) -> None:
-            theirs = principal.at(summons.site_id) and principal.role in DESK
-            if isinstance(command, s.AnswerSummons):
-                theirs = theirs or command.person_ref == principal.subject
-            else:
-                theirs = theirs or summons.summoned_by == principal.subject
+            answers = isinstance(command, s.AnswerSummons)
+            whose = command.person_ref if answers else summons.summoned_by
+            theirs = principal.role in DESK or whose == principal.subject
             if not theirs or not principal.at(summons.site_id):
                 raise absent(principal)
 

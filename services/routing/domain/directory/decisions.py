@@ -18,7 +18,14 @@ from services.routing.domain.directory import boundaries
 from services.routing.domain.directory import commands as c
 from services.routing.domain.directory.days import Days
 from services.routing.domain.directory.leaders import about_post, vacated
-from services.routing.domain.directory.shared import in_order, invalid, reference, to_days, to_rings
+from services.routing.domain.directory.shared import (
+    in_order,
+    invalid,
+    reference,
+    refuse_the_past,
+    to_days,
+    to_rings,
+)
 from services.routing.domain.directory.unit import (
     CLOSED,
     NEIGHBOURHOOD,
@@ -40,7 +47,7 @@ def establish(command: c.EstablishUnit, context: Context, zone: ZoneInfo) -> Dec
         Invalid: a temporary unit without an end or without cases to take, another one with them; a day that
             has passed, or days the wrong way round.
     """
-    _refuse_the_past(command.on, context, zone)
+    refuse_the_past(command.on, context, zone)
     if (command.kind == TEMPORARY) != bool(command.covers):
         raise invalid("covers", "required" if command.kind == TEMPORARY else "not_for_this_kind")
     if (command.kind == TEMPORARY) != (command.until is not None):
@@ -189,10 +196,5 @@ def decide(unit: Unit, command: Any, context: Context, zone: ZoneInfo) -> Decisi
     """
     if context.late:
         raise invalid("meta.occurred_at", "before_the_last_change")
-    _refuse_the_past(command.on, context, zone)
+    refuse_the_past(command.on, context, zone)
     return transition(UNITS, unit.status_on(command.on), unit, command, context)
-
-
-def _refuse_the_past(on: date, context: Context, zone: ZoneInfo) -> None:
-    if on < context.at.astimezone(zone).date():
-        raise invalid("on", "in_the_past")

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from services.chassis.errors import Invalid, Violation
+from services.chassis.model import Context
 from services.routing.domain.directory.boundaries import Rings
 from services.routing.domain.directory.days import Days
 from services.routing.domain.directory.unit import Unit
@@ -34,6 +36,12 @@ def in_order(since: date, until: date | None) -> None:
     """Refuse days the wrong way round."""
     if until is not None and until <= since:
         raise invalid("until", "not_after_the_first_day")
+
+
+def refuse_the_past(on: date, context: Context, zone: ZoneInfo) -> None:
+    """Refuse a day that is over at the site when the order is given."""
+    if on < context.at.astimezone(zone).date():
+        raise invalid("on", "in_the_past")
 
 
 def invalid(field: str, reason: str) -> Invalid:

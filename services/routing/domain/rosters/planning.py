@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from fengqiao.routing.v1 import roster_events_pb2 as ev
 from services.chassis.model import Context, Decision, Transition, decided, transition
 from services.routing.domain.directory.days import Days
-from services.routing.domain.directory.shared import in_order, invalid, to_days
+from services.routing.domain.directory.shared import in_order, invalid, refuse_the_past, to_days
 from services.routing.domain.rosters.department import (
     CLOSED,
     RESIDENT,
@@ -72,7 +72,7 @@ def establish(command: EstablishDepartment, context: Context, zone: ZoneInfo) ->
     Raises:
         Invalid: hours the wrong way round, a resident one without desk or at another's, a day that is over.
     """
-    _refuse_the_past(command.on, context, zone)
+    refuse_the_past(command.on, context, zone)
     _check("hours", command.hours)
     if command.mode == RESIDENT and not command.desk:
         raise invalid("desk", "required")
@@ -159,7 +159,7 @@ def decide(department: Department, command: Any, context: Context, zone: ZoneInf
         Invalid: a field is wrong, or the day has passed.
         IllegalTransition: it is closed on that day.
     """
-    _refuse_the_past(command.on, context, zone)
+    refuse_the_past(command.on, context, zone)
     return transition(DEPARTMENTS, department.status_on(command.on), department, command, context)
 
 
@@ -179,8 +179,3 @@ def _check(field: str, hours: Hours) -> None:
         raise invalid(wrong[0], "no_such_time")
     if hours.opens >= hours.closes:
         raise invalid(f"{field}.closes", "not_after_opening")
-
-
-def _refuse_the_past(on: date, context: Context, zone: ZoneInfo) -> None:
-    if on < context.at.astimezone(zone).date():
-        raise invalid("on", "in_the_past")
