@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
+from fengqiao.routing.v1.force_service_pb2_grpc import add_ForceServiceServicer_to_server
+from fengqiao.routing.v1.person_service_pb2_grpc import add_PersonServiceServicer_to_server
 from fengqiao.routing.v1.roster_service_pb2_grpc import add_RosterServiceServicer_to_server
 from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
 from services.chassis.foundation import lay
@@ -24,6 +26,12 @@ from services.routing.directory.standing import Standing
 from services.routing.domain import REQUESTS, Ladder, table
 from services.routing.domain.directory.ground import Ground
 from services.routing.domain.rosters.summons import table as summons_table
+from services.routing.forces.bodies import Bodies
+from services.routing.forces.callouts import CallOuts
+from services.routing.forces.ledger import Ledger
+from services.routing.forces.matching import Matching
+from services.routing.forces.persons import Persons
+from services.routing.forces.rpc import FORCE_RULES, PERSON_RULES, ForceServicer, PersonServicer
 from services.routing.handlers import Cases
 from services.routing.rosters.departments import Departments
 from services.routing.rosters.rpc import RULES as ROSTER_RULES
@@ -35,19 +43,33 @@ from services.routing.rpc import RULES, RoutingServicer
 from services.routing.settings import RoutingSettings
 from services.routing.sitefiles import read_rules
 from services.routing.store import (
+    CallOutDocument,
     CaseDocument,
     DepartmentDocument,
+    ForceDocument,
+    PersonDocument,
     RestructuringDocument,
     SummonsDocument,
     UnitDocument,
+    call_outs,
     departments,
+    forces,
     model,
+    persons,
     restructurings,
     summonses,
     units,
 )
 
-DOCUMENTS = (UnitDocument, RestructuringDocument, DepartmentDocument, SummonsDocument)
+DOCUMENTS = (
+    UnitDocument,
+    RestructuringDocument,
+    DepartmentDocument,
+    SummonsDocument,
+    PersonDocument,
+    ForceDocument,
+    CallOutDocument,
+)
 
 
 def wire(settings: RoutingSettings) -> Service:
@@ -74,6 +96,9 @@ def wire(settings: RoutingSettings) -> Service:
     reshaping = Restructurings(lookups, claims, plans, following.stale)
     cases = Cases(base, table(ladder), following.fresh)
     desks = Departments(lookups, claims, roster)
+    bodies = Bodies(lookups, base.side(forces(), ForceDocument))
+    people = Persons(lookups, bodies, base.side(persons(), PersonDocument))
+    calls = base.side(call_outs(), CallOutDocument)
     return Service(
         base=base,
         servicers=[
@@ -83,8 +108,15 @@ def wire(settings: RoutingSettings) -> Service:
                 add_RosterServiceServicer_to_server,
                 RosterServicer(desks, Summonses(desks, cases, called, summoning)),
             ),
+            (add_PersonServiceServicer_to_server, PersonServicer(people)),
+            (
+                add_ForceServiceServicer_to_server,
+                ForceServicer(
+                    bodies, CallOuts(Matching(lookups, people, calls), cases, calls), Ledger(people, calls)
+                ),
+            ),
         ],
-        rules=RULES | DIRECTORY_RULES | ROSTER_RULES,
+        rules=RULES | DIRECTORY_RULES | ROSTER_RULES | PERSON_RULES | FORCE_RULES,
         register=lambda worker: register(worker, base, following.known),
         lead_topic=REQUESTS,
         decides_on=DECIDED_ON,

@@ -10,11 +10,11 @@ from services.chassis.record import Record
 S = TypeVar("S")
 
 
-async def begin_named(kind: Kind[S], creation: Creation[S]) -> Record[S]:
-    """Begin a thing; the same order again is answered with what it began.
+async def begin_named(kind: Kind[S], creation: Creation[S], field: str = "code") -> Record[S]:
+    """Begin a thing; the same order again is answered with what it began. `field` names it in the request.
 
     Raises:
-        Invalid: another order began it: the code is taken.
+        Invalid: another order began it: the name is taken.
         CommandError: refused.
     """
     try:
@@ -23,4 +23,4 @@ async def begin_named(kind: Kind[S], creation: Creation[S]) -> Record[S]:
         there = await kind.committer.get_one(creation.id)
         if there is None or any(answered.key == creation.order.key for answered in there.answered):
             raise
-        raise Invalid([Violation("code", "taken")]) from None
+        raise Invalid([Violation(field, "taken")]) from None

@@ -11,6 +11,11 @@ from services.routing.domain import Case, Ladder
 from services.routing.domain.directory import carrying_out, folding
 from services.routing.domain.directory.carrying_out import Restructuring
 from services.routing.domain.directory.unit import EVENTS, Unit
+from services.routing.domain.forces import calling, callout, force, person
+from services.routing.domain.forces import folding as forces_folding
+from services.routing.domain.forces.callout import CallOut
+from services.routing.domain.forces.force import Force
+from services.routing.domain.forces.person import Person
 from services.routing.domain.rosters import folding as roster_folding
 from services.routing.domain.rosters import summons
 from services.routing.domain.rosters.department import EVENTS as ROSTERS
@@ -75,6 +80,40 @@ class SummonsDocument(AggregateDocument):
     """A summons of a department, whole."""
 
     meta = {"db_alias": "routing", "collection": "summonses"}  # noqa: RUF012 - as above
+
+
+class PersonDocument(AggregateDocument):
+    """Somebody in the register, whole, with all roles on all days."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "persons",
+        "indexes": [
+            {"fields": ["state.places"]},
+            {"fields": ["state.offers"]},
+            {"fields": ["state.forces"]},
+        ],
+    }
+
+
+class ForceDocument(AggregateDocument):
+    """A team or an association."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "forces",
+        "indexes": [{"fields": ["site", "state.code"]}],
+    }
+
+
+class CallOutDocument(AggregateDocument):
+    """A call-out of volunteers, whole: who was asked, who came, for how long."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "callouts",
+        "indexes": [{"fields": ["state.volunteers.person_ref"]}],
+    }
 
 
 def dump(case: Case) -> dict[str, Any]:
@@ -162,5 +201,51 @@ def summonses(cells: Table) -> Model[Summons]:
         load=lambda raw: converter.structure(raw, Summons),
         deadlines=summons.deadlines,
         fire=summons.firing(cells),
+        known_since=lambda each: each.known_since,
+    )
+
+
+def person_id(site_id: str, person_ref: str) -> str:
+    """The id of somebody's document and events."""
+    return id_from("person", site_id, person_ref)
+
+
+def persons() -> Model[Person]:
+    """The register of persons for the chassis."""
+    return Model(
+        service="routing",
+        topic=person.EVENTS,
+        evolve=forces_folding.evolve_person,
+        dump=converter.unstructure,
+        load=lambda raw: converter.structure(raw, Person),
+    )
+
+
+def force_id(site_id: str, code: str) -> str:
+    """The id of a force's document and events."""
+    return id_from("force", site_id, code)
+
+
+def forces() -> Model[Force]:
+    """Teams and associations for the chassis."""
+    return Model(
+        service="routing",
+        topic=force.EVENTS,
+        evolve=forces_folding.evolve_force,
+        dump=converter.unstructure,
+        load=lambda raw: converter.structure(raw, Force),
+    )
+
+
+def call_outs() -> Model[CallOut]:
+    """Call-outs for the chassis."""
+    return Model(
+        service="routing",
+        topic=callout.EVENTS,
+        evolve=calling.evolve,
+        dump=converter.unstructure,
+        load=lambda raw: converter.structure(raw, CallOut),
+        deadlines=callout.deadlines,
+        fire=calling.fire,
         known_since=lambda each: each.known_since,
     )

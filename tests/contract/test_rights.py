@@ -10,7 +10,13 @@ from fengqiao.intake.v1 import intake_service_pb2
 from fengqiao.mediation.v1 import mediation_service_pb2
 from fengqiao.notify.v1 import notify_service_pb2
 from fengqiao.petition.v1 import petition_service_pb2
-from fengqiao.routing.v1 import directory_service_pb2, roster_service_pb2, routing_service_pb2
+from fengqiao.routing.v1 import (
+    directory_service_pb2,
+    force_service_pb2,
+    person_service_pb2,
+    roster_service_pb2,
+    routing_service_pb2,
+)
 from services.chassis.auth import Principal, Role, Rule, authorize, methods_of
 from services.chassis.errors import Forbidden
 from services.chassis.operations import OPERATIONS_RULES
@@ -19,10 +25,13 @@ from services.mediation.rpc import RULES as MEDIATION_RULES
 from services.notify.rpc import RULES as NOTIFY_RULES
 from services.petition.rpc import RULES as PETITION_RULES
 from services.routing.directory.rpc import RULES as DIRECTORY_RULES
+from services.routing.forces.rpc import FORCE_RULES, PERSON_RULES
 from services.routing.rosters.rpc import RULES as ROSTER_RULES
 from services.routing.rpc import RULES as ROUTING_RULES
 
 TABLES: dict[str, tuple[ServiceDescriptor, Mapping[str, Rule]]] = {
+    "persons": (person_service_pb2.DESCRIPTOR.services_by_name["PersonService"], PERSON_RULES),
+    "forces": (force_service_pb2.DESCRIPTOR.services_by_name["ForceService"], FORCE_RULES),
     "rosters": (roster_service_pb2.DESCRIPTOR.services_by_name["RosterService"], ROSTER_RULES),
     "directory": (directory_service_pb2.DESCRIPTOR.services_by_name["DirectoryService"], DIRECTORY_RULES),
     "intake": (intake_service_pb2.DESCRIPTOR.services_by_name["IntakeService"], INTAKE_RULES),

@@ -21,6 +21,7 @@ from fengqiao.notify.v1 import events_pb2 as notify_events
 from fengqiao.petition.v1 import events_pb2 as petition_events
 from fengqiao.routing.v1 import directory_events_pb2 as directory_events
 from fengqiao.routing.v1 import events_pb2 as routing_events
+from fengqiao.routing.v1 import force_events_pb2 as force_events
 from fengqiao.routing.v1 import restructuring_events_pb2 as restructuring_events
 from fengqiao.routing.v1 import roster_events_pb2 as roster_events
 from services.chassis import topics
@@ -54,7 +55,7 @@ OUTSIDE = {"agency"}
 NAME = re.compile(
     r"fengqiao\.(?:"
     r"inbound\.\{source\}\.(?:requests|replies|dead)|"
-    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|summonses|restructurings|requests|outcomes))"
+    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|summonses|persons|forces|callouts|restructurings|requests|outcomes))"
 )
 
 PARTITIONS = {
@@ -80,6 +81,9 @@ PARTITIONS = {
     "fengqiao.routing.restructurings": 8,
     "fengqiao.routing.rosters": 8,
     "fengqiao.routing.summonses": 8,
+    "fengqiao.routing.persons": 8,
+    "fengqiao.routing.forces": 8,
+    "fengqiao.routing.callouts": 8,
     "fengqiao.routing.disputes": 8,
     "fengqiao.routing.events": 8,
     "fengqiao.routing.outcomes": 8,
@@ -97,7 +101,12 @@ PARTS_OF_EVENTS = {
     "fengqiao.routing.v1.Assignment",
     "fengqiao.routing.v1.CaseReference",
     "fengqiao.routing.v1.Days",
+    "fengqiao.routing.v1.AskedVolunteer",
+    "fengqiao.routing.v1.CallOutReference",
     "fengqiao.routing.v1.DepartmentReference",
+    "fengqiao.routing.v1.ForceReference",
+    "fengqiao.routing.v1.PersonReference",
+    "fengqiao.routing.v1.Reason",
     "fengqiao.routing.v1.Hours",
     "fengqiao.routing.v1.Point",
     "fengqiao.routing.v1.Ring",
@@ -191,6 +200,7 @@ EVENT_FILES = (
     directory_events,
     restructuring_events,
     roster_events,
+    force_events,
     mediation_events,
     petition_events,
     notify_events,

@@ -17,6 +17,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
 from services.chassis.protobuf import instant_or_none
 from services.notify.owed import parties as p
@@ -45,6 +46,7 @@ SOURCES = (
     "fengqiao.intake.events",
     "fengqiao.routing.events",
     "fengqiao.routing.summonses",
+    "fengqiao.routing.callouts",
     "fengqiao.mediation.events",
     "fengqiao.petition.events",
 )
@@ -53,6 +55,8 @@ RESTRICTED_SOURCES = ("fengqiao.intake.restricted", "fengqiao.petition.restricte
 OWNER = ("assignment.unit_id", "assignment.tier")
 OF_MEDIATION = ("mediation.request_no", "mediation.unit_id")
 OF_PETITION = ("petition.request_no", "petition.unit_id")
+# Volunteers see the minimum of a case: no number of it.
+OF_CALL_OUT = ("call_out.unit_id",)
 OF_SUMMONS = ("summons.request_no", "summons.department", "summons.unit_id")
 UNTIL = "clock.rolled_due_at"
 
@@ -120,6 +124,18 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     rosters.SummonsWithdrawn: News(
         OF_SUMMONS,
         (Owed(p.answerer, "summons_withdrawn", HERE),),
+    ),
+    forces.VolunteersAsked: News(
+        (*OF_CALL_OUT, "skill", "begins_at=begins.due_at"),
+        (Owed(p.volunteers, "volunteer_asked", AWAY_TOO),),
+    ),
+    forces.CallOutRanShort: News(
+        (*OF_CALL_OUT, "asked", "coming", "needed"),
+        (Owed(p.calling, "call_out_short", HERE), Owed(p.call_out_desk, "call_out_short", HERE)),
+    ),
+    forces.CallOutCancelled: News(
+        OF_CALL_OUT,
+        (Owed(p.not_needed, "call_out_cancelled", AWAY_TOO),),
     ),
     mediation.MediationOpened: News(
         OF_MEDIATION,
@@ -222,6 +238,14 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         # Steps within a unit; the timeline shows them.
         routing.CaseAccepted,
         routing.ProgressReported,
+        # Steps of a call-out; whoever called can look at it.
+        forces.VolunteersCalledOut,
+        forces.VolunteerAccepted,
+        forces.VolunteerDeclined,
+        forces.VolunteerCheckedIn,
+        forces.VolunteerCheckedOut,
+        forces.CallOutBegan,
+        forces.CallOutEnded,
         # What comes of it is the news.
         routing.ReferralRecalled,
         mediation.DisputeReceived,

@@ -87,6 +87,29 @@ def summons_desk(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"desk:{event.summons.site_id}"),)
 
 
+# -- forces --------------------------------------------------------------------------------------------------
+
+
+def volunteers(event: Any) -> tuple[Recipient, ...]:
+    """Whoever was asked to come to a call-out."""
+    return tuple(Recipient(each.person_ref) for each in event.asked)
+
+
+def not_needed(event: Any) -> tuple[Recipient, ...]:
+    """Whoever was expected at a call-out."""
+    return tuple(Recipient(ref) for ref in event.person_refs)
+
+
+def calling(event: Any) -> tuple[Recipient, ...]:
+    """The unit that volunteers were called out for."""
+    return (Recipient(f"unit:{event.call_out.told_unit_id}", event.call_out.told_unit_id),)
+
+
+def call_out_desk(event: Any) -> tuple[Recipient, ...]:
+    """The command desk of the site."""
+    return (Recipient(f"desk:{event.call_out.site_id}"),)
+
+
 # -- mediation -----------------------------------------------------------------------------------------------
 
 

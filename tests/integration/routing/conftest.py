@@ -1,6 +1,6 @@
 """Routing's directory on a real store, called by gRPC; the broker is a list of what was published."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -16,10 +16,17 @@ from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.intake.v1.events_pb2 import RequestSubmitted
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1 import force_service_pb2 as force_rpc
+from fengqiao.routing.v1 import person_service_pb2 as person_rpc
 from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from fengqiao.routing.v1.directory_service_pb2_grpc import (
     DirectoryServiceStub,
     add_DirectoryServiceServicer_to_server,
+)
+from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceStub, add_ForceServiceServicer_to_server
+from fengqiao.routing.v1.person_service_pb2_grpc import (
+    PersonServiceStub,
+    add_PersonServiceServicer_to_server,
 )
 from fengqiao.routing.v1.roster_service_pb2_grpc import (
     RosterServiceStub,
@@ -45,6 +52,12 @@ from services.routing.directory.standing import Standing
 from services.routing.domain import Case, Ladder, table
 from services.routing.domain.directory.ground import Ground
 from services.routing.domain.rosters.summons import table as summons_table
+from services.routing.forces.bodies import Bodies
+from services.routing.forces.callouts import CallOuts
+from services.routing.forces.ledger import Ledger
+from services.routing.forces.matching import Matching
+from services.routing.forces.persons import Persons
+from services.routing.forces.rpc import FORCE_RULES, PERSON_RULES, ForceServicer, PersonServicer
 from services.routing.handlers import Cases
 from services.routing.rosters.departments import Departments
 from services.routing.rosters.rpc import RULES as ROSTER_RULES
@@ -54,13 +67,19 @@ from services.routing.rosters.summonses import Summonses
 from services.routing.rules import FixedPlaces, Post, Unit
 from services.routing.settings import RoutingSettings
 from services.routing.store import (
+    CallOutDocument,
     CaseDocument,
     DepartmentDocument,
+    ForceDocument,
+    PersonDocument,
     RestructuringDocument,
     SummonsDocument,
     UnitDocument,
+    call_outs,
     departments,
+    forces,
     model,
+    persons,
     restructurings,
     summonses,
     units,
@@ -103,13 +122,13 @@ class House:
     standing: Standing
     silence: Silence
     ladder: Ladder
-    rosters: Any
+    stubs: Mapping[Any, Any]
     vigil: Vigil
     reshaping: Restructurings
 
     async def call(self, name: str, who: Who = DESK, **fields: Any) -> Any:
         """Call a method; orders get a key of their own if none is given."""
-        module, stub = (rpc, self.stub) if hasattr(rpc, f"{name}Request") else (roster_rpc, self.rosters)
+        module, stub = next(pair for pair in self.stubs.items() if hasattr(pair[0], f"{name}Request"))
         request = getattr(module, f"{name}Request")(**fields)
         if "meta" in request.DESCRIPTOR.fields_by_name and not request.HasField("meta"):
             request.meta.CopyFrom(meta())
@@ -204,7 +223,15 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             settings,
             model(ladder),
             CaseDocument,
-            documents=[UnitDocument, RestructuringDocument, DepartmentDocument, SummonsDocument],
+            documents=[
+                UnitDocument,
+                RestructuringDocument,
+                DepartmentDocument,
+                SummonsDocument,
+                PersonDocument,
+                ForceDocument,
+                CallOutDocument,
+            ],
             producer=broker,
             wall=WallClock(lambda: clock.now),
             sites=load_sites(folder.parent),
@@ -222,6 +249,10 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
         called = base.side(summonses(cells), SummonsDocument)
         desks = Departments(lookups, claims, roster)
         cases = Cases(base, table(ladder), following.fresh)
+        bodies = Bodies(lookups, base.side(forces(), ForceDocument))
+        people = Persons(lookups, bodies, base.side(persons(), PersonDocument))
+        calls = base.side(call_outs(), CallOutDocument)
+        calling = CallOuts(Matching(lookups, people, calls), cases, calls)
         standing = Standing(base, table(ladder), following, site_rules)
         silence = Silence(base, side, following, site_rules)
         indexes.migrate(base.documents)
@@ -231,12 +262,19 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
                 add_RosterServiceServicer_to_server,
                 RosterServicer(desks, Summonses(desks, cases, called, cells)),
             ),
+            (add_PersonServiceServicer_to_server, PersonServicer(people)),
+            (add_ForceServiceServicer_to_server, ForceServicer(bodies, calling, Ledger(people, calls))),
         ]
-        every = RULES | ROSTER_RULES
+        every = RULES | ROSTER_RULES | PERSON_RULES | FORCE_RULES
         port = await stack.enter_async_context(serving(settings, servicers, every, base.readiness))
         to = await stack.enter_async_context(channel(f"127.0.0.1:{port}"))
         stub = DirectoryServiceStub(to)
-        rosters = RosterServiceStub(to)
+        stubs = {
+            rpc: stub,
+            roster_rpc: RosterServiceStub(to),
+            person_rpc: PersonServiceStub(to),
+            force_rpc: ForceServiceStub(to),
+        }
         yield House(
             base,
             claims,
@@ -248,7 +286,7 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             standing,
             silence,
             ladder,
-            rosters,
+            stubs,
             Vigil(base, roster),
             reshaping,
         )

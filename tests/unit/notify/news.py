@@ -13,6 +13,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
 from services.chassis.model import Context
 from services.chassis.protobuf import timestamp
@@ -30,6 +31,7 @@ EVENT = f"routing/{CASE}/fengqiao.routing.events/3"
 HIDDEN_EVENT = f"petition/{CASE}/fengqiao.petition.restricted/3"
 PERSON, NEIGHBOUR, MEDIATOR = "p-canary", "p-neighbour", "mediator-1"
 ANSWERER = "answerer-1"
+VOLUNTEERS = ("volunteer-1", "volunteer-2")
 ACCUSED = "jili/c1"
 JILI = Site("jili", ZoneInfo("Asia/Shanghai"), cast("Any", None), False, "zh-CN", Path())  # noqa: FBT003
 
@@ -85,6 +87,7 @@ def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
         ),
         *_of_the_ladder(reference(person_ref)),
         *_of_rosters(),
+        *_of_forces(),
         *_of_mediation(table(person_ref)),
         *_of_petitions(matter(person_ref)),
     )
@@ -126,6 +129,22 @@ def _of_rosters() -> tuple[Message, ...]:
         rosters.SummonsAnswered(summons=summons, person_ref=ANSWERER),
         rosters.SummonsUnanswered(summons=summons, asked=2),
         rosters.SummonsWithdrawn(summons=summons, withdrawn_by="leader-1", person_ref=ANSWERER),
+    )
+
+
+def _of_forces() -> tuple[Message, ...]:
+    about = forces.CallOutReference(
+        site_id="jili",
+        unit_id="jili/c1/s1",
+        case_id=CASE,
+        request_no="JILI-000001",
+        told_unit_id="jili/c1",
+    )
+    asked = [forces.AskedVolunteer(person_ref=ref) for ref in VOLUNTEERS]
+    return (
+        forces.VolunteersAsked(call_out=about, asked=asked, skill="first_aid", begins=clock()),
+        forces.CallOutRanShort(call_out=about, asked=2, coming=1, needed=2),
+        forces.CallOutCancelled(call_out=about, cancelled_by="leader-1", person_refs=VOLUNTEERS),
     )
 
 

@@ -11,6 +11,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
 from services.chassis.topics import declared_types
 from services.notify import domain
@@ -34,6 +35,7 @@ from tests.unit.notify.news import (
     MEDIATOR,
     NEIGHBOUR,
     PERSON,
+    VOLUNTEERS,
     accusations,
     begun,
     examples,
@@ -112,6 +114,15 @@ def test_there_is_an_example_of_every_owed_event() -> None:
             },
         ),
         (rosters.SummonsWithdrawn, {(ANSWERER, "summons_withdrawn", IN_APP)}),
+        (forces.VolunteersAsked, {each for ref in VOLUNTEERS for each in both(ref, "volunteer_asked")}),
+        (
+            forces.CallOutRanShort,
+            {("unit:jili/c1", "call_out_short", IN_APP), ("desk:jili", "call_out_short", IN_APP)},
+        ),
+        (
+            forces.CallOutCancelled,
+            {each for ref in VOLUNTEERS for each in both(ref, "call_out_cancelled")},
+        ),
         (
             routing.SupervisionOrdered,
             {
@@ -181,7 +192,8 @@ def test_an_event_is_news_to(kind: type[Message], expected: set[tuple[str, str, 
 @pytest.mark.parametrize("kind", EVERY, ids=name_of)
 def test_an_anonymous_case_owes_the_resident_nothing(kind: type[Message]) -> None:
     made = begun(examples(person_ref="")[kind])
-    deliveries = [d for d in made.deliveries if d.recipient_ref != NEIGHBOUR] if made else []
+    others = {NEIGHBOUR, *VOLUNTEERS}
+    deliveries = [d for d in made.deliveries if d.recipient_ref not in others] if made else []
     assert all(d.unit_id or d.recipient_ref in {"desk:jili", ANSWERER} for d in deliveries)
     assert EMAIL not in {d.channel for d in deliveries}
 

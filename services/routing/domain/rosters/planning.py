@@ -73,7 +73,7 @@ def establish(command: EstablishDepartment, context: Context, zone: ZoneInfo) ->
         Invalid: hours the wrong way round, a resident one without desk or at another's, a day that is over.
     """
     refuse_the_past(command.on, context, zone)
-    _check("hours", command.hours)
+    check_hours("hours", command.hours)
     if command.mode == RESIDENT and not command.desk:
         raise invalid("desk", "required")
     if command.seated:
@@ -104,7 +104,7 @@ def plan(department: Department, command: PlanDuty, _context: Context) -> Decisi
     """
     in_order(command.on, command.until)
     hours = command.hours or department.hours
-    _check("hours", hours)
+    check_hours("hours", hours)
     if department.duty(command.duty_id):
         raise invalid("duty_id", "taken")
     duty = Duty(command.duty_id, command.person_ref, Days(command.on, command.until), command.weekdays, hours)
@@ -173,7 +173,8 @@ def to_hours(hours: Hours) -> ev.Hours:
     return ev.Hours(opens=hours.opens, closes=hours.closes)
 
 
-def _check(field: str, hours: Hours) -> None:
+def check_hours(field: str, hours: Hours) -> None:
+    """Refuse times that are none, or the wrong way round."""
     wrong = [f"{field}.{name}" for name in ("opens", "closes") if not is_time(getattr(hours, name))]
     if wrong:
         raise invalid(wrong[0], "no_such_time")

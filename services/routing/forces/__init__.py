@@ -1,0 +1,1 @@
+"""Load → decide → commit for persons, forces and call-outs, and their gRPC edge."""

@@ -1,0 +1,265 @@
+"""gRPC of persons and forces: translate, call one handler. Errors are mapped in the chassis, in one place."""
+
+from typing import Any
+
+import grpc
+
+from fengqiao.routing.v1 import force_events_pb2 as ev
+from fengqiao.routing.v1 import force_service_pb2 as rpc
+from fengqiao.routing.v1 import person_service_pb2 as persons
+from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceServicer
+from fengqiao.routing.v1.person_service_pb2_grpc import PersonServiceServicer
+from services.chassis.auth import Role, Rule
+from services.chassis.paging import read_place, write_place
+from services.chassis.rpc import principal
+from services.routing.directory.lookups import day_of
+from services.routing.domain.forces.counting import LEADER
+from services.routing.domain.forces.person import (
+    MASS,
+    MEDIATOR,
+    PART_TIME,
+    PARTY_MEMBER,
+    PROFESSIONAL,
+    VOLUNTEER,
+)
+from services.routing.forces.bodies import Bodies
+from services.routing.forces.callouts import CallOuts
+from services.routing.forces.ledger import Ledger
+from services.routing.forces.persons import Persons
+
+PERSON, FORCE = "/fengqiao.routing.v1.PersonService", "/fengqiao.routing.v1.ForceService"
+READERS = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK, Role.CLERK, Role.OPERATOR})
+ORDERING = frozenset({Role.SUPERVISOR, Role.DESK})
+THEMSELVES = ORDERING | {Role.VOLUNTEER}
+"""A volunteer may say of themselves what the desk may say of anybody."""
+CALLING = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})
+ANSWERING = CALLING | {Role.VOLUNTEER}
+
+# Default deny: a method that is not here is refused.
+PERSON_RULES = {
+    f"{PERSON}/RegisterPerson": Rule(ORDERING),
+    f"{PERSON}/GrantRole": Rule(ORDERING),
+    f"{PERSON}/EndRole": Rule(ORDERING),
+    f"{PERSON}/StateOffer": Rule(THEMSELVES),
+    f"{PERSON}/JoinForce": Rule(ORDERING),
+    f"{PERSON}/LeaveForce": Rule(THEMSELVES),
+    f"{PERSON}/GetPerson": Rule(READERS | {Role.VOLUNTEER}),
+    f"{PERSON}/CountPersons": Rule(READERS),
+}
+FORCE_RULES = {
+    f"{FORCE}/EstablishForce": Rule(ORDERING),
+    f"{FORCE}/NameSpeaker": Rule(ORDERING),
+    f"{FORCE}/DisbandForce": Rule(ORDERING),
+    f"{FORCE}/GetForce": Rule(READERS | {Role.VOLUNTEER}),
+    f"{FORCE}/ListForces": Rule(READERS | {Role.VOLUNTEER}),
+    f"{FORCE}/SuggestVolunteers": Rule(CALLING),
+    f"{FORCE}/CallOutVolunteers": Rule(CALLING),
+    f"{FORCE}/AskVolunteers": Rule(CALLING),
+    f"{FORCE}/AnswerCallOut": Rule(ANSWERING),
+    f"{FORCE}/CheckIn": Rule(ANSWERING),
+    f"{FORCE}/CheckOut": Rule(ANSWERING),
+    f"{FORCE}/EndCallOut": Rule(CALLING),
+    f"{FORCE}/CancelCallOut": Rule(CALLING),
+    f"{FORCE}/GetCallOut": Rule(ANSWERING),
+    f"{FORCE}/GetLedger": Rule(THEMSELVES),
+}
+
+DEFAULT_PAGE, SUGGESTED = 50, 20
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class PersonServicer(PersonServiceServicer):
+    """Who somebody is."""
+
+    def __init__(self, people: Persons) -> None:
+        """They do the work."""
+        self._people = people
+
+    async def RegisterPerson(
+        self, request: persons.RegisterPersonRequest, context: Context
+    ) -> persons.RegisterPersonResponse:
+        """An entry begins."""
+        del context
+        return persons.RegisterPersonResponse(person=await self._order(request))
+
+    async def GrantRole(
+        self, request: persons.GrantRoleRequest, context: Context
+    ) -> persons.GrantRoleResponse:
+        """A role begins."""
+        del context
+        return persons.GrantRoleResponse(person=await self._order(request))
+
+    async def EndRole(self, request: persons.EndRoleRequest, context: Context) -> persons.EndRoleResponse:
+        """A role ends."""
+        del context
+        return persons.EndRoleResponse(person=await self._order(request))
+
+    async def StateOffer(
+        self, request: persons.StateOfferRequest, context: Context
+    ) -> persons.StateOfferResponse:
+        """What a volunteer can do, and when."""
+        del context
+        return persons.StateOfferResponse(person=await self._order(request))
+
+    async def JoinForce(
+        self, request: persons.JoinForceRequest, context: Context
+    ) -> persons.JoinForceResponse:
+        """A member of a force."""
+        del context
+        return persons.JoinForceResponse(person=await self._order(request))
+
+    async def LeaveForce(
+        self, request: persons.LeaveForceRequest, context: Context
+    ) -> persons.LeaveForceResponse:
+        """A member no longer."""
+        del context
+        return persons.LeaveForceResponse(person=await self._order(request))
+
+    async def GetPerson(
+        self, request: persons.GetPersonRequest, context: Context
+    ) -> persons.GetPersonResponse:
+        """Somebody with roles and posts."""
+        del context
+        person = await self._people.one(principal(), request.person_ref, request.day)
+        return persons.GetPersonResponse(person=person)
+
+    async def CountPersons(
+        self, request: persons.CountPersonsRequest, context: Context
+    ) -> persons.CountPersonsResponse:
+        """How many there are, nobody twice."""
+        del context
+        counts = await self._people.count(principal(), request.within, request.day)
+        are = counts.by_role
+        return persons.CountPersonsResponse(
+            persons=counts.persons,
+            leaders=are.get(LEADER, 0),
+            volunteers=are.get(VOLUNTEER, 0),
+            party_members=are.get(PARTY_MEMBER, 0),
+            mediators_professional=are.get(f"{MEDIATOR}.{PROFESSIONAL}", 0),
+            mediators_part_time=are.get(f"{MEDIATOR}.{PART_TIME}", 0),
+            mediators_mass=are.get(f"{MEDIATOR}.{MASS}", 0),
+            in_several_roles=counts.in_several_roles,
+        )
+
+    async def _order(self, request: Any) -> persons.Person:
+        return await self._people.order(principal(), request.meta, request)
+
+
+class ForceServicer(ForceServiceServicer):
+    """Teams, associations, call-outs, hours."""
+
+    def __init__(self, bodies: Bodies, call_outs: CallOuts, ledger: Ledger) -> None:
+        """These do the work."""
+        self._bodies = bodies
+        self._call_outs = call_outs
+        self._ledger = ledger
+
+    async def EstablishForce(
+        self, request: rpc.EstablishForceRequest, context: Context
+    ) -> rpc.EstablishForceResponse:
+        """A force begins."""
+        del context
+        return rpc.EstablishForceResponse(force=await self._order(request))
+
+    async def NameSpeaker(self, request: rpc.NameSpeakerRequest, context: Context) -> rpc.NameSpeakerResponse:
+        """Another speaks for it."""
+        del context
+        return rpc.NameSpeakerResponse(force=await self._order(request))
+
+    async def DisbandForce(
+        self, request: rpc.DisbandForceRequest, context: Context
+    ) -> rpc.DisbandForceResponse:
+        """A force ends."""
+        del context
+        return rpc.DisbandForceResponse(force=await self._order(request))
+
+    async def GetForce(self, request: rpc.GetForceRequest, context: Context) -> rpc.GetForceResponse:
+        """A force."""
+        del context
+        return rpc.GetForceResponse(force=await self._bodies.one(principal(), request.code))
+
+    async def ListForces(self, request: rpc.ListForcesRequest, context: Context) -> rpc.ListForcesResponse:
+        """Forces, by code."""
+        del context
+        limit = request.page_size or DEFAULT_PAGE
+        found = await self._bodies.page(principal(), read_place(request.page_token), limit)
+        last = found[-1].code if len(found) == limit else ""
+        return rpc.ListForcesResponse(forces=found, next_page_token=write_place(last))
+
+    async def SuggestVolunteers(
+        self, request: rpc.SuggestVolunteersRequest, context: Context
+    ) -> rpc.SuggestVolunteersResponse:
+        """Who fits."""
+        del context
+        found = await self._call_outs.suggest(principal(), request, request.limit or SUGGESTED)
+        return rpc.SuggestVolunteersResponse(
+            suggestions=[
+                ev.AskedVolunteer(
+                    person_ref=each.person_ref,
+                    reasons=[ev.Reason(code=reason.code, value=reason.value) for reason in each.reasons],
+                )
+                for each in found
+            ]
+        )
+
+    async def CallOutVolunteers(
+        self, request: rpc.CallOutVolunteersRequest, context: Context
+    ) -> rpc.CallOutVolunteersResponse:
+        """Call volunteers out."""
+        del context
+        called = await self._call_outs.call(principal(), request.meta, request)
+        return rpc.CallOutVolunteersResponse(call_out=called)
+
+    async def AskVolunteers(
+        self, request: rpc.AskVolunteersRequest, context: Context
+    ) -> rpc.AskVolunteersResponse:
+        """Ask more of them."""
+        del context
+        return rpc.AskVolunteersResponse(call_out=await self._command(request))
+
+    async def AnswerCallOut(
+        self, request: rpc.AnswerCallOutRequest, context: Context
+    ) -> rpc.AnswerCallOutResponse:
+        """Whoever was asked comes, or can't."""
+        del context
+        return rpc.AnswerCallOutResponse(call_out=await self._command(request))
+
+    async def CheckIn(self, request: rpc.CheckInRequest, context: Context) -> rpc.CheckInResponse:
+        """Somebody is there."""
+        del context
+        return rpc.CheckInResponse(call_out=await self._command(request))
+
+    async def CheckOut(self, request: rpc.CheckOutRequest, context: Context) -> rpc.CheckOutResponse:
+        """Somebody leaves."""
+        del context
+        return rpc.CheckOutResponse(call_out=await self._command(request))
+
+    async def EndCallOut(self, request: rpc.EndCallOutRequest, context: Context) -> rpc.EndCallOutResponse:
+        """It is over."""
+        del context
+        return rpc.EndCallOutResponse(call_out=await self._command(request))
+
+    async def CancelCallOut(
+        self, request: rpc.CancelCallOutRequest, context: Context
+    ) -> rpc.CancelCallOutResponse:
+        """It does not take place."""
+        del context
+        return rpc.CancelCallOutResponse(call_out=await self._command(request))
+
+    async def GetCallOut(self, request: rpc.GetCallOutRequest, context: Context) -> rpc.GetCallOutResponse:
+        """A call-out."""
+        del context
+        return rpc.GetCallOutResponse(call_out=await self._call_outs.one(principal(), request.call_out_id))
+
+    async def GetLedger(self, request: rpc.GetLedgerRequest, context: Context) -> rpc.GetLedgerResponse:
+        """A volunteer's hours."""
+        del context
+        since, until = day_of("since", request.since), day_of("until", request.until)
+        return await self._ledger.of(principal(), request.person_ref, since, until)
+
+    async def _order(self, request: Any) -> rpc.Force:
+        return await self._bodies.order(principal(), request.meta, request)
+
+    async def _command(self, request: Any) -> rpc.CallOut:
+        return await self._call_outs.command(principal(), request.call_out_id, request.meta, request)
