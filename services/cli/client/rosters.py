@@ -60,7 +60,7 @@ async def establish(  # noqa: PLR0913 - options of a command
         code=code,
         mode=RosterMode.Value(f"ROSTER_MODE_{mode.upper()}"),
         kinds=kind,
-        hours=_hours(hours),
+        hours=hours_of(hours),
         desk=desk,
         answer_within_s=answer_within,
         on=on,
@@ -96,7 +96,7 @@ async def plan(  # noqa: PLR0913 - options of a command
         duty_id=duty,
         person_ref=person,
         weekdays=weekday or [],
-        hours=_hours(hours),
+        hours=hours_of(hours),
         on=on,
         until=until,
     )
@@ -200,13 +200,13 @@ def told(department: rpc.Department) -> str:
         "department": department.code,
         "mode": _mode(department),
         "kinds": ", ".join(department.kinds),
-        "hours": _times(department.hours),
+        "hours": times(department.hours),
         "desk": department.desk,
         "answer within": f"{department.answer_within_s} s",
         "since": department.days.since,
         "until": department.days.until,
         "duties": "; ".join(_duty(duty) for duty in department.duties) or "none",
-        "nobody on duty": "; ".join(f"{hole.day} {_times(hole.hours)}" for hole in department.holes),
+        "nobody on duty": "; ".join(f"{hole.day} {times(hole.hours)}" for hole in department.holes),
         "revision": department.revision,
     }
     return text.lines(facts)
@@ -215,7 +215,7 @@ def told(department: rpc.Department) -> str:
 def _duty(duty: rpc.Duty) -> str:
     days = ",".join(str(day) for day in duty.weekdays)
     on = f" on {days}" if days else ""
-    return f"{duty.duty_id}: {duty.person_ref}{on} {_times(duty.hours)} {_until(duty.days)}".rstrip()
+    return f"{duty.duty_id}: {duty.person_ref}{on} {times(duty.hours)} {_until(duty.days)}".rstrip()
 
 
 def _until(days: Any) -> str:
@@ -226,11 +226,13 @@ def _mode(message: Any) -> str:
     return text.word(RosterMode, message.mode, "ROSTER_MODE_")
 
 
-def _times(hours: Hours) -> str:
+def times(hours: Hours) -> str:
+    """Hours as they are typed."""
     return f"{hours.opens}-{hours.closes}"
 
 
-def _hours(given: str) -> Hours | None:
+def hours_of(given: str) -> Hours | None:
+    """Hours that were typed; None for none."""
     opens, dash, closes = given.partition("-")
     if given and not dash:
         raise typer.BadParameter("hours are FROM-TO, as 08:30-17:30")

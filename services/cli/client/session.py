@@ -18,6 +18,8 @@ from fengqiao.mediation.v1.mediation_service_pb2_grpc import MediationServiceStu
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
 from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceStub
+from fengqiao.routing.v1.person_service_pb2_grpc import PersonServiceStub
 from fengqiao.routing.v1.roster_service_pb2_grpc import RosterServiceStub
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
 from services.chassis import client
@@ -95,6 +97,16 @@ class Session:
     def roster(self) -> Any:
         """The rosters' methods; routing has them."""
         return RosterServiceStub(self._channel("routing"))
+
+    @property
+    def persons(self) -> Any:
+        """The methods about persons; routing has them."""
+        return PersonServiceStub(self._channel("routing"))
+
+    @property
+    def forces(self) -> Any:
+        """The methods about forces; routing has them."""
+        return ForceServiceStub(self._channel("routing"))
 
     @property
     def mediation(self) -> Any:

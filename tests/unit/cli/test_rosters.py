@@ -1,20 +1,16 @@
 """What the roster commands say to the service, and what they show of its answers."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
-import grpc
 import pytest
 from google.protobuf.message import Message
-from typer.testing import CliRunner, Result
 
 from fengqiao.routing.v1 import directory_events_pb2 as directory
 from fengqiao.routing.v1 import roster_events_pb2 as ev
 from fengqiao.routing.v1 import roster_service_pb2 as rpc
 from fengqiao.routing.v1.roster_service_pb2_grpc import add_RosterServiceServicer_to_server
-from services.cli.__main__ import app
+from tests.kit.terminal import Terminal, terminal_at
 
 NEXT = "next"
 HOURS = ev.Hours(opens="08:30", closes="12:00")
@@ -40,56 +36,23 @@ SUMMONS = rpc.Summons(
 )
 
 
-@dataclass
-class Office:
-    """Answers every method, and keeps what it was asked."""
-
-    asked: list[Any] = field(default_factory=list)
-
-    def __getattr__(self, _method: str) -> Any:
-        return self.answer
-
-    def answer(self, request: Message, _context: grpc.ServicerContext) -> Any:
-        self.asked.append(request)
-        name = type(request).__name__.removesuffix("Request")
-        if name == "ListDepartments":
-            return rpc.ListDepartmentsResponse(departments=[DEPARTMENT], next_page_token=NEXT)
-        if name == "FindOnDuty":
-            return rpc.FindOnDutyResponse(
-                on_duty=[rpc.OnDuty(department="fire-rescue", mode=ev.ROSTER_MODE_ON_CALL)]
-            )
-        response = getattr(rpc, f"{name}Response")
-        return response(summons=SUMMONS) if "Summon" in name else response(department=DEPARTMENT)
-
-
-@dataclass
-class Terminal:
-    """Types commands at the office."""
-
-    address: str
-
-    def type(self, *words: str) -> Result:
-        given = ["roster", *words, "--address", self.address]
-        result = CliRunner(env={"FENGQIAO_TOKEN": "a-token"}).invoke(app, given)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
+def answers(request: Message) -> Message:
+    name = type(request).__name__.removesuffix("Request")
+    if name == "ListDepartments":
+        return rpc.ListDepartmentsResponse(departments=[DEPARTMENT], next_page_token=NEXT)
+    if name == "FindOnDuty":
+        return rpc.FindOnDutyResponse(
+            on_duty=[rpc.OnDuty(department="fire-rescue", mode=ev.ROSTER_MODE_ON_CALL)]
+        )
+    response: Any = getattr(rpc, f"{name}Response")
+    told: Message = response(summons=SUMMONS) if "Summon" in name else response(department=DEPARTMENT)
+    return told
 
 
 @pytest.fixture
-def office() -> Office:
-    return Office()
-
-
-@pytest.fixture
-def terminal(office: Office) -> Iterator[Terminal]:
-    server = grpc.server(ThreadPoolExecutor(2))
-    fake: Any = office
-    add_RosterServiceServicer_to_server(fake, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield Terminal(f"127.0.0.1:{port}")
-    server.stop(None).wait()
+def terminal() -> Iterator[Terminal]:
+    with terminal_at("roster", answers, add_RosterServiceServicer_to_server) as there:
+        yield there
 
 
 @pytest.mark.parametrize(
@@ -126,26 +89,20 @@ def terminal(office: Office) -> Iterator[Terminal]:
         ("summons s-1", rpc.GetSummonsRequest(summons_id="s-1")),
     ],
 )
-def test_a_command_says_what_was_typed(
-    office: Office, terminal: Terminal, words: str, expected: Message
-) -> None:
+def test_a_command_says_what_was_typed(terminal: Terminal, words: str, expected: Message) -> None:
     assert terminal.type(*words.split()).exit_code == 0
-    [asked] = office.asked
-    if "meta" in asked.DESCRIPTOR.fields_by_name:
-        assert asked.meta.idempotency_key
-        asked.ClearField("meta")
-    assert asked == expected
+    assert terminal.office.only() == expected
 
 
-def test_a_moment_is_sent_as_it_was_typed(office: Office, terminal: Terminal) -> None:
+def test_a_moment_is_sent_as_it_was_typed(terminal: Terminal) -> None:
     assert terminal.type("duty", "fire_hazard", "--at", "2026-03-02T10:00:00+08:00").exit_code == 0
-    assert office.asked[0].at.ToJsonString() == "2026-03-02T02:00:00Z"
+    assert terminal.office.asked[0].at.ToJsonString() == "2026-03-02T02:00:00Z"
 
 
-def test_hours_that_are_none_are_refused_before_anything_is_asked(office: Office, terminal: Terminal) -> None:
+def test_hours_that_are_none_are_refused_before_anything_is_asked(terminal: Terminal) -> None:
     refused = terminal.type("plan", "fire-rescue", "mon", "p-1", "--hours", "0830")
     assert refused.exit_code == 2
-    assert office.asked == []
+    assert terminal.office.asked == []
 
 
 def test_a_department_is_shown_with_its_roster_and_when_nobody_is_on_duty(terminal: Terminal) -> None:
