@@ -41,6 +41,7 @@ COMMANDS = {
     "synth": Entry("services.cli.sheets.command:synth", "Make a directory up, as sheets.", HANDLE),
     "directory": Entry(f"{CLIENT}.places:directory", "Units, households, leaders; who answers.", HANDLE),
     "roster": Entry(f"{CLIENT}.rosters:roster", "Departments, who is on duty, summonses.", HANDLE),
+    "code": Entry(f"{CLIENT}.codes:code", "Village codes: adopt, repeal, show, list.", HANDLE),
     "deliveries": Entry(f"{CLIENT}.people:deliveries", "Who was told, and how it ended.", OPERATE),
     "source": Entry(f"{CLIENT}.agencies:source", "Sources of agencies: register.", OPERATE),
     "publish": Entry(f"{CLIENT}.agencies:publish", "Publish an agency's event and print the reply.", OPERATE),

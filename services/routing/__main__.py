@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from fengqiao.routing.v1.code_service_pb2_grpc import add_VillageCodeServiceServicer_to_server
 from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
 from fengqiao.routing.v1.roster_service_pb2_grpc import add_RosterServiceServicer_to_server
 from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
@@ -9,6 +10,9 @@ from services.chassis.foundation import lay
 from services.chassis.service import Service, main
 from services.chassis.site import load_sites
 from services.routing.agents import DECIDED_ON, register
+from services.routing.codes.rpc import RULES as CODE_RULES
+from services.routing.codes.rpc import VillageCodeServicer
+from services.routing.codes.village_codes import VillageCodes
 from services.routing.directory.claims import Claims
 from services.routing.directory.following import Following
 from services.routing.directory.lookups import Lookups
@@ -40,14 +44,16 @@ from services.routing.store import (
     RestructuringDocument,
     SummonsDocument,
     UnitDocument,
+    VillageCodeDocument,
     departments,
     model,
     restructurings,
     summonses,
     units,
+    village_codes,
 )
 
-DOCUMENTS = (UnitDocument, RestructuringDocument, DepartmentDocument, SummonsDocument)
+DOCUMENTS = (UnitDocument, RestructuringDocument, DepartmentDocument, SummonsDocument, VillageCodeDocument)
 
 
 def wire(settings: RoutingSettings) -> Service:
@@ -72,7 +78,8 @@ def wire(settings: RoutingSettings) -> Service:
     orders = Orders(lookups, claims, following.stale)
     plans = base.side(restructurings(), RestructuringDocument)
     reshaping = Restructurings(lookups, claims, plans, following.stale)
-    cases = Cases(base, table(ladder), following.fresh)
+    codes = VillageCodes(lookups, claims, base.side(village_codes(), VillageCodeDocument))
+    cases = Cases(base, table(ladder), following.fresh, codes.known)
     desks = Departments(lookups, claims, roster)
     return Service(
         base=base,
@@ -83,8 +90,9 @@ def wire(settings: RoutingSettings) -> Service:
                 add_RosterServiceServicer_to_server,
                 RosterServicer(desks, Summonses(desks, cases, called, summoning)),
             ),
+            (add_VillageCodeServiceServicer_to_server, VillageCodeServicer(codes)),
         ],
-        rules=RULES | DIRECTORY_RULES | ROSTER_RULES,
+        rules=RULES | DIRECTORY_RULES | ROSTER_RULES | CODE_RULES,
         register=lambda worker: register(worker, base, following.known),
         lead_topic=REQUESTS,
         decides_on=DECIDED_ON,

@@ -8,6 +8,9 @@ from services.chassis.queues import OF_A_SITE, OF_A_UNIT
 from services.chassis.store import AggregateDocument, converter
 from services.routing import domain
 from services.routing.domain import Case, Ladder
+from services.routing.domain.codes import folding as code_folding
+from services.routing.domain.codes.village_code import EVENTS as VILLAGE_CODES
+from services.routing.domain.codes.village_code import VillageCode
 from services.routing.domain.directory import carrying_out, folding
 from services.routing.domain.directory.carrying_out import Restructuring
 from services.routing.domain.directory.unit import EVENTS, Unit
@@ -75,6 +78,16 @@ class SummonsDocument(AggregateDocument):
     """A summons of a department, whole."""
 
     meta = {"db_alias": "routing", "collection": "summonses"}  # noqa: RUF012 - as above
+
+
+class VillageCodeDocument(AggregateDocument):
+    """The code of a village or community, whole, on all its days; the texts by digest under `private`."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "village_codes",
+        "indexes": [{"fields": ["site", "state.unit_code"]}],
+    }
 
 
 def dump(case: Case) -> dict[str, Any]:
@@ -163,4 +176,20 @@ def summonses(cells: Table) -> Model[Summons]:
         deadlines=summons.deadlines,
         fire=summons.firing(cells),
         known_since=lambda each: each.known_since,
+    )
+
+
+def village_code_id(site_id: str, unit_code: str) -> str:
+    """The id of a village code's document and events."""
+    return id_from("village_code", site_id, unit_code)
+
+
+def village_codes() -> Model[VillageCode]:
+    """The village codes for the chassis."""
+    return Model(
+        service="routing",
+        topic=VILLAGE_CODES,
+        evolve=code_folding.evolve,
+        dump=converter.unstructure,
+        load=lambda raw: converter.structure(raw, VillageCode),
     )

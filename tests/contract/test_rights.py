@@ -10,7 +10,12 @@ from fengqiao.intake.v1 import intake_service_pb2
 from fengqiao.mediation.v1 import mediation_service_pb2
 from fengqiao.notify.v1 import notify_service_pb2
 from fengqiao.petition.v1 import petition_service_pb2
-from fengqiao.routing.v1 import directory_service_pb2, roster_service_pb2, routing_service_pb2
+from fengqiao.routing.v1 import (
+    code_service_pb2,
+    directory_service_pb2,
+    roster_service_pb2,
+    routing_service_pb2,
+)
 from services.chassis.auth import Principal, Role, Rule, authorize, methods_of
 from services.chassis.errors import Forbidden
 from services.chassis.operations import OPERATIONS_RULES
@@ -18,12 +23,14 @@ from services.intake.access import RULES as INTAKE_RULES
 from services.mediation.rpc import RULES as MEDIATION_RULES
 from services.notify.rpc import RULES as NOTIFY_RULES
 from services.petition.rpc import RULES as PETITION_RULES
+from services.routing.codes.rpc import RULES as CODE_RULES
 from services.routing.directory.rpc import RULES as DIRECTORY_RULES
 from services.routing.rosters.rpc import RULES as ROSTER_RULES
 from services.routing.rpc import RULES as ROUTING_RULES
 
 TABLES: dict[str, tuple[ServiceDescriptor, Mapping[str, Rule]]] = {
     "rosters": (roster_service_pb2.DESCRIPTOR.services_by_name["RosterService"], ROSTER_RULES),
+    "village codes": (code_service_pb2.DESCRIPTOR.services_by_name["VillageCodeService"], CODE_RULES),
     "directory": (directory_service_pb2.DESCRIPTOR.services_by_name["DirectoryService"], DIRECTORY_RULES),
     "intake": (intake_service_pb2.DESCRIPTOR.services_by_name["IntakeService"], INTAKE_RULES),
     "mediation": (

@@ -17,6 +17,7 @@ from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from fengqiao.mediation.v1.mediation_service_pb2_grpc import MediationServiceStub
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
+from fengqiao.routing.v1.code_service_pb2_grpc import VillageCodeServiceStub
 from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from fengqiao.routing.v1.roster_service_pb2_grpc import RosterServiceStub
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
@@ -95,6 +96,11 @@ class Session:
     def roster(self) -> Any:
         """The rosters' methods; routing has them."""
         return RosterServiceStub(self._channel("routing"))
+
+    @property
+    def codes(self) -> Any:
+        """The village codes' methods; routing has them."""
+        return VillageCodeServiceStub(self._channel("routing"))
 
     @property
     def mediation(self) -> Any:

@@ -1,6 +1,6 @@
 """Routing's directory on a real store, called by gRPC; the broker is a list of what was published."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -14,9 +14,15 @@ import pytest
 from deploy.local.issuer import Issuer
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.intake.v1.events_pb2 import RequestSubmitted
+from fengqiao.routing.v1 import code_service_pb2 as code_rpc
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
+from fengqiao.routing.v1 import routing_service_pb2 as routing_rpc
+from fengqiao.routing.v1.code_service_pb2_grpc import (
+    VillageCodeServiceStub,
+    add_VillageCodeServiceServicer_to_server,
+)
 from fengqiao.routing.v1.directory_service_pb2_grpc import (
     DirectoryServiceStub,
     add_DirectoryServiceServicer_to_server,
@@ -24,6 +30,10 @@ from fengqiao.routing.v1.directory_service_pb2_grpc import (
 from fengqiao.routing.v1.roster_service_pb2_grpc import (
     RosterServiceStub,
     add_RosterServiceServicer_to_server,
+)
+from fengqiao.routing.v1.routing_service_pb2_grpc import (
+    RoutingServiceStub,
+    add_RoutingServiceServicer_to_server,
 )
 from services.chassis import indexes
 from services.chassis.client import bearer, channel, details_of, rule_of
@@ -34,6 +44,9 @@ from services.chassis.model import Context, Decision
 from services.chassis.protobuf import timestamp
 from services.chassis.rpc import serving
 from services.chassis.site import load_sites
+from services.routing.codes.rpc import RULES as CODE_RULES
+from services.routing.codes.rpc import VillageCodeServicer
+from services.routing.codes.village_codes import VillageCodes
 from services.routing.directory.claims import Claims
 from services.routing.directory.following import Following
 from services.routing.directory.lookups import Lookups
@@ -51,6 +64,8 @@ from services.routing.rosters.rpc import RULES as ROSTER_RULES
 from services.routing.rosters.rpc import RosterServicer
 from services.routing.rosters.silence import Vigil
 from services.routing.rosters.summonses import Summonses
+from services.routing.rpc import RULES as ROUTING_RULES
+from services.routing.rpc import RoutingServicer
 from services.routing.rules import FixedPlaces, Post, Unit
 from services.routing.settings import RoutingSettings
 from services.routing.store import (
@@ -59,11 +74,13 @@ from services.routing.store import (
     RestructuringDocument,
     SummonsDocument,
     UnitDocument,
+    VillageCodeDocument,
     departments,
     model,
     restructurings,
     summonses,
     units,
+    village_codes,
 )
 from tests.kit.edge import Broker, Clock, Refusal, Who
 from tests.kit.ladder import rules
@@ -106,10 +123,11 @@ class House:
     rosters: Any
     vigil: Vigil
     reshaping: Restructurings
+    stubs: Sequence[tuple[Any, Any]]
 
     async def call(self, name: str, who: Who = DESK, **fields: Any) -> Any:
         """Call a method; orders get a key of their own if none is given."""
-        module, stub = (rpc, self.stub) if hasattr(rpc, f"{name}Request") else (roster_rpc, self.rosters)
+        module, stub = next((m, s) for m, s in self.stubs if hasattr(m, f"{name}Request"))
         request = getattr(module, f"{name}Request")(**fields)
         if "meta" in request.DESCRIPTOR.fields_by_name and not request.HasField("meta"):
             request.meta.CopyFrom(meta())
@@ -160,7 +178,7 @@ class House:
         def begin(context: Context) -> Decision:
             return self.ladder.open(None, submitted, context)
 
-        key = uuid4().hex
+        key = str(uuid4())
         await self.base.commands.create(Creation(key, "jili", Order(key, b""), begin))
         return key
 
@@ -204,7 +222,13 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             settings,
             model(ladder),
             CaseDocument,
-            documents=[UnitDocument, RestructuringDocument, DepartmentDocument, SummonsDocument],
+            documents=[
+                UnitDocument,
+                RestructuringDocument,
+                DepartmentDocument,
+                SummonsDocument,
+                VillageCodeDocument,
+            ],
             producer=broker,
             wall=WallClock(lambda: clock.now),
             sites=load_sites(folder.parent),
@@ -221,7 +245,8 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
         roster = base.side(departments(), DepartmentDocument)
         called = base.side(summonses(cells), SummonsDocument)
         desks = Departments(lookups, claims, roster)
-        cases = Cases(base, table(ladder), following.fresh)
+        codes = VillageCodes(lookups, claims, base.side(village_codes(), VillageCodeDocument))
+        cases = Cases(base, table(ladder), following.fresh, codes.known)
         standing = Standing(base, table(ladder), following, site_rules)
         silence = Silence(base, side, following, site_rules)
         indexes.migrate(base.documents)
@@ -231,12 +256,20 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
                 add_RosterServiceServicer_to_server,
                 RosterServicer(desks, Summonses(desks, cases, called, cells)),
             ),
+            (add_VillageCodeServiceServicer_to_server, VillageCodeServicer(codes)),
+            (add_RoutingServiceServicer_to_server, RoutingServicer(cases)),
         ]
-        every = RULES | ROSTER_RULES
+        every = RULES | ROSTER_RULES | CODE_RULES | ROUTING_RULES
         port = await stack.enter_async_context(serving(settings, servicers, every, base.readiness))
         to = await stack.enter_async_context(channel(f"127.0.0.1:{port}"))
         stub = DirectoryServiceStub(to)
         rosters = RosterServiceStub(to)
+        stubs = [
+            (rpc, stub),
+            (roster_rpc, rosters),
+            (code_rpc, VillageCodeServiceStub(to)),
+            (routing_rpc, RoutingServiceStub(to)),
+        ]
         yield House(
             base,
             claims,
@@ -251,4 +284,5 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             rosters,
             Vigil(base, roster),
             reshaping,
+            stubs,
         )

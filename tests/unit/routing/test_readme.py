@@ -4,6 +4,7 @@ from pathlib import Path
 from services import routing
 from services.chassis.model import diagram
 from services.routing.domain import Ladder, table
+from services.routing.domain.codes.adopting import CODES
 from services.routing.domain.rosters import summons
 
 README = Path(routing.__file__).with_name("README.md").read_text(encoding="utf-8")
@@ -16,6 +17,11 @@ def test_the_readmes_diagram_is_the_table() -> None:
 
 def test_the_readmes_diagram_of_a_summons_is_its_table() -> None:
     drawn = diagram(summons.table({}), [("waiting", "SummonDepartment"), ("unanswered", "nobody on duty")])
+    assert f"```mermaid\n{drawn}\n```" in README
+
+
+def test_the_readmes_diagram_of_a_village_code_is_its_table() -> None:
+    drawn = diagram(CODES, [("in_force", "AdoptVillageCode")])
     assert f"```mermaid\n{drawn}\n```" in README
 
 
