@@ -40,6 +40,7 @@ class Role(StrEnum):
     MEDIATOR = "mediator"
     PETITION_OFFICER = "petition_officer"
     INSPECTOR = "inspector"
+    REPORTER = "reporter"
 
 
 # A replay acts for whoever owns a case: nobody but the embedded runtime may issue it.

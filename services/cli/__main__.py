@@ -24,6 +24,8 @@ COMMANDS = {
     "withdraw": Entry(f"{CLIENT}.requests:withdraw", "The resident takes the request back.", ASK),
     "rate": Entry(f"{CLIENT}.requests:rate", "The resident's answer to the outcome.", ASK),
     "reopen": Entry(f"{CLIENT}.requests:reopen", "The resident says it is not settled.", ASK),
+    "report": Entry(f"{CLIENT}.sightings:report", "A courier reports what they saw.", ASK),
+    "feedback": Entry(f"{CLIENT}.sightings:feedback", "What became of a courier's report.", ASK),
     "contact": Entry(f"{CLIENT}.people:contact", "Contacts in the vault: put, show.", ASK),
     "notices": Entry(f"{CLIENT}.people:notices", "Notices of a person or a post.", ASK),
     "queue": Entry(f"{CLIENT}.cases:queue", "Open cases of a unit, soonest due first.", HANDLE),

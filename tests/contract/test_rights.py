@@ -107,6 +107,16 @@ def test_a_petition_is_handled_by_officers_and_an_accusation_by_inspectors_alone
         assert not rule.roles & {Role.OPERATOR, Role.SERVICE, Role.REPLAY, Role.CLERK, Role.AGENCY}, method
 
 
+def test_a_light_reporter_reports_asks_for_feedback_reads_its_notice_and_does_nothing_else() -> None:
+    entered = {
+        method.rpartition("/")[2]
+        for _, rules in TABLES.values()
+        for method, rule in rules.items()
+        if Role.REPORTER in rule.roles
+    }
+    assert entered == {"ReportSighting", "GetFeedback", "ListNotices"}
+
+
 def test_services_only_read_from_each_other() -> None:
     for _, rules in TABLES.values():
         for method, rule in rules.items():

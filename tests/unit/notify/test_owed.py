@@ -30,6 +30,7 @@ from services.notify.owed import (
 from tests.unit.notify.news import (
     ACCUSED,
     ANSWERER,
+    COURIER,
     EVENT,
     MEDIATOR,
     NEIGHBOUR,
@@ -89,6 +90,7 @@ def test_there_is_an_example_of_every_owed_event() -> None:
             intake.RequestSubmitted,
             {(PERSON, "request_received", EMAIL), (PERSON, "request_received", IN_APP)},
         ),
+        (intake.FeedbackGiven, {(f"reporter:{COURIER}", "sighting_feedback", IN_APP)}),
         (routing.CaseRouted, {("leader-1", "case_assigned", IN_APP)}),
         (
             routing.CaseEscalated,
@@ -182,7 +184,8 @@ def test_an_event_is_news_to(kind: type[Message], expected: set[tuple[str, str, 
 def test_an_anonymous_case_owes_the_resident_nothing(kind: type[Message]) -> None:
     made = begun(examples(person_ref="")[kind])
     deliveries = [d for d in made.deliveries if d.recipient_ref != NEIGHBOUR] if made else []
-    assert all(d.unit_id or d.recipient_ref in {"desk:jili", ANSWERER} for d in deliveries)
+    others = {"desk:jili", ANSWERER, f"reporter:{COURIER}"}
+    assert all(d.unit_id or d.recipient_ref in others for d in deliveries)
     assert EMAIL not in {d.channel for d in deliveries}
 
 
@@ -266,6 +269,7 @@ def test_no_fact_of_a_notice_refers_to_a_person(kind: type[Message]) -> None:
     assert PERSON not in facts.values()
     assert "leader-1" not in facts.values()
     assert NEIGHBOUR not in facts.values()
+    assert COURIER not in facts.values()
 
 
 def test_the_readme_shows_both_tables_whole() -> None:
