@@ -41,6 +41,7 @@ class Role(StrEnum):
     PETITION_OFFICER = "petition_officer"
     INSPECTOR = "inspector"
     VOLUNTEER = "volunteer"
+    REPORTER = "reporter"
 
 
 # A replay acts for whoever owns a case: nobody but the embedded runtime may issue it.

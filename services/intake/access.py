@@ -30,13 +30,15 @@ RULES = {
     f"{SERVICE}/SubmitRequest": Rule(SUBMITTERS),
     f"{SERVICE}/ImportRequests": Rule(frozenset({Role.CLERK, Role.DESK, Role.REPLAY}), verdict_each=True),
     f"{SERVICE}/GetRequest": Rule(READERS),
-    # The code is the right; the token only says that somebody is there.
-    f"{SERVICE}/TrackRequest": Rule(frozenset(Role)),
+    # The code is the right; the token only says that somebody is there. A light reporter sees no case at all.
+    f"{SERVICE}/TrackRequest": Rule(frozenset(Role) - {Role.REPORTER}),
     f"{SERVICE}/WatchTimeline": Rule(READERS),
     f"{SERVICE}/WithdrawRequest": Rule(WISHES),
     f"{SERVICE}/RequestEscalation": Rule(WISHES),
     f"{SERVICE}/RateOutcome": Rule(VOICES),
     f"{SERVICE}/ReopenRequest": Rule(VOICES),
+    f"{SERVICE}/ReportSighting": Rule(frozenset({Role.REPORTER})),
+    f"{SERVICE}/GetFeedback": Rule(frozenset({Role.REPORTER})),
     f"{SERVICE}/PutContact": Rule(SUBMITTERS),
     f"{SERVICE}/ResolveContact": Rule(frozenset({Role.SERVICE, Role.CLERK, Role.DESK})),
     f"{SERVICE}/RegisterSource": Rule(frozenset({Role.OPERATOR, Role.REPLAY})),

@@ -37,6 +37,10 @@ SUBMITTED, SETTLED, CLOSED, WITHDRAWN = "submitted", "settled", "closed", "withd
 STATUSES = (SUBMITTED, SETTLED, CLOSED, WITHDRAWN)
 NOT_SOLVED = "not_solved"
 
+RECEIVED, BEING_HANDLED, DONE, NOT_TAKEN_UP = "received", "being_handled", "done", "not_taken_up"
+"""What a light reporter is told; the last one is also the outcome by which a handler ends such a matter."""
+FEEDBACK = "FEEDBACK_"
+
 
 # -- names ---------------------------------------------------------------------------------------------------
 
@@ -79,6 +83,7 @@ class Request:
     """The public projection of a request. Its texts, tracking code and agency's reference are private data.
 
     `rating` is 1 (poor) to 5 (good), 0 while unrated; `due_at` the promised due time, if there is one.
+    `reporter_ref` is a light reporter's, who was told `feedback` at the end.
     """
 
     request_no: str
@@ -94,6 +99,9 @@ class Request:
     status: str = SUBMITTED
     rating: int = 0
     solved: bool = False
+    reporter_ref: str = ""
+    feedback: str = ""
+    feedback_at: datetime | None = None
 
 
 # -- commands ------------------------------------------------------------------------------------------------
@@ -121,6 +129,7 @@ class SubmitRequest:
     source: str = ""
     reference: str = ""
     accused_unit_id: str = ""
+    reporter_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +177,7 @@ def submit(command: SubmitRequest) -> Decision:
         person_ref=command.person_ref,
         urgent=command.urgent,
         due_at=timestamp(command.due_at) if command.due_at else None,
+        reporter_ref=command.reporter_ref,
     )
     return decided(event, also=(REQUESTS,), **private_part(command))
 
@@ -216,6 +226,28 @@ def _rate(_request: Request, command: RateOutcome, _context: Context) -> Decisio
     return Decision((rated, follows), {"comment": command.comment})
 
 
+def _settle(request: Request, event: CaseResolved, _context: Context) -> Decision:
+    feedback = NOT_TAKEN_UP if event.outcome == NOT_TAKEN_UP else DONE
+    return decided(ev.RequestSettled(), *_told(request, feedback))
+
+
+def _withdrawn(request: Request, _event: CaseWithdrawn, _context: Context) -> Decision:
+    return decided(ev.RequestWithdrawn(), *_told(request, NOT_TAKEN_UP))
+
+
+def _told(request: Request, feedback: str) -> list[Message]:
+    """What a light reporter is told; nobody else is."""
+    if not request.reporter_ref:
+        return []
+    told = ev.FeedbackGiven(
+        request_no=request.request_no,
+        site_id=request.site_id,
+        reporter_ref=request.reporter_ref,
+        feedback=ev.Feedback.Value(f"{FEEDBACK}{feedback.upper()}"),
+    )
+    return [told]
+
+
 def _emits(message: type[Message]) -> Callable[[Request, Any, Context], Decision]:
     def decide(_request: Request, _event: Any, _context: Context) -> Decision:
         return decided(message())
@@ -236,14 +268,14 @@ def _table() -> Table:
         cells |= {
             (status, WithdrawRequest): Transition(_withdraw, (status,)),
             (status, EscalateRequest): Transition(_escalate, (status,)),
-            (status, CaseWithdrawn): Transition(_emits(ev.RequestWithdrawn), (WITHDRAWN,)),
+            (status, CaseWithdrawn): Transition(_withdrawn, (WITHDRAWN,)),
         }
     for status in (SETTLED, CLOSED):
         cells |= {
             (status, ReopenRequest): Transition(_reopen, (status,)),
             (status, CaseReopened): Transition(_emits(ev.RequestReopened), (SUBMITTED,)),
         }
-    cells[SUBMITTED, CaseResolved] = Transition(_emits(ev.RequestSettled), (SETTLED,))
+    cells[SUBMITTED, CaseResolved] = Transition(_settle, (SETTLED,))
     cells[SETTLED, RateOutcome] = Transition(_rate, (SETTLED, CLOSED))
     return MappingProxyType(cells)
 
@@ -283,11 +315,21 @@ def _submitted(_request: Request | None, event: ev.RequestSubmitted, context: Co
         urgent=event.urgent,
         submitted_at=context.at,
         due_at=instant(event.due_at) if event.HasField("due_at") else None,
+        reporter_ref=event.reporter_ref,
     )
 
 
 def _rated(request: Request, event: ev.OutcomeRated, _context: Context) -> Request:
     return replace(request, rating=event.rating, solved=event.solved)
+
+
+def _given(request: Request, event: ev.FeedbackGiven, context: Context) -> Request:
+    feedback = ev.Feedback.Name(event.feedback).removeprefix(FEEDBACK).lower()
+    return replace(request, feedback=feedback, feedback_at=context.at)
+
+
+def _reopened(request: Request, _event: ev.RequestReopened, _context: Context) -> Request:
+    return replace(request, status=SUBMITTED, feedback="", feedback_at=None)
 
 
 def _unchanged(request: Request, _event: Message, _context: Context) -> Request:
@@ -310,5 +352,6 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Request]] = {
     ev.RequestClosed: _now(CLOSED),
     ev.RequestWithdrawn: _now(WITHDRAWN),
     ev.RequestSettled: _now(SETTLED),
-    ev.RequestReopened: _now(SUBMITTED),
+    ev.RequestReopened: _reopened,
+    ev.FeedbackGiven: _given,
 }

@@ -179,7 +179,7 @@ class Requests:
         Raises:
             CommandError: refused.
         """
-        self._check_site(principal, request.site_id, "site_id")
+        self.check_site(principal, request.site_id, "site_id")
         key = request.meta.idempotency_key
         own = principal.role is Role.RESIDENT
         person_ref = principal.subject if own else f"p-{id_from('contact', principal.subject, key)}"
@@ -200,7 +200,7 @@ class Requests:
         return await self.base.threads.run(self.vault.resolve, request.person_ref, reader, now)
 
     def _check(self, principal: Principal, body: rpc.RequestBody, known: set[tuple[str, str]]) -> None:
-        self._check_site(principal, body.site_id, "request.site_id")
+        self.check_site(principal, body.site_id, "request.site_id")
         if body.HasField("due_at") and principal.role not in PROMISERS:
             raise Invalid([Violation("request.due_at", "not_for_this_role")])
         if wrong := accusations.wrong_unit(body.kind, body.accused_unit_id):
@@ -213,7 +213,12 @@ class Requests:
         elif (body.site_id, body.person_ref) not in known:
             raise Invalid([Violation("request.person_ref", "unknown_person")])
 
-    def _check_site(self, principal: Principal, site_id: str, name: str) -> None:
+    def check_site(self, principal: Principal, site_id: str, name: str) -> None:
+        """Refuse a site that is not the caller's or not there.
+
+        Raises:
+            CommandError: it names the field.
+        """
         if not principal.at(site_id):
             raise Forbidden("not your site")
         if site_id not in self.base.sites:

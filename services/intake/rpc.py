@@ -12,6 +12,7 @@ from services.chassis.errors import Forbidden
 from services.chassis.rpc import principal
 from services.intake.domain import replies_topic, requests_topic
 from services.intake.handlers import Requests
+from services.intake.sightings import Sightings
 from services.intake.sources import Source, Sources
 from services.intake.timeline import read_cursor, with_cursors, write_cursor
 
@@ -27,6 +28,7 @@ class IntakeServicer(IntakeServiceServicer):
     def __init__(self, requests: Requests, sources: Sources) -> None:
         """The parts that do the work."""
         self._requests = requests
+        self._sightings = Sightings(requests)
         self._sources = sources
 
     async def SubmitRequest(
@@ -118,6 +120,18 @@ class IntakeServicer(IntakeServiceServicer):
         del context
         revision = await self._requests.command(principal(), request.case_id, request.meta, request)
         return rpc.ReopenRequestResponse(revision=revision)
+
+    async def ReportSighting(
+        self, request: rpc.ReportSightingRequest, context: Context
+    ) -> rpc.ReportSightingResponse:
+        """A courier or rider saw something."""
+        del context
+        return rpc.ReportSightingResponse(request_no=await self._sightings.report(principal(), request))
+
+    async def GetFeedback(self, request: rpc.GetFeedbackRequest, context: Context) -> rpc.GetFeedbackResponse:
+        """What became of the caller's own sighting."""
+        del context
+        return await self._sightings.feedback(principal(), request.request_no)
 
     async def PutContact(self, request: rpc.PutContactRequest, context: Context) -> rpc.PutContactResponse:
         """Put a contact into the vault."""

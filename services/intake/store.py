@@ -25,6 +25,8 @@ class RequestDocument(AggregateDocument):
             # Sparse: what came before its request (a stub) has no code.
             {"fields": ["private.tracking_code"], "unique": True, "sparse": True},
             {"fields": ["state.person_ref"]},
+            # Sparse: few requests have a reporter, and `dump` leaves the field out of all others.
+            {"fields": ["state.reporter_ref"], "sparse": True},
         ],
     }
 
@@ -135,6 +137,9 @@ COLLECTIONS = (
 def dump(request: Request) -> dict[str, Any]:
     """The public projection as the document keeps it."""
     plain: dict[str, Any] = converter.unstructure(request)
+    if not request.reporter_ref:
+        for name in ("reporter_ref", "feedback", "feedback_at"):
+            del plain[name]
     return plain
 
 

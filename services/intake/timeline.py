@@ -55,6 +55,7 @@ PERSONS = frozenset(
         "party_refs",
         "person_ref",
         "recipient_ref",
+        "reporter_ref",
         "representative_refs",
         "signer_ref",
     }
@@ -109,6 +110,12 @@ class Timeline:
         """Which of the types are among a case's entries."""
         query: Raw = {"case_id": case_id, "type": {"$in": list(wanted)}}
         return {raw["type"] for raw in await self._threads.run(self._find, query)}
+
+    async def first(self, case_id: str, wanted: Iterable[str]) -> datetime | None:
+        """When the first of a case's entries of these types happened; None: there is none."""
+        query: Raw = {"case_id": case_id, "type": {"$in": list(wanted)}}
+        raws = await self._threads.run(self._find, query)
+        return raws[0]["occurred_at"] if raws else None
 
     @property
     def _entries(self) -> Collection[Raw]:

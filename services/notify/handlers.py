@@ -22,7 +22,7 @@ from services.chassis.store import load as load_record
 from services.notify import domain, store
 from services.notify.domain import Delivery, Notice, Redeliver
 from services.notify.owed import News
-from services.notify.owed.parties import inspectors_of
+from services.notify.owed.parties import inspectors_of, reporter_of
 
 STATUSES: Mapping[str, rpc.DeliveryStatus.ValueType] = {
     domain.PENDING: rpc.DELIVERY_STATUS_PENDING,
@@ -243,6 +243,8 @@ def may_see(principal: Principal, site: str, delivery: Delivery) -> bool:
         return False
     if principal.role is Role.INSPECTOR:
         return delivery.recipient_ref == inspectors_of(site)
+    if principal.role is Role.REPORTER:
+        return delivery.recipient_ref == reporter_of(principal.subject)
     if principal.role in WHOLE_SITE or delivery.recipient_ref == principal.subject:
         return True
     return (
@@ -260,6 +262,8 @@ def own_only(principal: Principal, recipient_ref: str) -> str:
         return recipient_ref
     if principal.role is Role.INSPECTOR:
         return inspectors_of(principal.site)
+    if principal.role is Role.REPORTER:
+        return reporter_of(principal.subject)
     if principal.role is Role.RESIDENT and recipient_ref not in {"", principal.subject}:
         raise Forbidden("not your own reference")
     return recipient_ref or principal.subject

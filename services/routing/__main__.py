@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from fengqiao.routing.v1.code_service_pb2_grpc import add_VillageCodeServiceServicer_to_server
 from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
 from fengqiao.routing.v1.force_service_pb2_grpc import add_ForceServiceServicer_to_server
 from fengqiao.routing.v1.person_service_pb2_grpc import add_PersonServiceServicer_to_server
@@ -11,6 +12,9 @@ from services.chassis.foundation import lay
 from services.chassis.service import Service, main
 from services.chassis.site import load_sites
 from services.routing.agents import DECIDED_ON, register
+from services.routing.codes.rpc import RULES as CODE_RULES
+from services.routing.codes.rpc import VillageCodeServicer
+from services.routing.codes.village_codes import VillageCodes
 from services.routing.directory.claims import Claims
 from services.routing.directory.following import Following
 from services.routing.directory.lookups import Lookups
@@ -51,6 +55,7 @@ from services.routing.store import (
     RestructuringDocument,
     SummonsDocument,
     UnitDocument,
+    VillageCodeDocument,
     call_outs,
     departments,
     forces,
@@ -59,6 +64,7 @@ from services.routing.store import (
     restructurings,
     summonses,
     units,
+    village_codes,
 )
 
 DOCUMENTS = (
@@ -69,6 +75,7 @@ DOCUMENTS = (
     PersonDocument,
     ForceDocument,
     CallOutDocument,
+    VillageCodeDocument,
 )
 
 
@@ -94,7 +101,8 @@ def wire(settings: RoutingSettings) -> Service:
     orders = Orders(lookups, claims, following.stale)
     plans = base.side(restructurings(), RestructuringDocument)
     reshaping = Restructurings(lookups, claims, plans, following.stale)
-    cases = Cases(base, table(ladder), following.fresh)
+    codes = VillageCodes(lookups, claims, base.side(village_codes(), VillageCodeDocument))
+    cases = Cases(base, table(ladder), following.fresh, codes.known)
     desks = Departments(lookups, claims, roster)
     bodies = Bodies(lookups, base.side(forces(), ForceDocument))
     people = Persons(lookups, bodies, base.side(persons(), PersonDocument))
@@ -115,8 +123,9 @@ def wire(settings: RoutingSettings) -> Service:
                     bodies, CallOuts(Matching(lookups, people, calls), cases, calls), Ledger(people, calls)
                 ),
             ),
+            (add_VillageCodeServiceServicer_to_server, VillageCodeServicer(codes)),
         ],
-        rules=RULES | DIRECTORY_RULES | ROSTER_RULES | PERSON_RULES | FORCE_RULES,
+        rules=RULES | DIRECTORY_RULES | ROSTER_RULES | PERSON_RULES | FORCE_RULES | CODE_RULES,
         register=lambda worker: register(worker, base, following.known),
         lead_topic=REQUESTS,
         decides_on=DECIDED_ON,

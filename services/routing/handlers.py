@@ -1,7 +1,7 @@
 """Load → decide → commit, for each command of a handler; and the reads that queues and boards are made of."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta, Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
-from fengqiao.routing.v1.events_pb2 import MoveReason, Track
+from fengqiao.routing.v1.events_pb2 import CitedClause, MoveReason, Track
 from services.chassis.auth import Principal
 from services.chassis.commands import order_of
 from services.chassis.errors import CommandError, Forbidden, NotFound
@@ -21,6 +21,7 @@ from services.chassis.record import Record
 from services.chassis.store import Raw
 from services.routing import domain
 from services.routing.domain import Case
+from services.routing.domain.codes.citing import Known, speaking
 from services.routing.store import load
 
 STATUSES: Mapping[str, rpc.CaseStatus.ValueType] = {
@@ -40,7 +41,9 @@ def to_command(request: Message) -> object:
 COMMANDS: Mapping[type[Message], Callable[[Any], object]] = {
     rpc.AcceptCaseRequest: lambda _request: domain.AcceptCase(),
     rpc.ReportProgressRequest: lambda request: domain.ReportProgress(request.progress, request.note),
-    rpc.ResolveCaseRequest: lambda request: domain.ResolveCase(request.outcome, request.note),
+    rpc.ResolveCaseRequest: lambda request: domain.ResolveCase(
+        request.outcome, request.note, tuple(request.clauses)
+    ),
     rpc.EscalateCaseRequest: lambda request: domain.EscalateCase(request.note),
     rpc.ReturnCaseRequest: lambda request: domain.ReturnCase(request.note),
     rpc.ReferCaseRequest: lambda request: domain.ReferCase(request.track, request.note),
@@ -55,6 +58,8 @@ class Cases:
     cells: Table
     fresh: Callable[[], Awaitable[None]]
     """Sees to it that what the directory says is known."""
+    codes: Callable[[str, Collection[str]], Awaitable[Known]]
+    """The village codes of some units of a site."""
 
     async def command(
         self, principal: Principal, case_id: str, meta: CommandMeta, request: Message
@@ -66,6 +71,8 @@ class Cases:
         """
         command = to_command(request)
         await self.fresh()
+        if isinstance(command, domain.ResolveCase) and command.clauses:
+            command = replace(command, known=await self._codes_of(case_id))
 
         def decide(case: Case, context: Context) -> Decision:
             return transition(self.cells, case.status, case, command, context)
@@ -107,6 +114,13 @@ class Cases:
         if not may_see(principal, record.state):
             raise out_of_reach(principal)
         return record
+
+    async def _codes_of(self, case_id: str) -> Known:
+        """What codes may speak on a case; none where there is no such case, which is refused later."""
+        record = await self.base.committer.get_one(case_id)
+        if record is None or record.state is None:
+            return {}
+        return await self.codes(record.site, speaking(record.state))
 
     async def queue(
         self,
@@ -246,6 +260,10 @@ def _message(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case
     for name, at in (("supervised_at", case.supervised_at), ("resolved_at", case.resolved_at)):
         if at:
             getattr(message, name).CopyFrom(timestamp(at))
+    message.clauses.extend(
+        CitedClause(unit_code=each.unit_code, version=each.version, number=each.number)
+        for each in case.clauses
+    )
     if case.clock:
         message.clock_due_at.CopyFrom(timestamp(case.clock.due_at))
     return message

@@ -8,6 +8,9 @@ from services.chassis.queues import OF_A_SITE, OF_A_UNIT
 from services.chassis.store import AggregateDocument, converter
 from services.routing import domain
 from services.routing.domain import Case, Ladder
+from services.routing.domain.codes import folding as code_folding
+from services.routing.domain.codes.village_code import EVENTS as VILLAGE_CODES
+from services.routing.domain.codes.village_code import VillageCode
 from services.routing.domain.directory import carrying_out, folding
 from services.routing.domain.directory.carrying_out import Restructuring
 from services.routing.domain.directory.unit import EVENTS, Unit
@@ -113,6 +116,16 @@ class CallOutDocument(AggregateDocument):
         "db_alias": "routing",
         "collection": "callouts",
         "indexes": [{"fields": ["state.volunteers.person_ref"]}],
+    }
+
+
+class VillageCodeDocument(AggregateDocument):
+    """The code of a village or community, whole, on all its days; the texts by digest under `private`."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "village_codes",
+        "indexes": [{"fields": ["site", "state.unit_code"]}],
     }
 
 
@@ -248,4 +261,20 @@ def call_outs() -> Model[CallOut]:
         deadlines=callout.deadlines,
         fire=calling.fire,
         known_since=lambda each: each.known_since,
+    )
+
+
+def village_code_id(site_id: str, unit_code: str) -> str:
+    """The id of a village code's document and events."""
+    return id_from("village_code", site_id, unit_code)
+
+
+def village_codes() -> Model[VillageCode]:
+    """The village codes for the chassis."""
+    return Model(
+        service="routing",
+        topic=VILLAGE_CODES,
+        evolve=code_folding.evolve,
+        dump=converter.unstructure,
+        load=lambda raw: converter.structure(raw, VillageCode),
     )

@@ -11,6 +11,7 @@ from fengqiao.mediation.v1 import mediation_service_pb2
 from fengqiao.notify.v1 import notify_service_pb2
 from fengqiao.petition.v1 import petition_service_pb2
 from fengqiao.routing.v1 import (
+    code_service_pb2,
     directory_service_pb2,
     force_service_pb2,
     person_service_pb2,
@@ -24,6 +25,7 @@ from services.intake.access import RULES as INTAKE_RULES
 from services.mediation.rpc import RULES as MEDIATION_RULES
 from services.notify.rpc import RULES as NOTIFY_RULES
 from services.petition.rpc import RULES as PETITION_RULES
+from services.routing.codes.rpc import RULES as CODE_RULES
 from services.routing.directory.rpc import RULES as DIRECTORY_RULES
 from services.routing.forces.rpc import FORCE_RULES, PERSON_RULES
 from services.routing.rosters.rpc import RULES as ROSTER_RULES
@@ -33,6 +35,7 @@ TABLES: dict[str, tuple[ServiceDescriptor, Mapping[str, Rule]]] = {
     "persons": (person_service_pb2.DESCRIPTOR.services_by_name["PersonService"], PERSON_RULES),
     "forces": (force_service_pb2.DESCRIPTOR.services_by_name["ForceService"], FORCE_RULES),
     "rosters": (roster_service_pb2.DESCRIPTOR.services_by_name["RosterService"], ROSTER_RULES),
+    "village codes": (code_service_pb2.DESCRIPTOR.services_by_name["VillageCodeService"], CODE_RULES),
     "directory": (directory_service_pb2.DESCRIPTOR.services_by_name["DirectoryService"], DIRECTORY_RULES),
     "intake": (intake_service_pb2.DESCRIPTOR.services_by_name["IntakeService"], INTAKE_RULES),
     "mediation": (
@@ -107,6 +110,16 @@ def test_a_petition_is_handled_by_officers_and_an_accusation_by_inspectors_alone
             told_the_rule = {Role.HANDLER} if method == f"{petition}/IssueOpinion" else set()
             assert rule.roles == {Role.PETITION_OFFICER, Role.INSPECTOR} | told_the_rule, method
         assert not rule.roles & {Role.OPERATOR, Role.SERVICE, Role.REPLAY, Role.CLERK, Role.AGENCY}, method
+
+
+def test_a_light_reporter_reports_asks_for_feedback_reads_its_notice_and_does_nothing_else() -> None:
+    entered = {
+        method.rpartition("/")[2]
+        for _, rules in TABLES.values()
+        for method, rule in rules.items()
+        if Role.REPORTER in rule.roles
+    }
+    assert entered == {"ReportSighting", "GetFeedback", "ListNotices"}
 
 
 def test_services_only_read_from_each_other() -> None:

@@ -19,6 +19,7 @@ from fengqiao.intake.v1 import inbound_pb2
 from fengqiao.mediation.v1 import events_pb2 as mediation_events
 from fengqiao.notify.v1 import events_pb2 as notify_events
 from fengqiao.petition.v1 import events_pb2 as petition_events
+from fengqiao.routing.v1 import code_events_pb2 as code_events
 from fengqiao.routing.v1 import directory_events_pb2 as directory_events
 from fengqiao.routing.v1 import events_pb2 as routing_events
 from fengqiao.routing.v1 import force_events_pb2 as force_events
@@ -46,6 +47,8 @@ from services.routing import agents as routing_agents
 from services.routing import domain as routing
 from services.routing import store as routing_store
 from services.routing.domain import folding
+from services.routing.domain.codes import folding as code_folding
+from services.routing.domain.codes import village_code
 
 EXAMPLES = Path(__file__).parents[2] / "protos" / "examples"
 SERVICES = {path.parent.name for path in Path(services.__path__[0]).glob("*/rpc.py")} - {"chassis"}
@@ -55,7 +58,7 @@ OUTSIDE = {"agency"}
 NAME = re.compile(
     r"fengqiao\.(?:"
     r"inbound\.\{source\}\.(?:requests|replies|dead)|"
-    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|summonses|persons|forces|callouts|restructurings|requests|outcomes))"
+    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|summonses|persons|forces|callouts|village_codes|restructurings|requests|outcomes))"
 )
 
 PARTITIONS = {
@@ -84,6 +87,7 @@ PARTITIONS = {
     "fengqiao.routing.persons": 8,
     "fengqiao.routing.forces": 8,
     "fengqiao.routing.callouts": 8,
+    "fengqiao.routing.village_codes": 8,
     "fengqiao.routing.disputes": 8,
     "fengqiao.routing.events": 8,
     "fengqiao.routing.outcomes": 8,
@@ -98,8 +102,10 @@ PARTS_OF_EVENTS = {
     "fengqiao.mediation.v1.MediationReference",
     "fengqiao.mediation.v1.Performance",
     "fengqiao.petition.v1.PetitionReference",
+    "fengqiao.routing.v1.AdoptedClause",
     "fengqiao.routing.v1.Assignment",
     "fengqiao.routing.v1.CaseReference",
+    "fengqiao.routing.v1.CitedClause",
     "fengqiao.routing.v1.Days",
     "fengqiao.routing.v1.AskedVolunteer",
     "fengqiao.routing.v1.CallOutReference",
@@ -114,6 +120,7 @@ PARTS_OF_EVENTS = {
     "fengqiao.routing.v1.ImportedHouseholds",
     "fengqiao.routing.v1.ImportedPost",
     "fengqiao.routing.v1.UnitReference",
+    "fengqiao.routing.v1.VillageCodeReference",
 }
 """Messages in the files of events that are fields of events, and travel in them alone."""
 
@@ -201,6 +208,7 @@ EVENT_FILES = (
     restructuring_events,
     roster_events,
     force_events,
+    code_events,
     mediation_events,
     petition_events,
     notify_events,
@@ -329,6 +337,7 @@ MODELS: dict[str, Callable[[], Model[Any]]] = {
     "intake, of accusations": intake_store.restricted,
     "routing": lambda: routing_store.model(ladder()),
     "routing, of units": routing_store.units,
+    "routing, of village codes": routing_store.village_codes,
     "mediation": lambda: mediation_store.model(mediation.Committee({})),
     "petition": lambda: petition_store.model(petition.Office({})),
     "petition, of accusations": lambda: petition_store.accusations(petition.Office({})),
@@ -369,6 +378,7 @@ def test_what_is_repeated_for_one_service_is_handled_by_it(topic: str) -> None:
         (intake.EVENTS, intake.FOLDS),
         (accusations.RESTRICTED, accusations.FOLDS),
         (routing.EVENTS, folding.FOLDS),
+        (village_code.EVENTS, code_folding.FOLDS),
         (mediation.EVENTS, mediation.FOLDS),
         (petition.EVENTS, petition.FOLDS),
         (petition.RESTRICTED, petition.FOLDS),

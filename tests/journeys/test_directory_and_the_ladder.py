@@ -1,13 +1,18 @@
 """Cases go to whom the directory names, and are with nobody who can't act (家家有人管、户户有人联)."""
 
+from pathlib import Path
+
 import pytest
+from typer.testing import CliRunner
 
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1.events_pb2 import MOVE_REASON_UNIT_CLOSED, MOVE_REASON_VACANCY
-from tests.journeys.clients import SONGXI, House
+from services.cli.__main__ import app
+from tests.journeys.clients import PATIENCE_S, SONGXI, Actor, House
 from tests.journeys.office import Office, leader_of
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +106,38 @@ def test_when_a_unit_is_closed_its_cases_go_to_the_one_that_took_over(office: Of
     office.order(office.house.directory.CloseUnit, rpc.CloseUnitRequest, code=code, successors=[other])
     moved = held_by(office, case.case_id, successor)
     assert (moved.assignment.unit_id, moved.steps[-1].reason) == (other, MOVE_REASON_UNIT_CLOSED)
+
+
+def test_what_a_courier_saw_is_settled_by_the_village_code_and_the_courier_is_told_that_it_is_done(
+    office: Office, tmp_path: Path
+) -> None:
+    def typed(*words: str) -> str:
+        where = ["--data-dir", office.house.running.data_dir, "--site", SONGXI]
+        said = CliRunner().invoke(app, [*words, *where])
+        assert said.exit_code == 0, said.stderr
+        return said.stdout.strip()
+
+    code = office.neighbourhood(leader=(leader := office.house.name("p")))
+    (file := tmp_path / "code.txt").write_text(
+        "3.2 晚上十点以后不放鞭炮。\n12 红白事从简。\n", encoding="utf-8"
+    )
+    typed("code", "adopt", office.village, str(file), "--adopted-on", office.day(-3))
+    courier = Actor(office.house, "reporter", office.house.name("courier"), SONGXI)
+    me = ("--subject", courier.subject)
+    number = typed("report", "noise.night", "--place", code, "--photo", "photos/3f1c7a52", *me)
+    assert typed("feedback", number, *me) == f"received since {office.day(0)}"
+
+    handler = office.house.leader(code, SONGXI)
+    [case_id] = until(lambda: handler.queue(code), PATIENCE_S, "the case in the neighbourhood's queue")
+    held_by(office, case_id, leader)
+    handler.accept(case_id)
+    taken_on = f"being_handled since {office.day(0)}"
+    until(lambda: typed("feedback", number, *me) == taken_on, PATIENCE_S, "feedback")
+    resolved = typed("resolve", case_id, "quiet_again", "--clause", "12", "--unit", code)
+    assert f"12 ({office.village}, version 1)" in resolved
+    cited = '"number":"12"'
+    until(lambda: cited in typed("timeline", case_id).replace(" ", ""), PATIENCE_S, "the citation")
+    until(lambda: typed("feedback", number, *me) == f"done since {office.day(0)}", PATIENCE_S, "its end")
+    [notice] = until(courier.notices, PATIENCE_S, "a notice to the courier")
+    assert number in notice.subject
+    assert code not in notice.subject + notice.text

@@ -73,9 +73,14 @@ async def resolve(
     outcome: Annotated[str, typer.Argument(help="How it was settled, as a code.")] = "settled",
     *,
     note: Note = "",
+    clause: Annotated[
+        list[str] | None, typer.Option(metavar="NUMBER", help="Clause of the village code that it cites.")
+    ] = None,
 ) -> None:
     """The owner settled it."""
-    request = rpc.ResolveCaseRequest(meta=meta, case_id=case, outcome=outcome, note=note)
+    request = rpc.ResolveCaseRequest(
+        meta=meta, case_id=case, outcome=outcome, note=note, clauses=clause or []
+    )
     await _change(to, to.routing.ResolveCase, request)
 
 

@@ -17,6 +17,7 @@ from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from fengqiao.mediation.v1.mediation_service_pb2_grpc import MediationServiceStub
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
+from fengqiao.routing.v1.code_service_pb2_grpc import VillageCodeServiceStub
 from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceStub
 from fengqiao.routing.v1.person_service_pb2_grpc import PersonServiceStub
@@ -107,6 +108,11 @@ class Session:
     def forces(self) -> Any:
         """The methods about forces; routing has them."""
         return ForceServiceStub(self._channel("routing"))
+
+    @property
+    def codes(self) -> Any:
+        """The village codes' methods; routing has them."""
+        return VillageCodeServiceStub(self._channel("routing"))
 
     @property
     def mediation(self) -> Any:

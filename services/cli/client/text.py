@@ -63,6 +63,7 @@ def case(case: routing.Case) -> str:
         "tier's clock": at(case.clock_due_at),
         "supervised": at(case.supervised_at),
         "resolved": at(case.resolved_at),
+        "by the village code": ", ".join(cited(clause) for clause in case.clauses),
         "overdue": "yes" if case.overdue else "no",
         "revision": case.revision,
     }
@@ -72,6 +73,11 @@ def case(case: routing.Case) -> str:
         for step in case.steps
     ]
     return "\n".join([lines(facts), *steps])
+
+
+def cited(clause: events.CitedClause) -> str:
+    """`12 (jili/hexi, version 2)`."""
+    return f"{clause.number} ({clause.unit_code}, version {clause.version})"
 
 
 def queue(cases: Iterable[routing.Case]) -> str:

@@ -65,6 +65,10 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         ("request_no", "due_at"),
         (Owed(p.resident, "request_received", AWAY_TOO),),
     ),
+    intake.FeedbackGiven: News(
+        ("request_no", "feedback"),
+        (Owed(p.reporter, "sighting_feedback", HERE),),
+    ),
     routing.CaseRouted: News(
         ("case.request_no", "kind", "due_at", "urgent", *OWNER),
         (Owed(p.holder, "case_assigned", HERE),),

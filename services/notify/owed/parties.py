@@ -69,6 +69,16 @@ def desk(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"desk:{event.case.site_id}"),)
 
 
+def reporter(event: Any) -> tuple[Recipient, ...]:
+    """The light reporter of a sighting, as such: what they are told in another role is no part of it."""
+    return (Recipient(reporter_of(event.reporter_ref)),)
+
+
+def reporter_of(person_ref: str) -> str:
+    """Somebody in the role of a light reporter."""
+    return f"reporter:{person_ref}"
+
+
 # -- rosters -------------------------------------------------------------------------------------------------
 
 

@@ -40,12 +40,21 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Citation:
+    """A clause of a version of a unit's code (村规民约)."""
+
+    unit_code: str
+    version: int
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case. It always has one owner; `running` names the tier whose clock runs (0: none).
 
     `track` is the `Track` that it is on or was settled on (0: the ladder), `referrals` counts how often it
     was handed over, `recall` is the resident's wish that was relayed there and is not settled yet.
-    `refused`: a party refused mediation.
+    `refused`: a party refused mediation. `clauses` are those that the resolution cites.
     """
 
     request_no: str
@@ -75,6 +84,7 @@ class Case:
     referrals: int = 0
     recall: str = ""
     refused: bool = False
+    clauses: tuple[Citation, ...] = ()
 
     @property
     def clock(self) -> Clock | None:

@@ -1,7 +1,9 @@
 """What a handler can order, and what happens by itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
+
+from services.routing.domain.codes.citing import Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +21,12 @@ class ReportProgress:
 
 @dataclass(frozen=True, slots=True)
 class ResolveCase:
-    """The owner settled it; `outcome` is a code."""
+    """The owner settled it; `outcome` is a code, `clauses` are numbers in the village codes `known`."""
 
     outcome: str
     note: str = ""
+    clauses: tuple[str, ...] = ()
+    known: Known = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

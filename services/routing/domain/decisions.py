@@ -16,6 +16,7 @@ from services.chassis.protobuf import instant, timestamp
 from services.chassis.terms import to_message
 from services.routing.domain.case import OUTCOMES, Case
 from services.routing.domain.clocks import make_plan
+from services.routing.domain.codes.citing import cite
 from services.routing.domain.commands import (
     AcceptCase,
     ClockRanOut,
@@ -134,8 +135,13 @@ class Ladder:
         return decided(event, note=command.note)
 
     def resolve(self, case: Case, command: ResolveCase, context: Context) -> Decision:
-        """Settled at the command's business time; entered late, it counts for who owned the case then."""
+        """Settled at the command's business time; entered late, it counts for who owned the case then.
+
+        Raises:
+            Invalid: a clause that it cites was not in force that day in the code of the case's village.
+        """
         unit_id, number = case.owner_at(context.at)
+        zone = self._rules[case.site_id].zone
         event = ev.CaseResolved(
             case=reference(case),
             unit_id=unit_id,
@@ -143,6 +149,7 @@ class Ladder:
             outcome=command.outcome,
             overdue=context.at > case.due_at,
             late_entry=context.late,
+            clauses=cite(command.clauses, command.known, case, context.at, zone),
         )
         return decided(event, also=(OUTCOMES,), note=command.note)
 

@@ -11,7 +11,16 @@ from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis.model import Context
 from services.chassis.protobuf import instant
 from services.chassis.terms import from_message
-from services.routing.domain.case import ASSIGNED, IN_PROGRESS, REFERRED, RESOLVED, WITHDRAWN, Case, Step
+from services.routing.domain.case import (
+    ASSIGNED,
+    IN_PROGRESS,
+    REFERRED,
+    RESOLVED,
+    WITHDRAWN,
+    Case,
+    Citation,
+    Step,
+)
 from services.routing.domain.clocks import clock_of, shifted
 from services.routing.domain.referrals import REFUSED
 
@@ -73,7 +82,10 @@ def _supervised(case: Case, event: ev.SupervisionOrdered, context: Context) -> C
 
 
 def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
-    return replace(case, status=RESOLVED, resolved_at=context.at, outcome=event.outcome, running=0)
+    clauses = tuple(Citation(each.unit_code, each.version, each.number) for each in event.clauses)
+    return replace(
+        case, status=RESOLVED, resolved_at=context.at, outcome=event.outcome, clauses=clauses, running=0
+    )
 
 
 def _withdrawn(case: Case, _event: ev.CaseWithdrawn, _context: Context) -> Case:
@@ -107,6 +119,7 @@ def _restarted(case: Case, event: ev.CaseReopened | ev.CaseTakenBack, reason: in
         context.at,
         resolved_at=None,
         outcome="",
+        clauses=(),
         supervised_at=None,
         due_at=instant(event.due_at),
         due_promised=False,

@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from fengqiao.common.v1.common_pb2 import TIER_COMMUNITY, CommandMeta
+from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.notify.v1 import notify_service_pb2 as rpc
 from fengqiao.routing.v1 import events_pb2 as routing
 from services.chassis.auth import methods_of
@@ -98,6 +99,31 @@ async def test_a_resident_reads_their_own_notices_and_nobody_elses(house: House)
         refused = await house.refusal(name, request, "resident", sub="p-1")
         assert refused.code is grpc.StatusCode.PERMISSION_DENIED
     assert await house.deliveries("resident", sub="p-1", case_id="case-2") == []
+
+
+async def test_a_light_reporter_reads_how_their_sighting_ended_and_nothing_said_to_them_otherwise(
+    house: House,
+) -> None:
+    given = intake.FeedbackGiven(
+        request_no="JILI-000001", site_id="jili", reporter_ref="p-1", feedback=intake.FEEDBACK_NOT_TAKEN_UP
+    )
+    await house.hear(
+        event(given, "case-1", topic="fengqiao.intake.events"), event(escalated("p-1"), "case-2")
+    )
+
+    async def told(role: str, sub: str, recipient_ref: str = "") -> list[str]:
+        request = rpc.ListNoticesRequest(recipient_ref=recipient_ref or sub, locale="en")
+        units = ("jili",) if role == "reporter" else ()
+        answer = await house.call("ListNotices", request, role, sub=sub, units=units)
+        return [notice.subject for notice in answer.notices]
+
+    own = "What became of your sighting JILI-000001: it was not taken up"
+    assert await told("reporter", "p-1") == [own]
+    assert await told("reporter", "p-1", "post:jili/c1") == [own]
+    assert await told("reporter", "p-2") == await told("reporter", "p-2", "reporter:p-1") == []
+    assert await told("resident", "p-1") == ["Your request JILI-000001 went one tier up"]
+    refused = await house.refusal("ListDeliveries", rpc.ListDeliveriesRequest(), "reporter", sub="p-1")
+    assert refused.code is grpc.StatusCode.PERMISSION_DENIED
 
 
 async def test_notices_are_rendered_in_the_sites_language_unless_another_is_asked_for(house: House) -> None:

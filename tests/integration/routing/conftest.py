@@ -1,6 +1,6 @@
 """Routing's directory on a real store, called by gRPC; the broker is a list of what was published."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -14,11 +14,17 @@ import pytest
 from deploy.local.issuer import Issuer
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.intake.v1.events_pb2 import RequestSubmitted
+from fengqiao.routing.v1 import code_service_pb2 as code_rpc
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1 import force_service_pb2 as force_rpc
 from fengqiao.routing.v1 import person_service_pb2 as person_rpc
 from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
+from fengqiao.routing.v1 import routing_service_pb2 as routing_rpc
+from fengqiao.routing.v1.code_service_pb2_grpc import (
+    VillageCodeServiceStub,
+    add_VillageCodeServiceServicer_to_server,
+)
 from fengqiao.routing.v1.directory_service_pb2_grpc import (
     DirectoryServiceStub,
     add_DirectoryServiceServicer_to_server,
@@ -32,6 +38,10 @@ from fengqiao.routing.v1.roster_service_pb2_grpc import (
     RosterServiceStub,
     add_RosterServiceServicer_to_server,
 )
+from fengqiao.routing.v1.routing_service_pb2_grpc import (
+    RoutingServiceStub,
+    add_RoutingServiceServicer_to_server,
+)
 from services.chassis import indexes
 from services.chassis.client import bearer, channel, details_of, rule_of
 from services.chassis.clock import WallClock
@@ -41,6 +51,9 @@ from services.chassis.model import Context, Decision
 from services.chassis.protobuf import timestamp
 from services.chassis.rpc import serving
 from services.chassis.site import load_sites
+from services.routing.codes.rpc import RULES as CODE_RULES
+from services.routing.codes.rpc import VillageCodeServicer
+from services.routing.codes.village_codes import VillageCodes
 from services.routing.directory.claims import Claims
 from services.routing.directory.following import Following
 from services.routing.directory.lookups import Lookups
@@ -64,6 +77,8 @@ from services.routing.rosters.rpc import RULES as ROSTER_RULES
 from services.routing.rosters.rpc import RosterServicer
 from services.routing.rosters.silence import Vigil
 from services.routing.rosters.summonses import Summonses
+from services.routing.rpc import RULES as ROUTING_RULES
+from services.routing.rpc import RoutingServicer
 from services.routing.rules import FixedPlaces, Post, Unit
 from services.routing.settings import RoutingSettings
 from services.routing.store import (
@@ -75,6 +90,7 @@ from services.routing.store import (
     RestructuringDocument,
     SummonsDocument,
     UnitDocument,
+    VillageCodeDocument,
     call_outs,
     departments,
     forces,
@@ -83,6 +99,7 @@ from services.routing.store import (
     restructurings,
     summonses,
     units,
+    village_codes,
 )
 from tests.kit.edge import Broker, Clock, Refusal, Who
 from tests.kit.ladder import rules
@@ -122,13 +139,13 @@ class House:
     standing: Standing
     silence: Silence
     ladder: Ladder
-    stubs: Mapping[Any, Any]
     vigil: Vigil
     reshaping: Restructurings
+    stubs: Sequence[tuple[Any, Any]]
 
     async def call(self, name: str, who: Who = DESK, **fields: Any) -> Any:
         """Call a method; orders get a key of their own if none is given."""
-        module, stub = next(pair for pair in self.stubs.items() if hasattr(pair[0], f"{name}Request"))
+        module, stub = next((m, s) for m, s in self.stubs if hasattr(m, f"{name}Request"))
         request = getattr(module, f"{name}Request")(**fields)
         if "meta" in request.DESCRIPTOR.fields_by_name and not request.HasField("meta"):
             request.meta.CopyFrom(meta())
@@ -179,7 +196,7 @@ class House:
         def begin(context: Context) -> Decision:
             return self.ladder.open(None, submitted, context)
 
-        key = uuid4().hex
+        key = str(uuid4())
         await self.base.commands.create(Creation(key, "jili", Order(key, b""), begin))
         return key
 
@@ -231,6 +248,7 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
                 PersonDocument,
                 ForceDocument,
                 CallOutDocument,
+                VillageCodeDocument,
             ],
             producer=broker,
             wall=WallClock(lambda: clock.now),
@@ -248,7 +266,8 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
         roster = base.side(departments(), DepartmentDocument)
         called = base.side(summonses(cells), SummonsDocument)
         desks = Departments(lookups, claims, roster)
-        cases = Cases(base, table(ladder), following.fresh)
+        codes = VillageCodes(lookups, claims, base.side(village_codes(), VillageCodeDocument))
+        cases = Cases(base, table(ladder), following.fresh, codes.known)
         bodies = Bodies(lookups, base.side(forces(), ForceDocument))
         people = Persons(lookups, bodies, base.side(persons(), PersonDocument))
         calls = base.side(call_outs(), CallOutDocument)
@@ -264,17 +283,21 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             ),
             (add_PersonServiceServicer_to_server, PersonServicer(people)),
             (add_ForceServiceServicer_to_server, ForceServicer(bodies, calling, Ledger(people, calls))),
+            (add_VillageCodeServiceServicer_to_server, VillageCodeServicer(codes)),
+            (add_RoutingServiceServicer_to_server, RoutingServicer(cases)),
         ]
-        every = RULES | ROSTER_RULES | PERSON_RULES | FORCE_RULES
+        every = RULES | ROSTER_RULES | PERSON_RULES | FORCE_RULES | CODE_RULES | ROUTING_RULES
         port = await stack.enter_async_context(serving(settings, servicers, every, base.readiness))
         to = await stack.enter_async_context(channel(f"127.0.0.1:{port}"))
         stub = DirectoryServiceStub(to)
-        stubs = {
-            rpc: stub,
-            roster_rpc: RosterServiceStub(to),
-            person_rpc: PersonServiceStub(to),
-            force_rpc: ForceServiceStub(to),
-        }
+        stubs = [
+            (rpc, stub),
+            (roster_rpc, RosterServiceStub(to)),
+            (code_rpc, VillageCodeServiceStub(to)),
+            (person_rpc, PersonServiceStub(to)),
+            (force_rpc, ForceServiceStub(to)),
+            (routing_rpc, RoutingServiceStub(to)),
+        ]
         yield House(
             base,
             claims,
@@ -286,7 +309,7 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             standing,
             silence,
             ladder,
-            stubs,
             Vigil(base, roster),
             reshaping,
+            stubs,
         )

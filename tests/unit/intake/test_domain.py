@@ -197,6 +197,54 @@ def test_an_outcome_cannot_be_rated_before_there_is_one() -> None:
     assert refusal.value.details["allowed"] == "EscalateRequest,WithdrawRequest"
 
 
+def reported() -> Walk:
+    """A courier's sighting."""
+    values = {name: getattr(SUBMISSION, name) for name in SUBMISSION.__slots__}
+    return Walk(domain.SubmitRequest(**values | {"person_ref": "", "reporter_ref": "courier-1"}))
+
+
+@pytest.mark.parametrize(
+    ("end", "feedback"),
+    [
+        (routing.CaseResolved(outcome="repaired"), domain.DONE),
+        (routing.CaseResolved(outcome="not_taken_up"), domain.NOT_TAKEN_UP),
+        (routing.CaseWithdrawn(), domain.NOT_TAKEN_UP),
+    ],
+)
+def test_a_light_reporter_is_told_how_it_ended_and_by_no_event_that_says_more(
+    end: Message, feedback: str
+) -> None:
+    walk = reported()
+    walk.routing_says(end)
+    assert walk.types(domain.EVENTS)[-1] == "FeedbackGiven"
+    assert walk.types(domain.REQUESTS) == ["RequestSubmitted"]
+    told = ev.FeedbackGiven.FromString(walk.record.outbox[-1].data)
+    assert told == ev.FeedbackGiven(
+        request_no="JILI-000001",
+        site_id="jili",
+        reporter_ref="courier-1",
+        feedback=ev.Feedback.Value(f"FEEDBACK_{feedback.upper()}"),
+    )
+    assert (walk.state.feedback, walk.state.feedback_at) == (feedback, NOW)
+    assert differences(fold(store.model(), walk.own_events())[CASE], walk.record) == []
+    assert store.load(store.dump(walk.state)) == walk.state
+
+
+def test_a_sighting_that_goes_on_is_told_of_again_at_its_next_end() -> None:
+    walk = reported()
+    walk.routing_says(routing.CaseResolved(), routing.CaseReopened())
+    assert (walk.state.status, walk.state.feedback) == (SUBMITTED, "")
+    walk.routing_says(routing.CaseResolved())
+    assert walk.types(domain.EVENTS).count("FeedbackGiven") == 2
+
+
+def test_where_nobody_reported_nobody_gets_feedback_and_the_document_says_nothing_of_it() -> None:
+    walk = Walk()
+    walk.routing_says(routing.CaseResolved())
+    assert "FeedbackGiven" not in walk.types(domain.EVENTS)
+    assert not {"reporter_ref", "feedback", "feedback_at"} & store.dump(walk.state).keys()
+
+
 def test_the_reply_to_an_agency_goes_to_its_replies_alone() -> None:
     walk = Walk()
     source = "hotline"

@@ -32,6 +32,7 @@ HIDDEN_EVENT = f"petition/{CASE}/fengqiao.petition.restricted/3"
 PERSON, NEIGHBOUR, MEDIATOR = "p-canary", "p-neighbour", "mediator-1"
 ANSWERER = "answerer-1"
 VOLUNTEERS = ("volunteer-1", "volunteer-2")
+COURIER = "courier-1"
 ACCUSED = "jili/c1"
 JILI = Site("jili", ZoneInfo("Asia/Shanghai"), cast("Any", None), False, "zh-CN", Path())  # noqa: FBT003
 
@@ -84,6 +85,12 @@ def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
             channel="counter",
             person_ref=person_ref,
             due_at=timestamp(DUE),
+        ),
+        intake.FeedbackGiven(
+            request_no="JILI-000001",
+            site_id="jili",
+            reporter_ref=COURIER,
+            feedback=intake.FEEDBACK_DONE,
         ),
         *_of_the_ladder(reference(person_ref)),
         *_of_rosters(),

@@ -31,6 +31,7 @@ from services.notify.owed import (
 from tests.unit.notify.news import (
     ACCUSED,
     ANSWERER,
+    COURIER,
     EVENT,
     MEDIATOR,
     NEIGHBOUR,
@@ -91,6 +92,7 @@ def test_there_is_an_example_of_every_owed_event() -> None:
             intake.RequestSubmitted,
             {(PERSON, "request_received", EMAIL), (PERSON, "request_received", IN_APP)},
         ),
+        (intake.FeedbackGiven, {(f"reporter:{COURIER}", "sighting_feedback", IN_APP)}),
         (routing.CaseRouted, {("leader-1", "case_assigned", IN_APP)}),
         (
             routing.CaseEscalated,
@@ -194,7 +196,8 @@ def test_an_anonymous_case_owes_the_resident_nothing(kind: type[Message]) -> Non
     made = begun(examples(person_ref="")[kind])
     others = {NEIGHBOUR, *VOLUNTEERS}
     deliveries = [d for d in made.deliveries if d.recipient_ref not in others] if made else []
-    assert all(d.unit_id or d.recipient_ref in {"desk:jili", ANSWERER} for d in deliveries)
+    bodies = {"desk:jili", ANSWERER, f"reporter:{COURIER}"}
+    assert all(d.unit_id or d.recipient_ref in bodies for d in deliveries)
     assert EMAIL not in {d.channel for d in deliveries}
 
 
@@ -278,6 +281,7 @@ def test_no_fact_of_a_notice_refers_to_a_person(kind: type[Message]) -> None:
     assert PERSON not in facts.values()
     assert "leader-1" not in facts.values()
     assert NEIGHBOUR not in facts.values()
+    assert COURIER not in facts.values()
 
 
 def test_the_readme_shows_both_tables_whole() -> None:

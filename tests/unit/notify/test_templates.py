@@ -118,6 +118,8 @@ def test_every_track_end_form_duty_and_outcome_has_words_in_every_locale() -> No
         assert texts(mediation.AgreementProposed(mediation=table(), form=form))
     for outcome in petition.OpinionOutcome.values()[1:]:
         assert texts(petition.OpinionDelivered(petition=matter(), outcome=outcome))
+    for feedback in (intake.FEEDBACK_DONE, intake.FEEDBACK_NOT_TAKEN_UP):
+        assert texts(intake.FeedbackGiven(request_no="JILI-000001", reporter_ref="c", feedback=feedback))
     for clock in ("p1", "p2", "p4"):
         for hidden in (False, True):
             assert texts(petition.DutyOverdue(petition=matter(), clock=clock), restricted=hidden)

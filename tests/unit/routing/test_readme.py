@@ -4,6 +4,7 @@ from pathlib import Path
 from services import routing
 from services.chassis.model import diagram
 from services.routing.domain import Ladder, table
+from services.routing.domain.codes.adopting import CODES
 from services.routing.domain.forces import calling
 from services.routing.domain.rosters import summons
 
@@ -22,6 +23,11 @@ def test_the_readmes_diagram_of_a_summons_is_its_table() -> None:
 
 def test_the_readmes_diagram_of_a_call_out_is_its_table() -> None:
     drawn = diagram(calling.TABLE, [("gathering", "CallOutVolunteers")])
+    assert f"```mermaid\n{drawn}\n```" in README
+
+
+def test_the_readmes_diagram_of_a_village_code_is_its_table() -> None:
+    drawn = diagram(CODES, [("in_force", "AdoptVillageCode")])
     assert f"```mermaid\n{drawn}\n```" in README
 
 

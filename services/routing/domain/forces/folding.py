@@ -53,9 +53,12 @@ def _granted(person: Person, event: ev.RoleGranted) -> Person:
 
 
 def _role_ended(person: Person, event: ev.RoleEnded) -> Person:
-    on = date.fromisoformat(event.on)
-    ended = person.role(word(ev.PersonRole, event.role, ROLE), event.unit_id, on)
-    roles = (replace(each, days=each.days.ended(on)) if each is ended else each for each in person.roles)
+    on, ended = date.fromisoformat(event.on), (word(ev.PersonRole, event.role, ROLE), event.unit_id)
+    # What was to begin later ends as well.
+    roles = (
+        replace(each, days=each.days.ended(on)) if (each.name, each.unit_id) == ended else each
+        for each in person.roles
+    )
     return replace(person, roles=tuple(roles))
 
 
@@ -70,8 +73,10 @@ def _joined(person: Person, event: ev.ForceJoined) -> Person:
 
 def _left(person: Person, event: ev.ForceLeft) -> Person:
     on = date.fromisoformat(event.on)
-    ended = person.membership(event.force, on)
-    mine = (replace(each, days=each.days.ended(on)) if each is ended else each for each in person.memberships)
+    mine = (
+        replace(each, days=each.days.ended(on)) if each.force == event.force else each
+        for each in person.memberships
+    )
     return replace(person, memberships=tuple(mine))
 
 

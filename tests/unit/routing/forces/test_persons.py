@@ -106,6 +106,13 @@ def test_hours_of_an_offer_are_in_order() -> None:
     assert refusal(registered(grant()), r.StateOffer(wrong, TODAY)) == "offer.hours.closes: not_after_opening"
 
 
+def test_who_ends_a_role_ends_what_was_to_begin_later() -> None:
+    later = after(registered(grant()), r.EndRole(VOLUNTEER, HOME, TODAY + timedelta(days=1), "desk"))
+    later = after(later, grant(on=TODAY + timedelta(days=1)))
+    ended = after(later, r.EndRole(VOLUNTEER, HOME, TODAY, "desk"))
+    assert [ended.volunteers_at(TODAY + timedelta(days=ahead)) for ahead in range(3)] == [[], [], []]
+
+
 def test_a_member_joins_once_and_can_leave() -> None:
     member = after(registered(grant()), r.JoinForce("blue-sky", TODAY, "desk"))
     assert member.belongs("blue-sky", TODAY)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +19,32 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Feedback:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FeedbackEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Feedback.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FEEDBACK_UNSPECIFIED: _Feedback.ValueType  # 0
+    FEEDBACK_RECEIVED: _Feedback.ValueType  # 1
+    FEEDBACK_BEING_HANDLED: _Feedback.ValueType  # 2
+    """Somebody has taken it on."""
+    FEEDBACK_DONE: _Feedback.ValueType  # 3
+    FEEDBACK_NOT_TAKEN_UP: _Feedback.ValueType  # 4
+    """It was withdrawn, or ended as not to be taken up."""
+
+class Feedback(_Feedback, metaclass=_FeedbackEnumTypeWrapper):
+    """What a light reporter is told of a sighting."""
+
+FEEDBACK_UNSPECIFIED: Feedback.ValueType  # 0
+FEEDBACK_RECEIVED: Feedback.ValueType  # 1
+FEEDBACK_BEING_HANDLED: Feedback.ValueType  # 2
+"""Somebody has taken it on."""
+FEEDBACK_DONE: Feedback.ValueType  # 3
+FEEDBACK_NOT_TAKEN_UP: Feedback.ValueType  # 4
+"""It was withdrawn, or ended as not to be taken up."""
+Global___Feedback: _TypeAlias = Feedback  # noqa: Y015
 
 @_typing.final
 class RequestSubmitted(_message.Message):
@@ -37,6 +64,7 @@ class RequestSubmitted(_message.Message):
     PERSON_REF_FIELD_NUMBER: _builtins.int
     URGENT_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
+    REPORTER_REF_FIELD_NUMBER: _builtins.int
     request_no: _builtins.str
     site_id: _builtins.str
     kind: _builtins.str
@@ -50,6 +78,8 @@ class RequestSubmitted(_message.Message):
     person_ref: _builtins.str
     """Opaque reference of the person who asks; empty for anonymous reports."""
     urgent: _builtins.bool
+    reporter_ref: _builtins.str
+    """Opaque reference of a light reporter (快递小哥、外卖骑手) who saw it; no party to the matter, who is told how it ended and nothing else."""
     @_builtins.property
     def due_at(self) -> _timestamp_pb2.Timestamp:
         """Promised due time, where the source sets one."""
@@ -66,10 +96,11 @@ class RequestSubmitted(_message.Message):
         person_ref: _builtins.str = ...,
         urgent: _builtins.bool = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
+        reporter_ref: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "due_at", b"due_at", "kind", b"kind", "person_ref", b"person_ref", "request_no", b"request_no", "site_id", b"site_id", "source", b"source", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "due_at", b"due_at", "kind", b"kind", "person_ref", b"person_ref", "reporter_ref", b"reporter_ref", "request_no", b"request_no", "site_id", b"site_id", "source", b"source", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -270,6 +301,36 @@ class RequestReopened(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RequestReopened: _TypeAlias = RequestReopened  # noqa: Y015
+
+@_typing.final
+class FeedbackGiven(_message.Message):
+    """The reporter of a sighting is told how it ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_NO_FIELD_NUMBER: _builtins.int
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    REPORTER_REF_FIELD_NUMBER: _builtins.int
+    FEEDBACK_FIELD_NUMBER: _builtins.int
+    request_no: _builtins.str
+    site_id: _builtins.str
+    reporter_ref: _builtins.str
+    feedback: Global___Feedback.ValueType
+    def __init__(
+        self,
+        *,
+        request_no: _builtins.str = ...,
+        site_id: _builtins.str = ...,
+        reporter_ref: _builtins.str = ...,
+        feedback: Global___Feedback.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feedback", b"feedback", "reporter_ref", b"reporter_ref", "request_no", b"request_no", "site_id", b"site_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FeedbackGiven: _TypeAlias = FeedbackGiven  # noqa: Y015
 
 @_typing.final
 class SubmissionAccepted(_message.Message):

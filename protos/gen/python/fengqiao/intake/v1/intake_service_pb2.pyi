@@ -651,6 +651,131 @@ class ReopenRequestResponse(_message.Message):
 Global___ReopenRequestResponse: _TypeAlias = ReopenRequestResponse  # noqa: Y015
 
 @_typing.final
+class SightingPoint(_message.Message):
+    """Where something was seen, in WGS 84."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LONGITUDE_FIELD_NUMBER: _builtins.int
+    LATITUDE_FIELD_NUMBER: _builtins.int
+    longitude: _builtins.float
+    latitude: _builtins.float
+    def __init__(
+        self,
+        *,
+        longitude: _builtins.float = ...,
+        latitude: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["latitude", b"latitude", "longitude", b"longitude"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SightingPoint: _TypeAlias = SightingPoint  # noqa: Y015
+
+@_typing.final
+class ReportSightingRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    POINT_FIELD_NUMBER: _builtins.int
+    PHOTO_REF_FIELD_NUMBER: _builtins.int
+    site_id: _builtins.str
+    kind: _builtins.str
+    unit_id: _builtins.str
+    """Lowest unit that the place can be named to; may be empty where a point is given."""
+    photo_ref: _builtins.str
+    """Where the photo is kept: an opaque id or an address without query; never the photo itself."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    @_builtins.property
+    def point(self) -> Global___SightingPoint:
+        """Required without a unit."""
+
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        site_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        unit_id: _builtins.str = ...,
+        point: Global___SightingPoint | None = ...,
+        photo_ref: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta", "point", b"point"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "meta", b"meta", "photo_ref", b"photo_ref", "point", b"point", "site_id", b"site_id", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportSightingRequest: _TypeAlias = ReportSightingRequest  # noqa: Y015
+
+@_typing.final
+class ReportSightingResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_NO_FIELD_NUMBER: _builtins.int
+    request_no: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_no: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_no", b"request_no"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportSightingResponse: _TypeAlias = ReportSightingResponse  # noqa: Y015
+
+@_typing.final
+class GetFeedbackRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_NO_FIELD_NUMBER: _builtins.int
+    request_no: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_no: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_no", b"request_no"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFeedbackRequest: _TypeAlias = GetFeedbackRequest  # noqa: Y015
+
+@_typing.final
+class GetFeedbackResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEEDBACK_FIELD_NUMBER: _builtins.int
+    ON_FIELD_NUMBER: _builtins.int
+    feedback: _events_pb2.Feedback.ValueType
+    on: _builtins.str
+    """Since this day at the site."""
+    def __init__(
+        self,
+        *,
+        feedback: _events_pb2.Feedback.ValueType = ...,
+        on: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feedback", b"feedback", "on", b"on"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFeedbackResponse: _TypeAlias = GetFeedbackResponse  # noqa: Y015
+
+@_typing.final
 class Contact(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -80,6 +80,16 @@ class IntakeServiceStub:
                 request_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.ReopenRequestRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.ReopenRequestResponse.FromString,
                 _registered_method=True)
+        self.ReportSighting = channel.unary_unary(
+                '/fengqiao.intake.v1.IntakeService/ReportSighting',
+                request_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.ReportSightingRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.ReportSightingResponse.FromString,
+                _registered_method=True)
+        self.GetFeedback = channel.unary_unary(
+                '/fengqiao.intake.v1.IntakeService/GetFeedback',
+                request_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.GetFeedbackRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.GetFeedbackResponse.FromString,
+                _registered_method=True)
         self.PutContact = channel.unary_unary(
                 '/fengqiao.intake.v1.IntakeService/PutContact',
                 request_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.PutContactRequest.SerializeToString,
@@ -162,6 +172,20 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportSighting(self, request, context):
+        """A courier or rider reports what they saw: place, kind, photo. They see no case, and get a number by which they ask for feedback.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFeedback(self, request, context):
+        """What became of the caller's own sighting, and since which day; nothing else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PutContact(self, request, context):
         """Puts a person's contact into the vault and returns the opaque reference.
         """
@@ -230,6 +254,16 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.ReopenRequest,
                     request_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.ReopenRequestRequest.FromString,
                     response_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.ReopenRequestResponse.SerializeToString,
+            ),
+            'ReportSighting': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportSighting,
+                    request_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.ReportSightingRequest.FromString,
+                    response_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.ReportSightingResponse.SerializeToString,
+            ),
+            'GetFeedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFeedback,
+                    request_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.GetFeedbackRequest.FromString,
+                    response_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.GetFeedbackResponse.SerializeToString,
             ),
             'PutContact': grpc.unary_unary_rpc_method_handler(
                     servicer.PutContact,
@@ -491,6 +525,60 @@ class IntakeService:
             '/fengqiao.intake.v1.IntakeService/ReopenRequest',
             fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.ReopenRequestRequest.SerializeToString,
             fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.ReopenRequestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportSighting(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.intake.v1.IntakeService/ReportSighting',
+            fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.ReportSightingRequest.SerializeToString,
+            fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.ReportSightingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFeedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.intake.v1.IntakeService/GetFeedback',
+            fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.GetFeedbackRequest.SerializeToString,
+            fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.GetFeedbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

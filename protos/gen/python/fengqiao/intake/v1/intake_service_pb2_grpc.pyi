@@ -49,6 +49,10 @@ class IntakeServiceStub:
     RateOutcome: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.RateOutcomeRequest, _intake_service_pb2.RateOutcomeResponse]
     """The resident's answer: closes a settled request when solved, else asks to reopen it."""
     ReopenRequest: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.ReopenRequestRequest, _intake_service_pb2.ReopenRequestResponse]
+    ReportSighting: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.ReportSightingRequest, _intake_service_pb2.ReportSightingResponse]
+    """A courier or rider reports what they saw: place, kind, photo. They see no case, and get a number by which they ask for feedback."""
+    GetFeedback: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.GetFeedbackRequest, _intake_service_pb2.GetFeedbackResponse]
+    """What became of the caller's own sighting, and since which day; nothing else."""
     PutContact: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.PutContactRequest, _intake_service_pb2.PutContactResponse]
     """Puts a person's contact into the vault and returns the opaque reference."""
     ResolveContact: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.ResolveContactRequest, _intake_service_pb2.ResolveContactResponse]
@@ -77,6 +81,10 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     RateOutcome: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.RateOutcomeRequest, _intake_service_pb2.RateOutcomeResponse]  # type: ignore[assignment]
     """The resident's answer: closes a settled request when solved, else asks to reopen it."""
     ReopenRequest: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.ReopenRequestRequest, _intake_service_pb2.ReopenRequestResponse]  # type: ignore[assignment]
+    ReportSighting: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.ReportSightingRequest, _intake_service_pb2.ReportSightingResponse]  # type: ignore[assignment]
+    """A courier or rider reports what they saw: place, kind, photo. They see no case, and get a number by which they ask for feedback."""
+    GetFeedback: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.GetFeedbackRequest, _intake_service_pb2.GetFeedbackResponse]  # type: ignore[assignment]
+    """What became of the caller's own sighting, and since which day; nothing else."""
     PutContact: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.PutContactRequest, _intake_service_pb2.PutContactResponse]  # type: ignore[assignment]
     """Puts a person's contact into the vault and returns the opaque reference."""
     ResolveContact: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.ResolveContactRequest, _intake_service_pb2.ResolveContactResponse]  # type: ignore[assignment]
@@ -156,6 +164,22 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _intake_service_pb2.ReopenRequestRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_intake_service_pb2.ReopenRequestResponse, _abc.Awaitable[_intake_service_pb2.ReopenRequestResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ReportSighting(
+        self,
+        request: _intake_service_pb2.ReportSightingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_service_pb2.ReportSightingResponse, _abc.Awaitable[_intake_service_pb2.ReportSightingResponse]]:
+        """A courier or rider reports what they saw: place, kind, photo. They see no case, and get a number by which they ask for feedback."""
+
+    @_abc_1.abstractmethod
+    def GetFeedback(
+        self,
+        request: _intake_service_pb2.GetFeedbackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_service_pb2.GetFeedbackResponse, _abc.Awaitable[_intake_service_pb2.GetFeedbackResponse]]:
+        """What became of the caller's own sighting, and since which day; nothing else."""
 
     @_abc_1.abstractmethod
     def PutContact(

@@ -408,6 +408,7 @@ class CaseResolved(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     OVERDUE_FIELD_NUMBER: _builtins.int
     LATE_ENTRY_FIELD_NUMBER: _builtins.int
+    CLAUSES_FIELD_NUMBER: _builtins.int
     unit_id: _builtins.str
     tier: _common_pb2.Tier.ValueType
     outcome: _builtins.str
@@ -417,6 +418,10 @@ class CaseResolved(_message.Message):
     """True when it was entered after a later event of the case."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def clauses(self) -> _containers.RepeatedCompositeFieldContainer[Global___CitedClause]:
+        """Clauses of the village code that it goes by, in force on the day of the settlement."""
+
     def __init__(
         self,
         *,
@@ -426,14 +431,44 @@ class CaseResolved(_message.Message):
         outcome: _builtins.str = ...,
         overdue: _builtins.bool = ...,
         late_entry: _builtins.bool = ...,
+        clauses: _abc.Iterable[Global___CitedClause] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CaseResolved: _TypeAlias = CaseResolved  # noqa: Y015
+
+@_typing.final
+class CitedClause(_message.Message):
+    """A clause of a village code (村规民约), by its number in a version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_CODE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    unit_code: _builtins.str
+    """The community or village whose code it is."""
+    version: _builtins.int
+    number: _builtins.str
+    """As 12 or 3.2."""
+    def __init__(
+        self,
+        *,
+        unit_code: _builtins.str = ...,
+        version: _builtins.int = ...,
+        number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "unit_code", b"unit_code", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CitedClause: _TypeAlias = CitedClause  # noqa: Y015
 
 @_typing.final
 class CaseWithdrawn(_message.Message):
