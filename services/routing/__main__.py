@@ -9,6 +9,8 @@ from services.chassis.foundation import lay
 from services.chassis.service import Service, main
 from services.chassis.site import load_sites
 from services.routing.agents import DECIDED_ON, register
+from services.routing.directory.accesses import Accesses
+from services.routing.directory.caseload import Caseload
 from services.routing.directory.claims import Claims
 from services.routing.directory.following import Following
 from services.routing.directory.lookups import Lookups
@@ -37,6 +39,7 @@ from services.routing.sitefiles import read_rules
 from services.routing.store import (
     CaseDocument,
     DepartmentDocument,
+    LookUpDocument,
     RestructuringDocument,
     SummonsDocument,
     UnitDocument,
@@ -47,7 +50,7 @@ from services.routing.store import (
     units,
 )
 
-DOCUMENTS = (UnitDocument, RestructuringDocument, DepartmentDocument, SummonsDocument)
+DOCUMENTS = (UnitDocument, RestructuringDocument, DepartmentDocument, SummonsDocument, LookUpDocument)
 
 
 def wire(settings: RoutingSettings) -> Service:
@@ -72,13 +75,14 @@ def wire(settings: RoutingSettings) -> Service:
     orders = Orders(lookups, claims, following.stale)
     plans = base.side(restructurings(), RestructuringDocument)
     reshaping = Restructurings(lookups, claims, plans, following.stale)
+    caseload = Caseload(lookups, Accesses(base.alias, base.threads, base.wall))
     cases = Cases(base, table(ladder), following.fresh)
     desks = Departments(lookups, claims, roster)
     return Service(
         base=base,
         servicers=[
             (add_RoutingServiceServicer_to_server, RoutingServicer(cases)),
-            (add_DirectoryServiceServicer_to_server, DirectoryServicer(orders, reshaping)),
+            (add_DirectoryServiceServicer_to_server, DirectoryServicer(orders, reshaping, caseload)),
             (
                 add_RosterServiceServicer_to_server,
                 RosterServicer(desks, Summonses(desks, cases, called, summoning)),

@@ -1,6 +1,17 @@
-"""Routing's documents: one per case, one per unit of the directory."""
+"""Routing's documents: one per case, one per unit of the directory …; and who looked them up."""
 
 from typing import Any
+
+from mongoengine import (
+    BooleanField,
+    DateTimeField,
+    DictField,
+    Document,
+    IntField,
+    ListField,
+    ObjectIdField,
+    StringField,
+)
 
 from services.chassis.commands import id_from
 from services.chassis.model import Model, Table
@@ -75,6 +86,38 @@ class SummonsDocument(AggregateDocument):
     """A summons of a department, whole."""
 
     meta = {"db_alias": "routing", "collection": "summonses"}  # noqa: RUF012 - as above
+
+
+class LookUpDocument(Document):
+    """One look-up of cases: who asked, as what, why, when and for whom; insert-only.
+
+    `reach`: the units that it came to, or where it came to none those that the caller acts for.
+    """
+
+    id = ObjectIdField(primary_key=True)
+    site = StringField(required=True)
+    at = DateTimeField(required=True)
+    by = StringField(required=True)
+    role = StringField(required=True)
+    purpose = StringField(required=True)
+    asked = DictField(required=True)
+    day = StringField(required=True)
+    scope = IntField(required=True)
+    units = ListField(StringField())
+    leaders = ListField(StringField())
+    reach = ListField(StringField())
+    allowed = BooleanField(required=True)
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "look_ups",
+        "auto_create_index": False,
+        "indexes": [
+            {"fields": ["site", "-at", "-id"]},
+            {"fields": ["site", "by", "-at", "-id"]},
+            {"fields": ["site", "leaders", "-at", "-id"]},
+        ],
+    }
 
 
 def dump(case: Case) -> dict[str, Any]:

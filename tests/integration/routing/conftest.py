@@ -34,6 +34,8 @@ from services.chassis.model import Context, Decision
 from services.chassis.protobuf import timestamp
 from services.chassis.rpc import serving
 from services.chassis.site import load_sites
+from services.routing.directory.accesses import Accesses
+from services.routing.directory.caseload import Caseload
 from services.routing.directory.claims import Claims
 from services.routing.directory.following import Following
 from services.routing.directory.lookups import Lookups
@@ -56,6 +58,7 @@ from services.routing.settings import RoutingSettings
 from services.routing.store import (
     CaseDocument,
     DepartmentDocument,
+    LookUpDocument,
     RestructuringDocument,
     SummonsDocument,
     UnitDocument,
@@ -204,7 +207,13 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             settings,
             model(ladder),
             CaseDocument,
-            documents=[UnitDocument, RestructuringDocument, DepartmentDocument, SummonsDocument],
+            documents=[
+                UnitDocument,
+                RestructuringDocument,
+                DepartmentDocument,
+                SummonsDocument,
+                LookUpDocument,
+            ],
             producer=broker,
             wall=WallClock(lambda: clock.now),
             sites=load_sites(folder.parent),
@@ -224,9 +233,10 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
         cases = Cases(base, table(ladder), following.fresh)
         standing = Standing(base, table(ladder), following, site_rules)
         silence = Silence(base, side, following, site_rules)
+        caseload = Caseload(lookups, Accesses(base.alias, base.threads, base.wall))
         indexes.migrate(base.documents)
         servicers: list[tuple[Any, Any]] = [
-            (add_DirectoryServiceServicer_to_server, DirectoryServicer(directory, reshaping)),
+            (add_DirectoryServiceServicer_to_server, DirectoryServicer(directory, reshaping, caseload)),
             (
                 add_RosterServiceServicer_to_server,
                 RosterServicer(desks, Summonses(desks, cases, called, cells)),
