@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bson import ObjectId
 from pymongo.collection import Collection
@@ -17,6 +17,10 @@ from services.chassis.threads import Threads
 
 Place = tuple[datetime, str]
 """Time and id of the last record of a page."""
+WINDOWS = (*(timedelta(hours=8**n) for n in range(5)), None)
+"""How far back is looked for a page, until it is full: an hour to half a year, then everything. secantusd-rs
+takes an index for what a range matches, never for an order: without a range it sorts all that there is.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,18 @@ class Accesses:
             query["leaders"] = wanted.leader_ref
         elif wanted.by:
             query["by"] = wanted.by
-        if wanted.after:
-            query["at"] = {"$lte": wanted.after[0]}
-        with infrastructure():
-            found = self._records.find(query, sort=[("at", -1), ("_id", -1)], batch_size=wanted.limit)
-            return list(itertools.islice(_after(found, wanted.after), wanted.limit))
+        until = {"$lte": wanted.after[0]} if wanted.after else {}
+        latest = wanted.after[0] if wanted.after else self._wall.now()
+        page = list[Raw]()
+        for window in WINDOWS:
+            since = {"$gt": latest - window} if window else {}
+            ranged = query | ({"at": since | until} if since or until else {})
+            with infrastructure():
+                found = self._records.find(ranged, sort=[("at", -1), ("_id", -1)], batch_size=wanted.limit)
+                page = list(itertools.islice(_after(found, wanted.after), wanted.limit))
+            if len(page) == wanted.limit:
+                break
+        return page
 
     @property
     def _records(self) -> Collection[Raw]:
