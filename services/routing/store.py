@@ -158,6 +158,13 @@ def dump_unit(unit: Unit) -> dict[str, Any]:
     return plain
 
 
+WHO_ANSWERS = {
+    f"state.{name}": 1
+    for name in ("code", "site_id", "kind", "days", "posts", "succeeds", "successors", "covers")
+}
+"""What of a unit says who answers there: neither its households and boundaries nor its outbox."""
+
+
 def load_unit(raw: Any) -> Unit:
     """A unit from its document."""
     return converter.structure(raw, Unit)
