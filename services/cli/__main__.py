@@ -41,7 +41,7 @@ COMMANDS = {
     "petition": Entry(f"{CLIENT}.petitions:petition", "Petitions: register … reply, show, list.", HANDLE),
     "import": Entry("services.cli.sheets.command:take_over", "Take a directory over from sheets.", HANDLE),
     "synth": Entry("services.cli.sheets.command:synth", "Make a directory up, as sheets.", HANDLE),
-    "directory": Entry(f"{CLIENT}.places:directory", "Units, households, leaders; who answers.", HANDLE),
+    "directory": Entry(f"{CLIENT}.looking:directory", "Units, households, leaders; who answers.", HANDLE),
     "roster": Entry(f"{CLIENT}.rosters:roster", "Departments, who is on duty, summonses.", HANDLE),
     "person": Entry(f"{CLIENT}.persons:person", "Persons: roles, offers, how many there are.", HANDLE),
     "force": Entry(f"{CLIENT}.forces:force", "Volunteers: teams, call-outs, hours.", HANDLE),

@@ -3,8 +3,8 @@
 There are two: the general one, and one of accusations, collected from restricted topics alone.
 """
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Collection as Names
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,12 @@ from pymongo.collection import Collection
 
 from fengqiao.intake.v1.intake_service_pb2 import TimelineEntry
 from fengqiao.notify.v1.events_pb2 import NoticeDelivered, NoticeFailed
+from fengqiao.routing.v1.roster_events_pb2 import (
+    AnswererSummoned,
+    SummonsAnswered,
+    SummonsUnanswered,
+    SummonsWithdrawn,
+)
 from services.chassis.clock import MAX_SKEW, WallClock
 from services.chassis.consumer import Arrived
 from services.chassis.engine import decode
@@ -31,14 +37,21 @@ from services.intake.domain import EVENTS
 TOPICS = (
     EVENTS,
     "fengqiao.routing.events",
+    "fengqiao.routing.summonses",
     "fengqiao.mediation.events",
     "fengqiao.petition.events",
     "fengqiao.notify.events",
 )
 RESTRICTED_TOPICS = (RESTRICTED, "fengqiao.petition.restricted", "fengqiao.notify.restricted")
 GENERAL, APART = "timeline", "restricted_timeline"
-# A notice has a key of its own; the case is a field of it.
-NOTICES = frozenset(m.DESCRIPTOR.full_name for m in (NoticeDelivered, NoticeFailed))
+CASES: Mapping[str, Callable[[Any], str]] = {
+    **{m.DESCRIPTOR.full_name: lambda notice: notice.case_id for m in (NoticeDelivered, NoticeFailed)},
+    **{
+        m.DESCRIPTOR.full_name: lambda event: event.summons.case_id
+        for m in (AnswererSummoned, SummonsAnswered, SummonsUnanswered, SummonsWithdrawn)
+    },
+}
+"""Notices and summonses have keys of their own; the case is a field of them."""
 # A write that hangs ends after 30 s (socket timeout); until then something of an older arrival may appear.
 OVERLAP = MAX_SKEW + timedelta(seconds=33)
 PERSONS = frozenset(
@@ -51,6 +64,7 @@ PERSONS = frozenset(
         "holder_ref",
         "mediator_ref",
         "named_ref",
+        "next_refs",
         "party_ref",
         "party_refs",
         "person_ref",
@@ -58,6 +72,8 @@ PERSONS = frozenset(
         "reporter_ref",
         "representative_refs",
         "signer_ref",
+        "summoned_by",
+        "withdrawn_by",
     }
 )
 """Fields that name somebody, if only by reference, or whom an accusation is about."""
@@ -189,10 +205,10 @@ def without(message: Message, hidden: Names[str]) -> Message:
 
 def _document(event: Arrived, now: datetime) -> Raw:
     envelope = event.envelope
-    message: Any = decode(envelope.type, envelope.data)
+    message, case_of = decode(envelope.type, envelope.data), CASES.get(envelope.type)
     return {
         "_id": envelope.id,
-        "case_id": message.case_id if envelope.type in NOTICES else envelope.subject,
+        "case_id": case_of(message) if case_of else envelope.subject,
         "service": envelope.source.rsplit("/", 1)[-1],
         "type": envelope.type,
         "occurred_at": envelope.time,

@@ -15,6 +15,8 @@ from services.routing.agents import DECIDED_ON, register
 from services.routing.codes.rpc import RULES as CODE_RULES
 from services.routing.codes.rpc import VillageCodeServicer
 from services.routing.codes.village_codes import VillageCodes
+from services.routing.directory.accesses import Accesses
+from services.routing.directory.caseload import Caseload
 from services.routing.directory.claims import Claims
 from services.routing.directory.following import Following
 from services.routing.directory.lookups import Lookups
@@ -51,6 +53,7 @@ from services.routing.store import (
     CaseDocument,
     DepartmentDocument,
     ForceDocument,
+    LookUpDocument,
     PersonDocument,
     RestructuringDocument,
     SummonsDocument,
@@ -76,6 +79,7 @@ DOCUMENTS = (
     ForceDocument,
     CallOutDocument,
     VillageCodeDocument,
+    LookUpDocument,
 )
 
 
@@ -103,6 +107,7 @@ def wire(settings: RoutingSettings) -> Service:
     reshaping = Restructurings(lookups, claims, plans, following.stale)
     codes = VillageCodes(lookups, claims, base.side(village_codes(), VillageCodeDocument))
     cases = Cases(base, table(ladder), following.fresh, codes.known)
+    caseload = Caseload(lookups, Accesses(base.alias, base.threads, base.wall))
     desks = Departments(lookups, claims, roster)
     bodies = Bodies(lookups, base.side(forces(), ForceDocument))
     people = Persons(lookups, bodies, base.side(persons(), PersonDocument))
@@ -111,7 +116,7 @@ def wire(settings: RoutingSettings) -> Service:
         base=base,
         servicers=[
             (add_RoutingServiceServicer_to_server, RoutingServicer(cases)),
-            (add_DirectoryServiceServicer_to_server, DirectoryServicer(orders, reshaping)),
+            (add_DirectoryServiceServicer_to_server, DirectoryServicer(orders, reshaping, caseload)),
             (
                 add_RosterServiceServicer_to_server,
                 RosterServicer(desks, Summonses(desks, cases, called, summoning)),

@@ -142,7 +142,7 @@ class Cases:
         collection = self.base.committer.repository.collection
         raws = await self.base.threads.run(soonest_due, collection, queue, limit)
         now = (await self.base.threads.run(self.base.clocks.moment, principal.site)).now
-        return [_message(raw["_id"], raw["revision"], load(raw["state"]), now) for raw in raws]
+        return [told(raw["_id"], raw["revision"], load(raw["state"]), now) for raw in raws]
 
     async def board(self, site_id: str) -> rpc.WatchBoardResponse:
         """Counts per tier and status of a site."""
@@ -221,10 +221,11 @@ def to_message(record: Record[Case], now: datetime) -> rpc.Case:
     """A case as clients see it."""
     if record.state is None:
         raise NotFound("no such case")
-    return _message(record.id, record.revision, record.state, now)
+    return told(record.id, record.revision, record.state, now)
 
 
-def _message(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
+def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
+    """As `to_message`, of a case's parts."""
     message = rpc.Case(
         case_id=case_id,
         request_no=case.request_no,

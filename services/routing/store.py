@@ -1,6 +1,17 @@
-"""Routing's documents: one per case, one per unit of the directory."""
+"""Routing's documents: one per case, one per unit of the directory …; and who looked them up."""
 
 from typing import Any
+
+from mongoengine import (
+    BooleanField,
+    DateTimeField,
+    DictField,
+    Document,
+    IntField,
+    ListField,
+    ObjectIdField,
+    StringField,
+)
 
 from services.chassis.commands import id_from
 from services.chassis.model import Model, Table
@@ -129,6 +140,38 @@ class VillageCodeDocument(AggregateDocument):
     }
 
 
+class LookUpDocument(Document):
+    """One look-up of cases: who asked, as what, why, when and for whom; insert-only.
+
+    `reach`: the units that it came to, or where it came to none those that the caller acts for.
+    """
+
+    id = ObjectIdField(primary_key=True)
+    site = StringField(required=True)
+    at = DateTimeField(required=True)
+    by = StringField(required=True)
+    role = StringField(required=True)
+    purpose = StringField(required=True)
+    asked = DictField(required=True)
+    day = StringField(required=True)
+    scope = IntField(required=True)
+    units = ListField(StringField())
+    leaders = ListField(StringField())
+    reach = ListField(StringField())
+    allowed = BooleanField(required=True)
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "look_ups",
+        "auto_create_index": False,
+        "indexes": [
+            {"fields": ["site", "-at", "-id"]},
+            {"fields": ["site", "by", "-at", "-id"]},
+            {"fields": ["site", "leaders", "-at", "-id"]},
+        ],
+    }
+
+
 def dump(case: Case) -> dict[str, Any]:
     """The public projection as the document keeps it."""
     plain: dict[str, Any] = converter.unstructure(case)
@@ -165,6 +208,13 @@ def dump_unit(unit: Unit) -> dict[str, Any]:
     """A unit as its document keeps it; days as text, which sorts as they do."""
     plain: dict[str, Any] = converter.unstructure(unit)
     return plain
+
+
+WHO_ANSWERS = {
+    f"state.{name}": 1
+    for name in ("code", "site_id", "kind", "days", "posts", "succeeds", "successors", "covers")
+}
+"""What of a unit says who answers there: neither its households and boundaries nor its outbox."""
 
 
 def load_unit(raw: Any) -> Unit:

@@ -17,7 +17,7 @@ from services.chassis.kinds import Kind
 from services.chassis.store import EPOCH, MAJORITY, infrastructure
 from services.routing.domain.directory.ground import Ground
 from services.routing.domain.directory.unit import Unit
-from services.routing.store import load_unit
+from services.routing.store import WHO_ANSWERS, load_unit
 
 PERIOD_S = 1.0
 OVERLAP, LONG_OVERLAP = timedelta(seconds=5), timedelta(seconds=90)
@@ -25,14 +25,7 @@ OVERLAP, LONG_OVERLAP = timedelta(seconds=5), timedelta(seconds=90)
 nearly any, and than any that the store does not give up.
 """
 LONG_EVERY_S = 30.0
-FIELDS = {
-    "site": 1,
-    "version": 1,
-    **{
-        f"state.{name}": 1
-        for name in ("code", "site_id", "kind", "days", "posts", "succeeds", "successors", "covers")
-    },
-}
+FIELDS = {"site": 1, "version": 1, **WHO_ANSWERS}
 
 
 class Following:

@@ -1,5 +1,6 @@
 """Look-ups by the day: a unit, whose a household is, who answers for it, and which households have nobody."""
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,15 +13,18 @@ from services.chassis.errors import CommandError, Forbidden, Invalid, NotFound, 
 from services.chassis.foundation import Foundation
 from services.chassis.kinds import Kind
 from services.chassis.record import Record
+from services.chassis.store import Raw, converter, infrastructure
 from services.routing.directory.messages import state_of, to_message
 from services.routing.domain.directory.boundaries import Point, cell, covers
+from services.routing.domain.directory.days import Days
 from services.routing.domain.directory.shared import to_rings
 from services.routing.domain.directory.territory import Gap, Territory
 from services.routing.domain.directory.unit import NEIGHBOURHOOD, TEMPORARY, Unit, parent_of
-from services.routing.store import unit_id
+from services.routing.store import WHO_ANSWERS, load_unit, unit_id
 
 HOUSEHOLD_KEY, HELD_BY = "state.households.key", "state.posts.tenures.person_ref"
 CELLS = "state.boundaries.cells"
+DRAWN = {"state.boundaries.days": 1, "state.boundaries.rings": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +71,17 @@ class Lookups:
         """
         site_id = self.site_of(principal)
         on = day_of("day", day) or await self.today(site_id)
-        homes = await self.having(site_id, HOUSEHOLD_KEY, [key])
+        having, temporary = await asyncio.gather(
+            self._raw({HOUSEHOLD_KEY: key}, WHO_ANSWERS | {"state.households": 1}),
+            self._temporary(site_id, on),
+        )
+        homes = Territory(load_unit(raw["state"]) for raw in having if raw["state"]["site_id"] == site_id)
         code = homes.home(key, on)
         if not (principal.covers(code) if code else principal.covers_all):
             raise Forbidden("no such household in your territory")
         if not code:
             return rpc.FindHouseholdResponse()
-        return rpc.FindHouseholdResponse(**await self._answering(site_id, code, on))
+        return rpc.FindHouseholdResponse(**await self._answering(site_id, homes.units[code], temporary, on))
 
     async def point(self, principal: Principal, point: Point, day: str) -> rpc.FindPointResponse:
         """The neighbourhood that a point lies in on a day, and who answers; on a line the first by code.
@@ -83,15 +91,17 @@ class Lookups:
         """
         site_id = self.site_of(principal)
         on = day_of("day", day) or await self.today(site_id)
-        near = await self.having(site_id, CELLS, [cell(point)])
-        found = sorted(
-            unit.code for unit in near.units.values() if (rings := unit.rings_on(on)) and covers(rings, point)
+        near, temporary = await asyncio.gather(
+            self._raw({CELLS: cell(point)}, WHO_ANSWERS | DRAWN), self._temporary(site_id, on)
         )
-        if not (principal.covers(found[0]) if found else principal.covers_all):
+        states = sorted((raw["state"] for raw in near), key=lambda state: str(state["code"]))
+        lying = (state for state in states if state["site_id"] == site_id and _lies_in(state, point, on))
+        found = next(lying, None)
+        if not (principal.covers(found["code"]) if found else principal.covers_all):
             raise Forbidden("no such place in your territory")
         if not found:
             return rpc.FindPointResponse()
-        return rpc.FindPointResponse(**await self._answering(site_id, found[0], on))
+        return rpc.FindPointResponse(**await self._answering(site_id, _bare(found), temporary, on))
 
     async def boundaries(self, principal: Principal, page: Page) -> tuple[list[rpc.DrawnUnit], str]:
         """The page's neighbourhoods that are drawn on a day."""
@@ -103,15 +113,41 @@ class Lookups:
         ]
         return drawn, _last(records, page)
 
-    async def _answering(self, site_id: str, code: str, on: date) -> dict[str, str]:
+    async def _answering(self, site_id: str, unit: Unit, temporary: list[Unit], on: date) -> dict[str, str]:
         """A neighbourhood with its leader, and who answers for it."""
-        chain = {"_id": {"$in": [unit_id(site_id, each) for each in _chain(code)]}}
-        temporary = {"site": site_id, "state.kind": TEMPORARY}
-        territory = Territory([*await self._find(chain), *await self._find(temporary)])
-        answer = {"code": code, "leader_ref": territory.units[code].leader_on(on)}
-        if answering := territory.answering(code, on):
+        territory = Territory([unit, *temporary])
+        taking = territory.taking(unit.code, on)
+        if taking is None or not taking.acting_on(on):
+            # Mostly somebody is at work there, and those above need not be asked for.
+            above = _chain(parent_of((taking or unit).code))
+            ids = [unit_id(site_id, code) for code in above]
+            for raw in await self._raw({"_id": {"$in": ids}}, WHO_ANSWERS):
+                territory.put(load_unit(raw["state"]))
+        answer = {"code": unit.code, "leader_ref": unit.leader_on(on)}
+        if answering := territory.answering(unit.code, on):
             answer |= {"answering_code": answering[0].code, "answering_ref": answering[1]}
         return answer
+
+    async def _temporary(self, site_id: str, on: date) -> list[Unit]:
+        """The temporary units that stand on a day.
+
+        The day is no part of the query: for one more field than the index on site and kind has, secantusd-rs
+        looks at all units of the site, whatever its `explain` says.
+        """
+        found = await self._raw({"site": site_id, "state.kind": TEMPORARY}, WHO_ANSWERS)
+        return [
+            load_unit(raw["state"]) for raw in found if on in converter.structure(raw["state"]["days"], Days)
+        ]
+
+    async def _raw(self, query: Mapping[str, Any], fields: Mapping[str, int]) -> list[Raw]:
+        """Some fields of the units that match."""
+        collection = self.units.committer.repository.collection
+
+        def read() -> list[Raw]:
+            with infrastructure():
+                return [raw for raw in collection.find(query, fields) if raw.get("state")]
+
+        return await self.base.threads.run(read)
 
     async def gaps(self, principal: Principal, page: Page) -> tuple[list[Gap], str]:
         """Households of the page's neighbourhoods that have no leader on a day."""
@@ -199,6 +235,19 @@ def day_of(field: str, text: str) -> date | None:
 def unknown(principal: Principal) -> CommandError:
     """What is said of a unit that is not there or not the caller's: the same, so that neither tells."""
     return NotFound("no such unit") if principal.covers_all else Forbidden("no such unit in your territory")
+
+
+def _lies_in(state: Raw, point: Point, on: date) -> bool:
+    """Whether a unit is drawn around a point on a day."""
+    rings = next(
+        (each["rings"] for each in state["boundaries"] if on in converter.structure(each["days"], Days)), ()
+    )
+    return bool(rings) and covers(rings, point)
+
+
+def _bare(state: Raw) -> Unit:
+    """A unit of which no more is known than who answers there."""
+    return load_unit({name: value for name, value in state.items() if name != "boundaries"})
 
 
 def _chain(code: str) -> list[str]:

@@ -11,6 +11,7 @@ from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceServi
 from services.chassis.auth import Role, Rule
 from services.chassis.paging import read_place, write_place
 from services.chassis.rpc import principal
+from services.routing.directory.caseload import Caseload
 from services.routing.directory.lookups import Lookups, Page
 from services.routing.directory.orders import Orders
 from services.routing.directory.restructurings import Restructurings
@@ -20,6 +21,8 @@ SERVICE = "/fengqiao.routing.v1.DirectoryService"
 READERS = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK, Role.CLERK, Role.OPERATOR, Role.REPLAY})
 ORDERING = frozenset({Role.SUPERVISOR, Role.DESK})
 """Who decides about units and posts: never their holders by themselves."""
+
+LOOKING_UP = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})
 
 # Default deny: a method that is not here is refused.
 RULES = {
@@ -45,6 +48,9 @@ RULES = {
     f"{SERVICE}/FindPoint": Rule(READERS),
     f"{SERVICE}/ListBoundaries": Rule(READERS),
     f"{SERVICE}/ListGaps": Rule(READERS),
+    f"{SERVICE}/LookUpCases": Rule(LOOKING_UP),
+    # Who looks up is not who looks after it.
+    f"{SERVICE}/ListLookUps": Rule(frozenset({Role.SUPERVISOR})),
 }
 
 DEFAULT_PAGE = 50
@@ -56,8 +62,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class DirectoryServicer(DirectoryServiceServicer):
     """Units, households, leaders."""
 
-    def __init__(self, orders: Orders, restructurings: Restructurings) -> None:
-        """`orders` and its look-ups do the work, for several units at once `restructurings`."""
+    def __init__(self, orders: Orders, restructurings: Restructurings, caseload: Caseload) -> None:
+        """`orders` and its look-ups do the work, for several units at once `restructurings`; `caseload` looks
+        up whose cases there are.
+        """
+        self._caseload = caseload
         self._orders = orders
         self._restructurings = restructurings
         self._lookups: Lookups = orders.lookups
@@ -213,6 +222,16 @@ class DirectoryServicer(DirectoryServiceServicer):
         for gap in gaps:
             response.gaps.add(household=gap.household, reason=gap.reason, code=gap.code)
         return response
+
+    async def LookUpCases(self, request: rpc.LookUpCasesRequest, context: Context) -> rpc.LookUpCasesResponse:
+        """A leader's units, households and cases."""
+        del context
+        return await self._caseload.look_up(principal(), request, request.page_size or DEFAULT_PAGE)
+
+    async def ListLookUps(self, request: rpc.ListLookUpsRequest, context: Context) -> rpc.ListLookUpsResponse:
+        """Who looked up whom."""
+        del context
+        return await self._caseload.looked_up(principal(), request, request.page_size or DEFAULT_PAGE)
 
     async def _restructure(self, request: Any) -> rpc.Restructuring:
         return await self._restructurings.order(principal(), request.code, request.meta, request)

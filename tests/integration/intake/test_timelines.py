@@ -10,6 +10,7 @@ import pytest
 from fengqiao.intake.v1 import intake_service_pb2 as rpc
 from fengqiao.notify.v1.events_pb2 import NoticeDelivered
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import roster_events_pb2 as rosters
 from services.chassis.consumer import Received
 from services.intake.domain import EVENTS
 from services.intake.timeline import OVERLAP
@@ -18,6 +19,7 @@ from tests.waiting import until_async
 
 ROUTING = "fengqiao.routing.events"
 NOTIFY = "fengqiao.notify.events"
+SUMMONSES = "fengqiao.routing.summonses"
 
 
 def received(sent: Sent, offset: int) -> Received:
@@ -64,6 +66,34 @@ async def test_redelivered_events_are_there_once(house: House) -> None:
     for _ in range(3):
         await collect(house, accepted, accepted)
     assert types(await watch(house, case_id)) == ["CaseAccepted"]
+
+
+async def test_a_summons_shows_in_its_cases_timeline_once_and_names_nobody(house: House) -> None:
+    answer = await house.submit()
+    about = rosters.SummonsReference(site_id="jili", department="gas-safety", case_id=answer.case_id)
+    asked = rosters.AnswererSummoned(
+        summons=about, person_ref="p-secret", next_refs=["p-secret"], summoned_by="p-secret", number=1
+    )
+    told = [
+        asked,
+        rosters.SummonsAnswered(summons=about, person_ref="p-secret"),
+        rosters.SummonsUnanswered(summons=about, asked=2, summoned_by="p-secret"),
+        rosters.SummonsWithdrawn(summons=about, withdrawn_by="p-secret", person_ref="p-secret"),
+    ]
+    events = [
+        event("routing", SUMMONSES, f"summons-{nth}", 1, each, NOW + timedelta(minutes=nth))
+        for nth, each in enumerate(told)
+    ]
+    for _ in range(2):
+        await collect(house, *events, events[0])
+    seen = await watch(house, answer.case_id)
+    assert types(seen) == [type(each).__name__ for each in told]
+    shown = "".join(each.entry.data_json for each in seen)
+    assert shown.count("gas-safety") == len(told)
+    assert "secret" not in shown
+    request = rpc.TrackRequestRequest(tracking_code=answer.tracking_code)
+    tracked = await house.call("TrackRequest", request, "resident", sub="p-anybody")
+    assert [entry.type.rpartition(".")[2] for entry in tracked.entries] == types(seen)
 
 
 async def test_an_event_that_cannot_be_read_is_reported_and_its_neighbours_are_kept(house: House) -> None:

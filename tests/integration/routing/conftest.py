@@ -54,6 +54,8 @@ from services.chassis.site import load_sites
 from services.routing.codes.rpc import RULES as CODE_RULES
 from services.routing.codes.rpc import VillageCodeServicer
 from services.routing.codes.village_codes import VillageCodes
+from services.routing.directory.accesses import Accesses
+from services.routing.directory.caseload import Caseload
 from services.routing.directory.claims import Claims
 from services.routing.directory.following import Following
 from services.routing.directory.lookups import Lookups
@@ -86,6 +88,7 @@ from services.routing.store import (
     CaseDocument,
     DepartmentDocument,
     ForceDocument,
+    LookUpDocument,
     PersonDocument,
     RestructuringDocument,
     SummonsDocument,
@@ -249,6 +252,7 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
                 ForceDocument,
                 CallOutDocument,
                 VillageCodeDocument,
+                LookUpDocument,
             ],
             producer=broker,
             wall=WallClock(lambda: clock.now),
@@ -274,9 +278,10 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
         calling = CallOuts(Matching(lookups, people, calls), cases, calls)
         standing = Standing(base, table(ladder), following, site_rules)
         silence = Silence(base, side, following, site_rules)
+        caseload = Caseload(lookups, Accesses(base.alias, base.threads, base.wall))
         indexes.migrate(base.documents)
         servicers: list[tuple[Any, Any]] = [
-            (add_DirectoryServiceServicer_to_server, DirectoryServicer(directory, reshaping)),
+            (add_DirectoryServiceServicer_to_server, DirectoryServicer(directory, reshaping, caseload)),
             (
                 add_RosterServiceServicer_to_server,
                 RosterServicer(desks, Summonses(desks, cases, called, cells)),

@@ -288,6 +288,23 @@ async def test_a_point_finds_its_neighbourhood_and_who_answers_there(house: Hous
     assert [(unit.code, len(unit.rings[0].points)) for unit in listed.units] == [(NEIGHBOURS, 5)]
 
 
+async def test_a_point_is_answered_for_by_whoever_acts_there(house: House) -> None:
+    await house.settled()
+    await house.call("DrawBoundary", code=NEIGHBOURS, rings=[ring(120.0, 30.0)])
+    inside = {"longitude": 120.004, "latitude": 30.004}
+    await house.call("GrantLeave", code=NEIGHBOURS)
+    away = await house.call("FindPoint", point=inside)
+    assert (away.leader_ref, away.answering_code, away.answering_ref) == ("p-n1", SECTION, "p-s1")
+    market = "jili/hexi/market"
+    fields: dict[str, Any] = {"kind": ev.UNIT_KIND_TEMPORARY, "until": NEXT_WEEK, "covers": [SECTION]}
+    await house.call("EstablishUnit", code=market, **fields)
+    unmanned = await house.call("FindPoint", point=inside)
+    assert (unmanned.answering_code, unmanned.answering_ref) == (VILLAGE, "p-hexi"), "above the market"
+    await house.appoint(market, "p-market")
+    assert (await house.call("FindPoint", point=inside)).answering_ref == "p-market"
+    assert (await house.call("FindPoint", point=inside, day=NEXT_WEEK)).answering_code == SECTION
+
+
 async def test_two_neighbourhoods_do_not_lie_in_one_place(house: House) -> None:
     await house.settled()
     await house.call("EstablishUnit", code=OTHER_NEIGHBOURS, kind=ev.UNIT_KIND_NEIGHBOURHOOD)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
 from services.cli.__main__ import app
 
@@ -32,6 +33,16 @@ ANSWERS = {
     "ListUnits": rpc.ListUnitsResponse(units=[UNIT], next_page_token=NEXT),
     "ListGaps": rpc.ListGapsResponse(gaps=[rpc.Gap(household="h-1", reason="vacant", code=CODE)]),
     "ListBoundaries": rpc.ListBoundariesResponse(units=[rpc.DrawnUnit(code=CODE, rings=[RING])]),
+    "LookUpCases": rpc.LookUpCasesResponse(
+        units=[rpc.LookedUpUnit(code=CODE, leader_ref="p-1", households=["h-1", "h-2"])],
+        cases=[routing.Case(case_id="c-1", request_no="JILI-1", status=routing.CASE_STATUS_RESOLVED)],
+        next_page_token=NEXT,
+    ),
+    "ListLookUps": rpc.ListLookUpsResponse(
+        look_ups=[
+            rpc.LookUp(by="p-desk", role="desk", purpose="inspection", household="h-1", leader_refs=["p-1"])
+        ]
+    ),
     "FindPoint": rpc.FindPointResponse(code=CODE, leader_ref="p-1"),
     "FindHousehold": rpc.FindHouseholdResponse(
         code=CODE, leader_ref="p-1", answering_code=CODE, answering_ref="p-2"
@@ -152,6 +163,16 @@ def terminal(office: Office) -> Iterator[Terminal]:
         ),
         ("household h-1", rpc.FindHouseholdRequest, {"household": "h-1"}),
         ("gaps jili", rpc.ListGapsRequest, {"within": "jili", "page_size": 50}),
+        (
+            f"cases unit {CODE} --purpose inspection --day 2026-05-02 --page there",
+            rpc.LookUpCasesRequest,
+            {"purpose": "inspection", "scope": 0, "day": "2026-05-02", "page_token": "there"},
+        ),
+        (
+            "look-ups --by p-desk --leader p-1 --limit 7",
+            rpc.ListLookUpsRequest,
+            {"by": "p-desk", "leader_ref": "p-1", "page_size": 7},
+        ),
     ],
 )
 def test_a_command_says_what_was_typed(
@@ -233,3 +254,36 @@ def test_a_household_is_shown_with_its_leader_and_who_answers(terminal: Terminal
     shown = terminal.type("household", "h-1").stdout
     assert "p-1" in shown
     assert f"p-2 in {CODE}" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [("leader p-1", "leader_ref"), (f"unit {CODE}", "code"), ("household h-1", "household")],
+)
+def test_cases_are_looked_up_by_leader_unit_or_household(
+    office: Office, terminal: Terminal, words: str, field: str
+) -> None:
+    given = ["cases", *words.split(), "--purpose", "inspection", "--scope", "closed"]
+    assert terminal.type(*given).exit_code == 0
+    [asked] = office.asked
+    assert (asked.WhichOneof("whom"), getattr(asked, field)) == (field, words.split()[1])
+    assert asked.scope == rpc.CASE_SCOPE_CLOSED
+
+
+def test_nobody_looks_up_cases_without_a_purpose(office: Office, terminal: Terminal) -> None:
+    assert terminal.type("cases", "leader", "p-1").exit_code == 2
+    assert office.asked == []
+
+
+def test_a_leaders_households_and_cases_are_shown(terminal: Terminal) -> None:
+    shown = terminal.type("cases", "leader", "p-1", "--purpose", "inspection").stdout
+    assert "h-1, h-2" in shown
+    assert "resolved" in shown
+    assert "more: --page next" in shown
+
+
+def test_a_look_up_is_shown_with_who_made_it_and_why(terminal: Terminal) -> None:
+    shown = terminal.type("look-ups").stdout
+    assert "p-desk (desk)" in shown
+    assert "inspection" in shown
+    assert "refused" in shown, "nothing was answered"

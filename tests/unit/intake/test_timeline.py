@@ -7,6 +7,7 @@ import pytest
 
 from fengqiao.intake.v1.intake_service_pb2 import TimelineEntry
 from fengqiao.routing.v1.events_pb2 import Assignment, CaseEscalated, CaseReference
+from fengqiao.routing.v1.roster_events_pb2 import AnswererSummoned, SummonsReference
 from services.chassis.errors import Invalid
 from services.intake.timeline import Seen, read_cursor, to_entry, with_cursors, write_cursor
 
@@ -30,6 +31,30 @@ def test_an_entry_shows_codes_and_units_and_nobody() -> None:
     )
     assert "secret" not in entry.data_json
     assert json.loads(entry.data_json)["assignment"] == {"unitId": "jili/c1"}
+
+
+def test_a_summons_shows_its_department_and_until_when_and_nobody() -> None:
+    event = AnswererSummoned(
+        summons=SummonsReference(department="fire-rescue", case_id="c", unit_id="jili/c1"),
+        person_ref="p-secret",
+        next_refs=["p-secret-2"],
+        summoned_by="p-secret-3",
+        number=1,
+    )
+    entry = to_entry(
+        {
+            "_id": "routing/s/t/1",
+            "service": "routing",
+            "type": event.DESCRIPTOR.full_name,
+            "occurred_at": NOW,
+            "sequence": 1,
+            "data": event.SerializeToString(),
+        }
+    )
+    assert json.loads(entry.data_json) == {
+        "summons": {"department": "fire-rescue", "caseId": "c", "unitId": "jili/c1"},
+        "number": 1,
+    }
 
 
 def test_only_the_last_of_a_batch_moves_the_cursor() -> None:

@@ -69,5 +69,5 @@ async def play(scene: Scene) -> None:
     await leader.does(routing.ResolveCaseRequest(case_id=matter.case_id, outcome="repaired"))
     await matter.rate(4)
     scene.tell("closed")
-    await matter.until_happened("CaseResolved", "RequestClosed")
+    await matter.until_happened("AnswererSummoned", "SummonsUnanswered", "CaseResolved", "RequestClosed")
     await matter.ends()

@@ -7,8 +7,10 @@ from collections import abc as _abc
 from fengqiao.common.v1 import common_pb2 as _common_pb2
 from fengqiao.routing.v1 import directory_events_pb2 as _directory_events_pb2
 from fengqiao.routing.v1 import restructuring_events_pb2 as _restructuring_events_pb2
+from fengqiao.routing.v1 import routing_service_pb2 as _routing_service_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
@@ -40,6 +42,29 @@ POST_STATUS_VACANT: PostStatus.ValueType  # 1
 POST_STATUS_HELD: PostStatus.ValueType  # 2
 POST_STATUS_ON_LEAVE: PostStatus.ValueType  # 3
 Global___PostStatus: _TypeAlias = PostStatus  # noqa: Y015
+
+class _CaseScope:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CaseScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CaseScope.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CASE_SCOPE_UNSPECIFIED: _CaseScope.ValueType  # 0
+    """Open and closed."""
+    CASE_SCOPE_OPEN: _CaseScope.ValueType  # 1
+    """Not settled yet, those in mediation or petition handling included."""
+    CASE_SCOPE_CLOSED: _CaseScope.ValueType  # 2
+    """Resolved or withdrawn."""
+
+class CaseScope(_CaseScope, metaclass=_CaseScopeEnumTypeWrapper): ...
+
+CASE_SCOPE_UNSPECIFIED: CaseScope.ValueType  # 0
+"""Open and closed."""
+CASE_SCOPE_OPEN: CaseScope.ValueType  # 1
+"""Not settled yet, those in mediation or petition handling included."""
+CASE_SCOPE_CLOSED: CaseScope.ValueType  # 2
+"""Resolved or withdrawn."""
+Global___CaseScope: _TypeAlias = CaseScope  # noqa: Y015
 
 @_typing.final
 class Unit(_message.Message):
@@ -1504,3 +1529,239 @@ class DrawnUnit(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DrawnUnit: _TypeAlias = DrawnUnit  # noqa: Y015
+
+@_typing.final
+class LookUpCasesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    LEADER_REF_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    HOUSEHOLD_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    purpose: _builtins.str
+    """Why, a code; it goes on record."""
+    leader_ref: _builtins.str
+    code: _builtins.str
+    household: _builtins.str
+    day: _builtins.str
+    """Units, leaders and households are those of this day, today when empty; cases are told as they are now."""
+    scope: Global___CaseScope.ValueType
+    page_size: _builtins.int
+    """Cases; 50 when 0."""
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        purpose: _builtins.str = ...,
+        leader_ref: _builtins.str = ...,
+        code: _builtins.str = ...,
+        household: _builtins.str = ...,
+        day: _builtins.str = ...,
+        scope: Global___CaseScope.ValueType = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "household", b"household", "leader_ref", b"leader_ref", "whom", b"whom"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "day", b"day", "household", b"household", "leader_ref", b"leader_ref", "page_size", b"page_size", "page_token", b"page_token", "purpose", b"purpose", "scope", b"scope", "whom", b"whom"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_whom: _TypeAlias = _typing.Literal["leader_ref", "code", "household"]  # noqa: Y015
+    _WhichOneofArgType_whom: _TypeAlias = _typing.Literal["whom", b"whom"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_whom) -> _WhichOneofReturnType_whom | None: ...
+
+Global___LookUpCasesRequest: _TypeAlias = LookUpCasesRequest  # noqa: Y015
+
+@_typing.final
+class LookUpCasesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNITS_FIELD_NUMBER: _builtins.int
+    CASES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___LookedUpUnit]:
+        """Those that are within the caller's reach."""
+
+    @_builtins.property
+    def cases(self) -> _containers.RepeatedCompositeFieldContainer[_routing_service_pb2.Case]:
+        """What these units own now, or owned when it was closed. A case knows the unit that owns it, and neither a household nor the units that it
+        climbed from, but by its steps.
+        """
+
+    def __init__(
+        self,
+        *,
+        units: _abc.Iterable[Global___LookedUpUnit] | None = ...,
+        cases: _abc.Iterable[_routing_service_pb2.Case] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cases", b"cases", "next_page_token", b"next_page_token", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookUpCasesResponse: _TypeAlias = LookUpCasesResponse  # noqa: Y015
+
+@_typing.final
+class LookedUpUnit(_message.Message):
+    """A unit on one day, with its leader and its households."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    LEADER_REF_FIELD_NUMBER: _builtins.int
+    HOUSEHOLDS_FIELD_NUMBER: _builtins.int
+    FORMER_CODES_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    kind: _directory_events_pb2.UnitKind.ValueType
+    leader_ref: _builtins.str
+    """Who holds the leader's post, at work or on leave."""
+    @_builtins.property
+    def households(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def former_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The units that it took over whole, as the one that it was before a move: what they closed is among the cases."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        kind: _directory_events_pb2.UnitKind.ValueType = ...,
+        leader_ref: _builtins.str = ...,
+        households: _abc.Iterable[_builtins.str] | None = ...,
+        former_codes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "former_codes", b"former_codes", "households", b"households", "kind", b"kind", "leader_ref", b"leader_ref"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookedUpUnit: _TypeAlias = LookedUpUnit  # noqa: Y015
+
+@_typing.final
+class ListLookUpsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BY_FIELD_NUMBER: _builtins.int
+    LEADER_REF_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    by: _builtins.str
+    """Of this caller only."""
+    leader_ref: _builtins.str
+    """At this leader only, also by unit or household."""
+    page_size: _builtins.int
+    """Looked at for a page; those out of the caller's reach are left out. 50 when 0."""
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        by: _builtins.str = ...,
+        leader_ref: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "leader_ref", b"leader_ref", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLookUpsRequest: _TypeAlias = ListLookUpsRequest  # noqa: Y015
+
+@_typing.final
+class ListLookUpsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOOK_UPS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def look_ups(self) -> _containers.RepeatedCompositeFieldContainer[Global___LookUp]: ...
+    def __init__(
+        self,
+        *,
+        look_ups: _abc.Iterable[Global___LookUp] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["look_ups", b"look_ups", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLookUpsResponse: _TypeAlias = ListLookUpsResponse  # noqa: Y015
+
+@_typing.final
+class LookUp(_message.Message):
+    """One call of LookUpCases: who asked, as what, why, when and for whom."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOOK_UP_ID_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    LEADER_REF_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    HOUSEHOLD_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    LEADER_REFS_FIELD_NUMBER: _builtins.int
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    look_up_id: _builtins.str
+    by: _builtins.str
+    role: _builtins.str
+    purpose: _builtins.str
+    leader_ref: _builtins.str
+    """What was asked for; one of the three."""
+    code: _builtins.str
+    household: _builtins.str
+    day: _builtins.str
+    scope: Global___CaseScope.ValueType
+    allowed: _builtins.bool
+    """False: nothing was answered, as none of it was within the caller's reach."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """Wall-clock time."""
+
+    @_builtins.property
+    def units(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The units that it came to, and who led them on that day."""
+
+    @_builtins.property
+    def leader_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        look_up_id: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        by: _builtins.str = ...,
+        role: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        leader_ref: _builtins.str = ...,
+        code: _builtins.str = ...,
+        household: _builtins.str = ...,
+        day: _builtins.str = ...,
+        scope: Global___CaseScope.ValueType = ...,
+        units: _abc.Iterable[_builtins.str] | None = ...,
+        leader_refs: _abc.Iterable[_builtins.str] | None = ...,
+        allowed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "at", b"at", "by", b"by", "code", b"code", "day", b"day", "household", b"household", "leader_ref", b"leader_ref", "leader_refs", b"leader_refs", "look_up_id", b"look_up_id", "purpose", b"purpose", "role", b"role", "scope", b"scope", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookUp: _TypeAlias = LookUp  # noqa: Y015

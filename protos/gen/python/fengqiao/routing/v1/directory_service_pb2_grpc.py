@@ -146,6 +146,16 @@ class DirectoryServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListGapsRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListGapsResponse.FromString,
                 _registered_method=True)
+        self.LookUpCases = channel.unary_unary(
+                '/fengqiao.routing.v1.DirectoryService/LookUpCases',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.LookUpCasesRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.LookUpCasesResponse.FromString,
+                _registered_method=True)
+        self.ListLookUps = channel.unary_unary(
+                '/fengqiao.routing.v1.DirectoryService/ListLookUps',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListLookUpsRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListLookUpsResponse.FromString,
+                _registered_method=True)
 
 
 class DirectoryServiceServicer:
@@ -308,6 +318,21 @@ class DirectoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LookUpCases(self, request, context):
+        """A leader's units with their households and the cases that these units have and had: open ones soonest due first, then closed ones. Who
+        looks, at whom, why and when goes on record before anything is answered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLookUps(self, request, context):
+        """Who looked up whom, and why, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DirectoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -420,6 +445,16 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.ListGaps,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListGapsRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListGapsResponse.SerializeToString,
+            ),
+            'LookUpCases': grpc.unary_unary_rpc_method_handler(
+                    servicer.LookUpCases,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.LookUpCasesRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.LookUpCasesResponse.SerializeToString,
+            ),
+            'ListLookUps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLookUps,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListLookUpsRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListLookUpsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1018,6 +1053,60 @@ class DirectoryService:
             '/fengqiao.routing.v1.DirectoryService/ListGaps',
             fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListGapsRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListGapsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LookUpCases(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.DirectoryService/LookUpCases',
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.LookUpCasesRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.LookUpCasesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLookUps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.DirectoryService/ListLookUps',
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListLookUpsRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ListLookUpsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -81,6 +81,12 @@ class DirectoryServiceStub:
     """The boundaries of the neighbourhoods at or below a place, by code."""
     ListGaps: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.ListGapsRequest, _directory_service_pb2.ListGapsResponse]
     """Households at or below a place that have no leader on a day."""
+    LookUpCases: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.LookUpCasesRequest, _directory_service_pb2.LookUpCasesResponse]
+    """A leader's units with their households and the cases that these units have and had: open ones soonest due first, then closed ones. Who
+    looks, at whom, why and when goes on record before anything is answered.
+    """
+    ListLookUps: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.ListLookUpsRequest, _directory_service_pb2.ListLookUpsResponse]
+    """Who looked up whom, and why, newest first."""
 
 @_typing.type_check_only
 class DirectoryServiceAsyncStub(DirectoryServiceStub):
@@ -135,6 +141,12 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     """The boundaries of the neighbourhoods at or below a place, by code."""
     ListGaps: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListGapsRequest, _directory_service_pb2.ListGapsResponse]  # type: ignore[assignment]
     """Households at or below a place that have no leader on a day."""
+    LookUpCases: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.LookUpCasesRequest, _directory_service_pb2.LookUpCasesResponse]  # type: ignore[assignment]
+    """A leader's units with their households and the cases that these units have and had: open ones soonest due first, then closed ones. Who
+    looks, at whom, why and when goes on record before anything is answered.
+    """
+    ListLookUps: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListLookUpsRequest, _directory_service_pb2.ListLookUpsResponse]  # type: ignore[assignment]
+    """Who looked up whom, and why, newest first."""
 
 class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Who is responsible for whom, and since when. A unit's code is its place in the tree; days are local days of the caller's site, written as
@@ -318,5 +330,23 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_directory_service_pb2.ListGapsResponse, _abc.Awaitable[_directory_service_pb2.ListGapsResponse]]:
         """Households at or below a place that have no leader on a day."""
+
+    @_abc_1.abstractmethod
+    def LookUpCases(
+        self,
+        request: _directory_service_pb2.LookUpCasesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_service_pb2.LookUpCasesResponse, _abc.Awaitable[_directory_service_pb2.LookUpCasesResponse]]:
+        """A leader's units with their households and the cases that these units have and had: open ones soonest due first, then closed ones. Who
+        looks, at whom, why and when goes on record before anything is answered.
+        """
+
+    @_abc_1.abstractmethod
+    def ListLookUps(
+        self,
+        request: _directory_service_pb2.ListLookUpsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_service_pb2.ListLookUpsResponse, _abc.Awaitable[_directory_service_pb2.ListLookUpsResponse]]:
+        """Who looked up whom, and why, newest first."""
 
 def add_DirectoryServiceServicer_to_server(servicer: DirectoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

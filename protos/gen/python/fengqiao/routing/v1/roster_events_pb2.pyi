@@ -37,8 +37,8 @@ class _RosterModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RosterMode
 
 class RosterMode(_RosterMode, metaclass=_RosterModeEnumTypeWrapper):
     """Events of `fengqiao.routing.rosters`, key department id: the departments, and who is on duty in them when; and of
-    `fengqiao.routing.summonses`, key summons id: who was summoned to a case, and who came. They belong to nobody's timeline. Persons are
-    opaque references; hours are local times of the site, as 08:30.
+    `fengqiao.routing.summonses`, key summons id: who was summoned to a case, and who came. The first belong to nobody's timeline, the second to
+    the case's. Persons are opaque references; hours are local times of the site, as 08:30.
 
     How a department is there for the centre (35个部门).
     """
