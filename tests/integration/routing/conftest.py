@@ -23,24 +23,19 @@ from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from fengqiao.routing.v1 import routing_service_pb2 as routing_rpc
 from fengqiao.routing.v1.code_service_pb2_grpc import (
     VillageCodeServiceStub,
-    add_VillageCodeServiceServicer_to_server,
 )
 from fengqiao.routing.v1.directory_service_pb2_grpc import (
     DirectoryServiceStub,
-    add_DirectoryServiceServicer_to_server,
 )
-from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceStub, add_ForceServiceServicer_to_server
+from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceStub
 from fengqiao.routing.v1.person_service_pb2_grpc import (
     PersonServiceStub,
-    add_PersonServiceServicer_to_server,
 )
 from fengqiao.routing.v1.roster_service_pb2_grpc import (
     RosterServiceStub,
-    add_RosterServiceServicer_to_server,
 )
 from fengqiao.routing.v1.routing_service_pb2_grpc import (
     RoutingServiceStub,
-    add_RoutingServiceServicer_to_server,
 )
 from services.chassis import indexes
 from services.chassis.client import bearer, channel, details_of, rule_of
@@ -51,59 +46,19 @@ from services.chassis.model import Context, Decision
 from services.chassis.protobuf import timestamp
 from services.chassis.rpc import serving
 from services.chassis.site import load_sites
-from services.routing.codes.rpc import RULES as CODE_RULES
-from services.routing.codes.rpc import VillageCodeServicer
-from services.routing.codes.village_codes import VillageCodes
-from services.routing.directory.accesses import Accesses
-from services.routing.directory.caseload import Caseload
 from services.routing.directory.claims import Claims
 from services.routing.directory.following import Following
-from services.routing.directory.lookups import Lookups
-from services.routing.directory.orders import Orders
 from services.routing.directory.restructurings import Restructurings
-from services.routing.directory.rpc import RULES, DirectoryServicer
 from services.routing.directory.silence import Silence
 from services.routing.directory.standing import Standing
-from services.routing.domain import Case, Ladder, table
+from services.routing.domain import Case, Ladder
 from services.routing.domain.directory.ground import Ground
-from services.routing.domain.rosters.summons import table as summons_table
-from services.routing.forces.bodies import Bodies
-from services.routing.forces.callouts import CallOuts
-from services.routing.forces.ledger import Ledger
-from services.routing.forces.matching import Matching
-from services.routing.forces.persons import Persons
-from services.routing.forces.rpc import FORCE_RULES, PERSON_RULES, ForceServicer, PersonServicer
-from services.routing.handlers import Cases
-from services.routing.rosters.departments import Departments
-from services.routing.rosters.rpc import RULES as ROSTER_RULES
-from services.routing.rosters.rpc import RosterServicer
+from services.routing.rooms import RULES, furnish
 from services.routing.rosters.silence import Vigil
-from services.routing.rosters.summonses import Summonses
-from services.routing.rpc import RULES as ROUTING_RULES
-from services.routing.rpc import RoutingServicer
 from services.routing.rules import FixedPlaces, Post, Unit
 from services.routing.settings import RoutingSettings
-from services.routing.store import (
-    CallOutDocument,
-    CaseDocument,
-    DepartmentDocument,
-    ForceDocument,
-    LookUpDocument,
-    PersonDocument,
-    RestructuringDocument,
-    SummonsDocument,
-    UnitDocument,
-    VillageCodeDocument,
-    call_outs,
-    departments,
-    forces,
-    model,
-    persons,
-    restructurings,
-    summonses,
-    units,
-    village_codes,
-)
+from services.routing.store import model
+from services.routing.store.documents import BESIDE_CASES, CaseDocument
 from tests.kit.edge import Broker, Clock, Refusal, Who
 from tests.kit.ladder import rules
 
@@ -243,56 +198,15 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             settings,
             model(ladder),
             CaseDocument,
-            documents=[
-                UnitDocument,
-                RestructuringDocument,
-                DepartmentDocument,
-                SummonsDocument,
-                PersonDocument,
-                ForceDocument,
-                CallOutDocument,
-                VillageCodeDocument,
-                LookUpDocument,
-            ],
+            documents=BESIDE_CASES,
             producer=broker,
             wall=WallClock(lambda: clock.now),
             sites=load_sites(folder.parent),
         )
         stack.push_async_callback(base.close)
-        claims = Claims(base.alias, base.threads, base.wall)
-        side = base.side(units(), UnitDocument)
-        following = Following(base, side, {"jili": ground})
-        lookups = Lookups(base, side)
-        directory = Orders(lookups, claims, following.stale)
-        plans = base.side(restructurings(), RestructuringDocument)
-        reshaping = Restructurings(lookups, claims, plans, following.stale)
-        cells = summons_table(base.sites)
-        roster = base.side(departments(), DepartmentDocument)
-        called = base.side(summonses(cells), SummonsDocument)
-        desks = Departments(lookups, claims, roster)
-        codes = VillageCodes(lookups, claims, base.side(village_codes(), VillageCodeDocument))
-        cases = Cases(base, table(ladder), following.fresh, codes.known)
-        bodies = Bodies(lookups, base.side(forces(), ForceDocument))
-        people = Persons(lookups, bodies, base.side(persons(), PersonDocument))
-        calls = base.side(call_outs(), CallOutDocument)
-        calling = CallOuts(Matching(lookups, people, calls), cases, calls)
-        standing = Standing(base, table(ladder), following, site_rules)
-        silence = Silence(base, side, following, site_rules)
-        caseload = Caseload(lookups, Accesses(base.alias, base.threads, base.wall))
+        rooms = furnish(base, ladder, site_rules, {"jili": ground})
         indexes.migrate(base.documents)
-        servicers: list[tuple[Any, Any]] = [
-            (add_DirectoryServiceServicer_to_server, DirectoryServicer(directory, reshaping, caseload)),
-            (
-                add_RosterServiceServicer_to_server,
-                RosterServicer(desks, Summonses(desks, cases, called, cells)),
-            ),
-            (add_PersonServiceServicer_to_server, PersonServicer(people)),
-            (add_ForceServiceServicer_to_server, ForceServicer(bodies, calling, Ledger(people, calls))),
-            (add_VillageCodeServiceServicer_to_server, VillageCodeServicer(codes)),
-            (add_RoutingServiceServicer_to_server, RoutingServicer(cases)),
-        ]
-        every = RULES | ROSTER_RULES | PERSON_RULES | FORCE_RULES | CODE_RULES | ROUTING_RULES
-        port = await stack.enter_async_context(serving(settings, servicers, every, base.readiness))
+        port = await stack.enter_async_context(serving(settings, rooms.servicers, RULES, base.readiness))
         to = await stack.enter_async_context(channel(f"127.0.0.1:{port}"))
         stub = DirectoryServiceStub(to)
         stubs = [
@@ -305,16 +219,16 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
         ]
         yield House(
             base,
-            claims,
+            rooms.claims,
             broker,
             clock,
             issuer,
             stub,
-            following,
-            standing,
-            silence,
+            rooms.following,
+            rooms.standing,
+            rooms.silence,
             ladder,
-            Vigil(base, roster),
-            reshaping,
+            rooms.vigil,
+            rooms.restructurings,
             stubs,
         )

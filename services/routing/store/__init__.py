@@ -1,22 +1,10 @@
-"""Routing's documents: one per case, one per unit of the directory …; and who looked them up."""
+"""What routing keeps: its aggregates for the chassis, and their ids. The collections are in `documents`."""
 
 from typing import Any
 
-from mongoengine import (
-    BooleanField,
-    DateTimeField,
-    DictField,
-    Document,
-    IntField,
-    ListField,
-    ObjectIdField,
-    StringField,
-)
-
 from services.chassis.commands import id_from
 from services.chassis.model import Model, Table
-from services.chassis.queues import OF_A_SITE, OF_A_UNIT
-from services.chassis.store import AggregateDocument, converter
+from services.chassis.store import converter
 from services.routing import domain
 from services.routing.domain import Case, Ladder
 from services.routing.domain.codes import folding as code_folding
@@ -35,141 +23,6 @@ from services.routing.domain.rosters import summons
 from services.routing.domain.rosters.department import EVENTS as ROSTERS
 from services.routing.domain.rosters.department import Department
 from services.routing.domain.rosters.summons import Summons
-
-
-class CaseDocument(AggregateDocument):
-    """A case on the ladder, whole."""
-
-    meta = {  # noqa: RUF012 - mongoengine reads a plain class attribute
-        "db_alias": "routing",
-        "collection": "cases",
-        "indexes": [
-            {"fields": list(OF_A_UNIT)},
-            {"fields": list(OF_A_SITE)},
-        ],
-    }
-
-
-class UnitDocument(AggregateDocument):
-    """A unit of the territory, whole: its households and posts on all days."""
-
-    meta = {  # noqa: RUF012 - as above
-        "db_alias": "routing",
-        "collection": "units",
-        "indexes": [
-            {"fields": ["site", "state.code"]},
-            {"fields": ["site", "state.kind", "state.code"]},
-            {"fields": ["state.households.key"]},
-            {"fields": ["state.boundaries.cells"]},
-            {"fields": ["state.posts.tenures.person_ref"]},
-        ],
-    }
-
-
-class RestructuringDocument(AggregateDocument):
-    """A move, split or merger of units, and what is left to do of it."""
-
-    meta = {  # noqa: RUF012 - as above
-        "db_alias": "routing",
-        "collection": "restructurings",
-        "indexes": [{"fields": ["state.completed"]}],
-    }
-
-
-class DepartmentDocument(AggregateDocument):
-    """A department, whole, with its roster on all days."""
-
-    meta = {  # noqa: RUF012 - as above
-        "db_alias": "routing",
-        "collection": "departments",
-        "indexes": [
-            {"fields": ["site", "state.code"]},
-            {"fields": ["state.kinds"]},
-            {"fields": ["state.desk"]},
-        ],
-    }
-
-
-class SummonsDocument(AggregateDocument):
-    """A summons of a department, whole."""
-
-    meta = {"db_alias": "routing", "collection": "summonses"}  # noqa: RUF012 - as above
-
-
-class PersonDocument(AggregateDocument):
-    """Somebody in the register, whole, with all roles on all days."""
-
-    meta = {  # noqa: RUF012 - as above
-        "db_alias": "routing",
-        "collection": "persons",
-        "indexes": [
-            {"fields": ["state.places"]},
-            {"fields": ["state.offers"]},
-            {"fields": ["state.forces"]},
-        ],
-    }
-
-
-class ForceDocument(AggregateDocument):
-    """A team or an association."""
-
-    meta = {  # noqa: RUF012 - as above
-        "db_alias": "routing",
-        "collection": "forces",
-        "indexes": [{"fields": ["site", "state.code"]}],
-    }
-
-
-class CallOutDocument(AggregateDocument):
-    """A call-out of volunteers, whole: who was asked, who came, for how long."""
-
-    meta = {  # noqa: RUF012 - as above
-        "db_alias": "routing",
-        "collection": "callouts",
-        "indexes": [{"fields": ["state.volunteers.person_ref"]}],
-    }
-
-
-class VillageCodeDocument(AggregateDocument):
-    """The code of a village or community, whole, on all its days; the texts by digest under `private`."""
-
-    meta = {  # noqa: RUF012 - as above
-        "db_alias": "routing",
-        "collection": "village_codes",
-        "indexes": [{"fields": ["site", "state.unit_code"]}],
-    }
-
-
-class LookUpDocument(Document):
-    """One look-up of cases: who asked, as what, why, when and for whom; insert-only.
-
-    `reach`: the units that it came to, or where it came to none those that the caller acts for.
-    """
-
-    id = ObjectIdField(primary_key=True)
-    site = StringField(required=True)
-    at = DateTimeField(required=True)
-    by = StringField(required=True)
-    role = StringField(required=True)
-    purpose = StringField(required=True)
-    asked = DictField(required=True)
-    day = StringField(required=True)
-    scope = IntField(required=True)
-    units = ListField(StringField())
-    leaders = ListField(StringField())
-    reach = ListField(StringField())
-    allowed = BooleanField(required=True)
-
-    meta = {  # noqa: RUF012 - as above
-        "db_alias": "routing",
-        "collection": "look_ups",
-        "auto_create_index": False,
-        "indexes": [
-            {"fields": ["site", "-at", "-id"]},
-            {"fields": ["site", "by", "-at", "-id"]},
-            {"fields": ["site", "leaders", "-at", "-id"]},
-        ],
-    }
 
 
 def dump(case: Case) -> dict[str, Any]:

@@ -1,0 +1,120 @@
+"""Routing's rooms put together on a foundation; `__main__` runs them, tests of the edge look into them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fengqiao.routing.v1.code_service_pb2_grpc import add_VillageCodeServiceServicer_to_server
+from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
+from fengqiao.routing.v1.force_service_pb2_grpc import add_ForceServiceServicer_to_server
+from fengqiao.routing.v1.person_service_pb2_grpc import add_PersonServiceServicer_to_server
+from fengqiao.routing.v1.roster_service_pb2_grpc import add_RosterServiceServicer_to_server
+from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
+from services.chassis.foundation import Foundation
+from services.routing import rpc
+from services.routing.codes import rpc as codes_rpc
+from services.routing.codes.village_codes import VillageCodes
+from services.routing.directory import rpc as directory_rpc
+from services.routing.directory.accesses import Accesses
+from services.routing.directory.caseload import Caseload
+from services.routing.directory.claims import Claims
+from services.routing.directory.following import Following
+from services.routing.directory.lookups import Lookups
+from services.routing.directory.orders import Orders
+from services.routing.directory.restructurings import Restructurings
+from services.routing.directory.silence import Silence
+from services.routing.directory.standing import Standing
+from services.routing.domain import Case, Ladder, table
+from services.routing.domain.directory.ground import Ground
+from services.routing.domain.rosters.summons import table as summons_table
+from services.routing.forces import rpc as forces_rpc
+from services.routing.forces.bodies import Bodies
+from services.routing.forces.callouts import CallOuts
+from services.routing.forces.ledger import Ledger
+from services.routing.forces.matching import Matching
+from services.routing.forces.persons import Persons
+from services.routing.handlers import Cases
+from services.routing.rosters import rpc as rosters_rpc
+from services.routing.rosters.departments import Departments
+from services.routing.rosters.silence import Vigil
+from services.routing.rosters.summonses import Summonses
+from services.routing.rules import Rules
+from services.routing.store import (
+    call_outs,
+    departments,
+    forces,
+    persons,
+    restructurings,
+    summonses,
+    units,
+    village_codes,
+)
+from services.routing.store import documents as d
+
+RULES = (
+    rpc.RULES
+    | directory_rpc.RULES
+    | rosters_rpc.RULES
+    | forces_rpc.PERSON_RULES
+    | forces_rpc.FORCE_RULES
+    | codes_rpc.RULES
+)
+"""Who may call what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What runs by itself, and what serves."""
+
+    claims: Claims
+    following: Following
+    standing: Standing
+    silence: Silence
+    vigil: Vigil
+    restructurings: Restructurings
+    servicers: Sequence[tuple[Any, Any]]
+
+
+def furnish(
+    base: Foundation[Case], ladder: Ladder, rules: Mapping[str, Rules], grounds: Mapping[str, Ground]
+) -> Rooms:
+    """Put the rooms together; `grounds` are of the sites whose ladder asks the directory."""
+    cells, summoning = table(ladder), summons_table(base.sites)
+    directory = base.side(units(), d.UnitDocument)
+    roster = base.side(departments(), d.DepartmentDocument)
+    called = base.side(summonses(summoning), d.SummonsDocument)
+    call_out = base.side(call_outs(), d.CallOutDocument)
+    following = Following(base, directory, grounds)
+    claims = Claims(base.alias, base.threads, base.wall)
+    lookups = Lookups(base, directory)
+    orders = Orders(lookups, claims, following.stale)
+    plans = base.side(restructurings(), d.RestructuringDocument)
+    reshaping = Restructurings(lookups, claims, plans, following.stale)
+    caseload = Caseload(lookups, Accesses(base.alias, base.threads, base.wall))
+    codes = VillageCodes(lookups, claims, base.side(village_codes(), d.VillageCodeDocument))
+    cases = Cases(base, cells, following.fresh, codes.known)
+    desks = Departments(lookups, claims, roster)
+    bodies = Bodies(lookups, base.side(forces(), d.ForceDocument))
+    people = Persons(lookups, bodies, base.side(persons(), d.PersonDocument))
+    calling = CallOuts(Matching(lookups, people, call_out), cases, call_out)
+    summoned = Summonses(desks, cases, called, summoning)
+    hours = Ledger(people, call_out)
+    return Rooms(
+        claims=claims,
+        following=following,
+        standing=Standing(base, cells, following, rules),
+        silence=Silence(base, directory, following, rules),
+        vigil=Vigil(base, roster),
+        restructurings=reshaping,
+        servicers=[
+            (add_RoutingServiceServicer_to_server, rpc.RoutingServicer(cases)),
+            (
+                add_DirectoryServiceServicer_to_server,
+                directory_rpc.DirectoryServicer(orders, reshaping, caseload),
+            ),
+            (add_RosterServiceServicer_to_server, rosters_rpc.RosterServicer(desks, summoned)),
+            (add_PersonServiceServicer_to_server, forces_rpc.PersonServicer(people)),
+            (add_ForceServiceServicer_to_server, forces_rpc.ForceServicer(bodies, calling, hours)),
+            (add_VillageCodeServiceServicer_to_server, codes_rpc.VillageCodeServicer(codes)),
+        ],
+    )
