@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
-from services.cli.sheets.grouping import Gathered, Sheets
+from services.cli.sheets.gathered import Gathered
+from services.cli.sheets.grouping import Sheets
 from services.cli.sheets.table import Wrong
 
 AT_ONCE = 1_000
@@ -33,7 +34,8 @@ async def send(
         some = units[begin : begin + AT_ONCE]
         # Nothing of a dry run is there for the next call.
         above = _above(sheets, some) if dry_run else []
-        answer = await _call(call, directory, [*above, *some], dry_run=dry_run)
+        asked = rpc.ImportUnitsRequest(dry_run=dry_run, as_of=sheets.as_of)
+        answer = await _call(call, directory, [*above, *some], asked)
         sent.answer.created += answer.created
         sent.answer.unchanged += answer.unchanged
         for refusal in answer.refused:
@@ -59,13 +61,13 @@ def _above(sheets: Sheets, some: Sequence[Gathered]) -> list[Gathered]:
 
 
 async def _call(
-    call: Call, directory: Any, some: Sequence[Gathered], *, dry_run: bool
+    call: Call, directory: Any, some: Sequence[Gathered], asked: rpc.ImportUnitsRequest
 ) -> rpc.ImportUnitsResponse:
     """One call; repeated while the service is away, as nothing is taken over twice."""
 
     async def requests() -> AsyncIterator[rpc.ImportUnitsRequest]:
         for each in some:
-            yield rpc.ImportUnitsRequest(dry_run=dry_run, unit=each.message())
+            yield rpc.ImportUnitsRequest(dry_run=asked.dry_run, as_of=asked.as_of, unit=each.message())
 
     def method(_request: object, **options: Any) -> Any:
         return directory.ImportUnits(requests(), **{**options, "timeout": CALL_S})

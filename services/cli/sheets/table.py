@@ -8,7 +8,7 @@ SHEET = "sheet"
 """The column that says of which sheet a row is, where one file has them all."""
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    UNITS: ("code", "kind", "since", "parent"),
+    UNITS: ("code", "kind", "since", "until", "parent", "covers", "as_of"),
     POSTS: (
         "unit",
         "post",
@@ -18,6 +18,11 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "vetted_on",
         "appointed_on",
         "term_until",
+        "leave_since",
+        "leave_until",
+        "substitute",
+        "name",
+        "phone",
     ),
     HOUSEHOLDS: ("unit", "household", "since", "until"),
 }
@@ -26,10 +31,16 @@ REQUIRED: Mapping[str, frozenset[str]] = {
     POSTS: frozenset({"unit"}),
     HOUSEHOLDS: frozenset({"unit", "household"}),
 }
+PERSONAL = frozenset({"name", "phone"})
+"""What goes to the vault and nowhere else: read, never written or told."""
+WRITTEN: Mapping[str, tuple[str, ...]] = {
+    sheet: tuple(column for column in columns if column not in PERSONAL) for sheet, columns in COLUMNS.items()
+}
 ALL_COLUMNS = (
     SHEET,
-    *dict.fromkeys(column for columns in COLUMNS.values() for column in columns),
+    *dict.fromkeys(column for columns in WRITTEN.values() for column in columns),
 )
+"""Of a table that has all sheets, as it is written."""
 
 CHINESE: Mapping[str, str] = {
     "表": SHEET,
@@ -41,6 +52,8 @@ CHINESE: Mapping[str, str] = {
     "起始日期": "since",
     "终止日期": "until",
     "上级代码": "parent",
+    "覆盖单位": "covers",
+    "截至日期": "as_of",
     "所属单位": "unit",
     "岗位代码": "post",
     "人员": "person",
@@ -49,6 +62,11 @@ CHINESE: Mapping[str, str] = {
     "把关日期": "vetted_on",
     "任命日期": "appointed_on",
     "任期至": "term_until",
+    "请假自": "leave_since",
+    "请假至": "leave_until",
+    "代理人": "substitute",
+    "姓名": "name",
+    "电话": "phone",
     "住户代码": "household",
 }
 """Names of sheets and columns as Chinese templates have them."""
@@ -59,7 +77,11 @@ KINDS: Mapping[str, str] = {
     "村": "village",
     "片组": "section",
     "邻里": "neighbourhood",
+    "临时": "temporary",
 }
+
+CHINESE_WORDS: Mapping[str, str] = {word: name for name, word in (*CHINESE.items(), *KINDS.items())}
+"""What a Chinese sheet says for the name of a sheet, a column or a kind."""
 
 
 @dataclass(frozen=True, slots=True)

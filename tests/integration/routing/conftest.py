@@ -1,6 +1,6 @@
 """Routing's directory on a real store, called by gRPC; the broker is a list of what was published."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -74,6 +74,8 @@ zone: Asia/Shanghai
 locale: zh-CN
 calendar: {{data: cn_holidays}}
 """
+NEIGHBOUR_SITE = "lishi"
+"""Another one on the same store: nothing is in its directory."""
 DESK = Who("desk", ("jili",), "p-desk")
 TOP, VILLAGE, SECTION, NEIGHBOURS = "jili", "jili/hexi", "jili/hexi/s1", "jili/hexi/s1/n1"
 OTHER_NEIGHBOURS = "jili/hexi/s1/n2"
@@ -129,6 +131,15 @@ class House:
         answer: rpc.ImportUnitsResponse = await self.stub.ImportUnits(requests(), metadata=token, timeout=20)
         return answer
 
+    def caller(self, who: Who = DESK) -> Callable[..., Awaitable[Any]]:
+        """Calls as a command of the client does."""
+
+        async def call(method: Callable[..., Any], request: Any) -> Any:
+            token = bearer(self.issuer.mint(who.role, who.sub, who.site, who.units))
+            return await method(request, metadata=token, timeout=60)
+
+        return call
+
     async def refusal(self, name: str, who: Who = DESK, **given: Any) -> Refusal:
         """The refusal of a call."""
         with pytest.raises(grpc.aio.AioRpcError) as error:
@@ -183,8 +194,9 @@ class House:
 @pytest.fixture
 async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator[House]:
     folder = tmp_path / "sites" / "jili"
-    folder.mkdir(parents=True)
-    (folder / "site.yaml").write_text(SITE.format(id="jili"))
+    for id_ in ("jili", NEIGHBOUR_SITE):
+        (folder.parent / id_).mkdir(parents=True)
+        (folder.parent / id_ / "site.yaml").write_text(SITE.format(id=id_))
     issuer = Issuer(tmp_path / "issuer")
     settings = RoutingSettings(
         mongo_url=store,
