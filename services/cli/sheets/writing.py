@@ -105,8 +105,11 @@ def workbook(path: Path, words: Words | None = None) -> Iterator[Write]:
         cells, page = _cells(row, said), pages[row.sheet]
         page.append([_cell(page, cells.get(name, "")) for name in WRITTEN[row.sheet]])
 
-    with _complete(path) as part:
+    with ExitStack() as given_up, _complete(path) as part:
+        for page in pages.values():
+            given_up.callback(page.close)
         yield write
+        given_up.pop_all()
         book.save(part)
 
 
