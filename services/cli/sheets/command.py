@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from services.chassis.auth import Role
 from services.chassis.clock import monotonic, process_time
 from services.cli.client import text
@@ -28,7 +29,7 @@ from services.cli.sheets import synthetic
 from services.cli.sheets.grouping import Sheets, gather
 from services.cli.sheets.people import put
 from services.cli.sheets.reading import read_file, read_folder, read_stream, read_workbook
-from services.cli.sheets.sending import Sent, send
+from services.cli.sheets.sending import Sent, send, send_rosters
 from services.cli.sheets.table import Read, Row, Wrong
 from services.cli.sheets.writing import write_folder, write_one
 
@@ -87,20 +88,18 @@ async def take_over(
     sheets = gather(_read(path))
     say = Console(stderr=True)
     say.print(f"{sheets.rows:,} rows, {len(sheets.units):,} units read in {monotonic() - began:.1f} s")
-    wrong, answer = list(sheets.wrong), rpc.ImportUnitsResponse()
-    wrong += await _put(to, sheets, dry_run=True, say=say)
-    if sheets.units:
-        checked = await _send(to, sheets, dry_run=True, say=say)
-        wrong, answer = [*wrong, *checked.wrong], checked.answer
+    wrong = [*sheets.wrong, *await _put(to, sheets, dry_run=True, say=say)]
+    checked = await _send(to, sheets, dry_run=True, say=say)
+    wrong += checked.wrong
     _tell(wrong, say)
-    if dry_run or not sheets.units:
-        to.show(answer, _counts(answer))
+    if dry_run or not (sheets.units or sheets.rosters):
+        _show(to, checked)
     elif not wrong or sound_only:
-        sheets.forget({refusal.code for refusal in answer.refused})
+        sheets.forget({refusal.code for refusal in checked.answer.refused})
         done = await _import(to, sheets, say, sound_only=sound_only)
         later = [each for each in done.wrong if each not in wrong]
         _tell(later, say)
-        to.show(done.answer, _counts(done.answer))
+        _show(to, done)
         wrong += later
     else:
         say.print(NOTHING)
@@ -141,7 +140,16 @@ def _progress(say: Console) -> Progress:
 
 
 async def _send(to: Session, sheets: Sheets, *, dry_run: bool, say: Console) -> Sent:
-    """Send all units with a bar that shows how far it is."""
+    """Send all units with a bar that shows how far it is, then the departments."""
+    sent = await _send_units(to, sheets, dry_run=dry_run, say=say) if sheets.units else Sent()
+    rosters = await send_rosters(to.call, to.roster, sheets, dry_run=dry_run) if sheets.rosters else None
+    if rosters:
+        sent.wrong += rosters.wrong
+        sent.rosters = rosters.answer
+    return sent
+
+
+async def _send_units(to: Session, sheets: Sheets, *, dry_run: bool, say: Console) -> Sent:
     began = monotonic()
     with _progress(say) as progress:
         task = progress.add_task("checking" if dry_run else "importing", total=len(sheets.units))
@@ -173,8 +181,18 @@ def _tell(wrong: Sequence[Wrong], say: Console) -> None:
         say.print(f"and {len(wrong) - SHOWN:,} more")
 
 
-def _counts(answer: rpc.ImportUnitsResponse) -> str:
-    return text.lines({"new": answer.created, "unchanged": answer.unchanged, "refused": len(answer.refused)})
+def _show(to: Session, sent: Sent) -> None:
+    """How many were new, the same, or refused; departments apart, where there are some."""
+    if sent.rosters is None:
+        to.show(sent.answer, _counts(sent.answer))
+        return
+    told = f"units\n{_counts(sent.answer)}\ndepartments\n{_counts(sent.rosters)}"
+    to.show({"units": sent.answer, "departments": sent.rosters}, told)
+
+
+def _counts(answer: rpc.ImportUnitsResponse | roster_rpc.ImportDepartmentsResponse) -> str:
+    refused = len({each.code for each in answer.refused})
+    return text.lines({"new": answer.created, "unchanged": answer.unchanged, "refused": refused})
 
 
 def _write(rows: Iterator[Row], to: Path | None) -> None:

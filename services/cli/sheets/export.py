@@ -1,7 +1,7 @@
 """`fengqiao export`: the directory on a day, as the sheets that `fengqiao import` reads, a page at a time."""
 
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
@@ -12,15 +12,17 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from fengqiao.routing.v1.directory_events_pb2 import ImportedPost, UnitKind
 from services.chassis.auth import Role
 from services.chassis.clock import monotonic
 from services.cli.client import text
 from services.cli.client.options import client
 from services.cli.client.session import Misuse, Session
+from services.cli.sheets import rosters
 from services.cli.sheets.grouping import PREFIX
 from services.cli.sheets.sending import Call
-from services.cli.sheets.table import CHINESE_WORDS, HOUSEHOLDS, POSTS, UNITS, Row
+from services.cli.sheets.table import CHINESE_WORDS, COLUMNS, HOUSEHOLDS, POSTS, TERRITORY, UNITS, Row
 from services.cli.sheets.writing import (
     TooManyRows,
     Words,
@@ -67,7 +69,8 @@ async def give_out(
 ) -> None:
     """Give the directory out as it is on a day, as sheets that `fengqiao import` takes over.
 
-    What is over by then, and what begins later, is not in it. Persons are opaque references.
+    What is over by then, and what begins later, is not in it; departments with their duties are, where all
+    is exported. Persons are opaque references.
     """
     say, began = Console(stderr=True), monotonic()
     rows = units = 0
@@ -75,7 +78,7 @@ async def give_out(
     columns = (SpinnerColumn(), TextColumn("exporting"), TextColumn("{task.completed:,.0f} units"))
     try:
         with (
-            _writing(path, WORDS[language], encoding) as write,
+            _writing(path, WORDS[language], encoding, TERRITORY if within else tuple(COLUMNS)) as write,
             Progress(*columns, TimeElapsedColumn(), console=say) as progress,
         ):
             task = progress.add_task("exporting", total=None)
@@ -87,6 +90,11 @@ async def give_out(
                         rows += 1
                 units += len(page.units)
                 progress.advance(task, len(page.units))
+            if not within:
+                async for each in departments(to.call, to.roster):
+                    for row in rosters.rows_of(each, day):
+                        write(row)
+                        rows += 1
     except TooManyRows as error:
         raise Misuse(f"more {error} than a workbook holds: write CSV, or give --within") from None
     took = monotonic() - began
@@ -105,6 +113,18 @@ async def pages(call: Call, directory: Any, within: str, day: str) -> AsyncItera
         day, token = page.day, page.next_page_token
         if not token:
             return
+
+
+async def departments(call: Call, roster: Any) -> AsyncIterator[roster_rpc.Department]:
+    """All departments, by code. Raises what `call` raises."""
+    request = roster_rpc.ListDepartmentsRequest(page_size=PAGE)
+    while True:
+        page: roster_rpc.ListDepartmentsResponse = await call(roster.ListDepartments, request)
+        for each in page.departments:
+            yield each
+        if not page.next_page_token:
+            return
+        request = roster_rpc.ListDepartmentsRequest(page_size=PAGE, page_token=page.next_page_token)
 
 
 def rows_of(unit: rpc.ImportedUnit, as_of: str) -> Iterator[Row]:
@@ -141,12 +161,15 @@ def _post(post: ImportedPost) -> dict[str, str]:
     }
 
 
-def _writing(path: str, words: Words, encoding: Encoding) -> AbstractContextManager[Write]:
+def _writing(
+    path: str, words: Words, encoding: Encoding, sheets: Sequence[str]
+) -> AbstractContextManager[Write]:
     where = Path(path)
     if path == "-" and encoding is not Encoding.UTF_8:
         raise Misuse("a pipe is UTF-8: give a folder or a .csv file")
     if path == "-":
-        return one_table(sys.stdout, words)
+        return one_table(sys.stdout, words, sheets)
     if where.suffix == ".xlsx":
-        return workbook(where, words)
-    return one_file(where, words, encoding) if where.suffix == ".csv" else files(where, words, encoding)
+        return workbook(where, words, sheets)
+    to = one_file if where.suffix == ".csv" else files
+    return to(where, words, encoding, sheets)

@@ -6,8 +6,10 @@ from datetime import date
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1.directory_events_pb2 import ImportedPost, UnitKind
+from services.cli.sheets import rosters
 from services.cli.sheets.gathered import Gathered, Named, Stay
-from services.cli.sheets.table import HOUSEHOLDS, KINDS, POSTS, UNITS, Row, Wrong
+from services.cli.sheets.rosters import Roster
+from services.cli.sheets.table import DEPARTMENTS, DUTIES, HOUSEHOLDS, KINDS, POSTS, UNITS, Row, Wrong
 
 LEADER = "leader"
 PREFIX = "UNIT_KIND_"
@@ -24,6 +26,8 @@ class Sheets:
     rows: int = 0
     as_of: str = ""
     """The day on which all of it holds; empty: today."""
+    rosters: dict[str, Roster] = field(default_factory=dict)
+    """Departments by code."""
     named: dict[tuple[str, ...], Named] = field(default_factory=dict)
     """Who is named in a row. The same name and number is the same person."""
 
@@ -49,16 +53,24 @@ def gather(read: Iterable[Row | Wrong]) -> Sheets:
         sheets.rows += 1
         if each.sheet == UNITS:
             _unit(sheets, each)
+        elif each.sheet == DEPARTMENTS:
+            _department(sheets, each)
         elif not _belongs(sheets, each, homes, leading):
             later.append(each)
     for row in later:
         if not _belongs(sheets, row, homes, leading):
-            sheets.wrong.append(Wrong(row.sheet, row.number, "unit", "no_such_unit"))
+            of = "department" if row.sheet == DUTIES else "unit"
+            sheets.wrong.append(Wrong(row.sheet, row.number, of, f"no_such_{of}"))
     return sheets
 
 
 def _belongs(sheets: Sheets, row: Row, homes: Stays, leading: Stays) -> bool:
     """Put a row to its unit; False: the unit is not known yet. Of rows only what waits for one is kept."""
+    if row.sheet == DUTIES:
+        roster = sheets.rosters.get(row.get("department"))
+        if roster and (wrong := rosters.duty(row, roster)):
+            sheets.wrong.append(wrong)
+        return roster is not None
     gathered = sheets.units.get(row.get("unit"))
     if gathered is None:
         return False
@@ -93,6 +105,18 @@ def _unit(sheets: Sheets, row: Row) -> None:
         covers=row.get("covers").split(),
     )
     sheets.units[code] = Gathered(row.number, unit, code, row.get("since"))
+
+
+def _department(sheets: Sheets, row: Row) -> None:
+    code, made = row.get("department"), rosters.department(row)
+    if isinstance(made, Wrong):
+        sheets.wrong.append(made)
+    elif former := sheets.rosters.get(code):
+        sheets.wrong.append(Wrong(DEPARTMENTS, row.number, "department", f"twice:row {former.row}"))
+    elif fault := _as_of(sheets, row.get("as_of")):
+        sheets.wrong.append(Wrong(DEPARTMENTS, row.number, "as_of", fault))
+    else:
+        sheets.rosters[code] = made
 
 
 def _as_of(sheets: Sheets, day: str) -> str:

@@ -14,7 +14,17 @@ from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from services.cli.sheets.table import COLUMNS, REQUIRED, SHEET, Read, Row, Wrong, column_of
+from services.cli.sheets.table import (
+    COLUMNS,
+    DEPARTMENTS,
+    REQUIRED,
+    SHEET,
+    UNITS,
+    Read,
+    Row,
+    Wrong,
+    column_of,
+)
 
 ENCODINGS = ("utf-8-sig", "gb18030")
 """GB18030 is what Chinese spreadsheet programs write; it reads whatever is no UTF-8."""
@@ -23,13 +33,12 @@ CHUNK = 1 << 20
 
 
 def read_folder(folder: Path) -> Read:
-    """`units.csv`, `posts.csv`, `households.csv`; a folder may lack any but the first."""
-    for sheet in COLUMNS:
-        path = folder / f"{sheet}.csv"
-        if path.exists():
-            yield from read_file(path, sheet)
-        elif sheet == next(iter(COLUMNS)):
-            yield Wrong(sheet, 0, "", "no_such_file")
+    """`units.csv` and so on; a folder may lack any, but has units or departments."""
+    there = {sheet: folder / f"{sheet}.csv" for sheet in COLUMNS if (folder / f"{sheet}.csv").exists()}
+    if there.keys().isdisjoint({UNITS, DEPARTMENTS}):
+        yield Wrong(UNITS, 0, "", "no_such_file")
+    for sheet, path in there.items():
+        yield from read_file(path, sheet)
 
 
 def read_file(path: Path, sheet: str = "") -> Read:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from services.cli.sheets.gathered import Gathered
 from services.cli.sheets.grouping import Sheets
 from services.cli.sheets.table import Wrong
@@ -23,6 +24,8 @@ class Sent:
 
     answer: rpc.ImportUnitsResponse = field(default_factory=rpc.ImportUnitsResponse)
     wrong: list[Wrong] = field(default_factory=list)
+    rosters: roster_rpc.ImportDepartmentsResponse | None = None
+    """Of the departments, where some were sent."""
 
 
 async def send(
@@ -47,6 +50,31 @@ async def send(
             sent.answer.created = min(sent.answer.created, begin + len(some))
         told(len(some))
     return sent
+
+
+@dataclass(slots=True)
+class SentRosters:
+    """What became of the departments that were sent."""
+
+    answer: roster_rpc.ImportDepartmentsResponse
+    wrong: list[Wrong]
+
+
+async def send_rosters(call: Call, roster: Any, sheets: Sheets, *, dry_run: bool) -> SentRosters:
+    """Send all departments in one call; repeated while the service is away. Raises what `call` raises."""
+
+    async def requests() -> AsyncIterator[roster_rpc.ImportDepartmentsRequest]:
+        for each in sheets.rosters.values():
+            yield roster_rpc.ImportDepartmentsRequest(
+                dry_run=dry_run, as_of=sheets.as_of, department=each.department
+            )
+
+    def method(_request: object, **options: Any) -> Any:
+        return roster.ImportDepartments(requests(), **{**options, "timeout": CALL_S})
+
+    answer = await call(method, roster_rpc.ImportDepartmentsRequest())
+    wrong = [Wrong(*sheets.rosters[each.code].place(each.field), each.reason) for each in answer.refused]
+    return SentRosters(answer, wrong)
 
 
 def _above(sheets: Sheets, some: Sequence[Gathered]) -> list[Gathered]:

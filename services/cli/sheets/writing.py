@@ -4,7 +4,7 @@ What is written to a path is there when all of it is: until then it has another 
 """
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,11 +12,12 @@ from typing import Any, TextIO
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
-from services.cli.sheets.table import ALL_COLUMNS, SHEET, WRITTEN, Row
+from services.cli.sheets.table import SHEET, TERRITORY, WRITTEN, Row, table_of
 
 MOST_ROWS = 1_048_576
 """What a sheet of a workbook holds."""
-KIND = "kind"
+SAID = ("kind", "mode")
+"""Columns whose cells are words."""
 
 Write = Callable[[Row], None]
 Words = Mapping[str, str]
@@ -40,42 +41,46 @@ def write_folder(rows: Iterable[Row], folder: Path) -> int:
 
 
 @contextmanager
-def one_table(to: TextIO, words: Words | None = None) -> Iterator[Write]:
+def one_table(to: TextIO, words: Words | None = None, sheets: Sequence[str] = TERRITORY) -> Iterator[Write]:
     """All sheets in one table."""
-    said = words or {}
+    said, columns = words or {}, table_of(sheets)
     writer = csv.writer(to, lineterminator="\n")
-    writer.writerow([said.get(name, name) for name in ALL_COLUMNS])
+    writer.writerow([said.get(name, name) for name in columns])
 
     def write(row: Row) -> None:
         cells = {**_cells(row, said), SHEET: said.get(row.sheet, row.sheet)}
-        writer.writerow([cells.get(name, "") for name in ALL_COLUMNS])
+        writer.writerow([cells.get(name, "") for name in columns])
 
     yield write
 
 
 @contextmanager
-def one_file(path: Path, words: Words | None = None, encoding: str = "utf-8") -> Iterator[Write]:
+def one_file(
+    path: Path, words: Words | None = None, encoding: str = "utf-8", sheets: Sequence[str] = TERRITORY
+) -> Iterator[Write]:
     """All sheets in one table in a file."""
     with (
         _complete(path) as part,
         part.open("w", encoding=encoding, newline="") as file,
-        one_table(file, words) as write,
+        one_table(file, words, sheets) as write,
     ):
         yield write
 
 
 @contextmanager
-def files(folder: Path, words: Words | None = None, encoding: str = "utf-8") -> Iterator[Write]:
+def files(
+    folder: Path, words: Words | None = None, encoding: str = "utf-8", sheets: Sequence[str] = TERRITORY
+) -> Iterator[Write]:
     """A file for each sheet in a folder, which is made where it lacks."""
     said = words or {}
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         writers = {}
-        for sheet, columns in WRITTEN.items():
+        for sheet in sheets:
             part = stack.enter_context(_complete(folder / f"{sheet}.csv"))
             file = stack.enter_context(part.open("w", encoding=encoding, newline=""))
             writers[sheet] = csv.writer(file, lineterminator="\n")
-            writers[sheet].writerow([said.get(name, name) for name in columns])
+            writers[sheet].writerow([said.get(name, name) for name in WRITTEN[sheet]])
 
         def write(row: Row) -> None:
             cells = _cells(row, said)
@@ -85,7 +90,7 @@ def files(folder: Path, words: Words | None = None, encoding: str = "utf-8") -> 
 
 
 @contextmanager
-def workbook(path: Path, words: Words | None = None) -> Iterator[Write]:
+def workbook(path: Path, words: Words | None = None, sheets: Sequence[str] = TERRITORY) -> Iterator[Write]:
     """An xlsx workbook with a page for each sheet. Rows go to a temporary file until it is complete.
 
     Raises:
@@ -93,8 +98,8 @@ def workbook(path: Path, words: Words | None = None) -> Iterator[Write]:
     """
     said = words or {}
     book = Workbook(write_only=True)
-    pages = {sheet: book.create_sheet(said.get(sheet, sheet)) for sheet in WRITTEN}
-    left = dict.fromkeys(WRITTEN, MOST_ROWS - 1)
+    pages = {sheet: book.create_sheet(said.get(sheet, sheet)) for sheet in sheets}
+    left = dict.fromkeys(sheets, MOST_ROWS - 1)
     for sheet, page in pages.items():
         page.append([said.get(name, name) for name in WRITTEN[sheet]])
 
@@ -123,8 +128,8 @@ def _cell(page: Any, text: str) -> Any:
 
 
 def _cells(row: Row, said: Words) -> Mapping[str, str]:
-    kind = row.cells.get(KIND, "")
-    return {**row.cells, KIND: said[kind]} if kind in said else row.cells
+    words = {column: said[row.cells[column]] for column in SAID if row.cells.get(column) in said}
+    return {**row.cells, **words} if words else row.cells
 
 
 def _all(rows: Iterable[Row], write: Write) -> int:

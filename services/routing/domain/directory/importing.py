@@ -50,17 +50,17 @@ def _itself(unit: ev.UnitImported) -> Iterator[Violation]:
         yield Violation("code", "no_code")
     if unit.kind not in ev.UnitKind.values()[1:]:
         yield Violation("kind", "required")
-    yield from _day("since", unit.days.since, required=True)
-    yield from _day("until", unit.days.until)
+    yield from day_faults("since", unit.days.since, required=True)
+    yield from day_faults("until", unit.days.until)
     for n, post in enumerate(unit.posts):
         for name in ("nominated_on", "vetted_on", "term_until", "leave_since", "leave_until"):
-            yield from _day(f"posts[{n}].{name}", getattr(post, name))
-        yield from _day(f"posts[{n}].appointed_on", post.appointed_on, required=bool(post.person_ref))
+            yield from day_faults(f"posts[{n}].{name}", getattr(post, name))
+        yield from day_faults(f"posts[{n}].appointed_on", post.appointed_on, required=bool(post.person_ref))
         if not POST.fullmatch(post.post_id):
             yield Violation(f"posts[{n}].post_id", "no_code")
     for n, households in enumerate(unit.households):
-        yield from _day(f"households[{n}].since", households.since, required=True)
-        yield from _day(f"households[{n}].until", households.until)
+        yield from day_faults(f"households[{n}].since", households.since, required=True)
+        yield from day_faults(f"households[{n}].until", households.until)
 
 
 def _place(unit: ev.UnitImported, around: Around) -> Iterator[Violation]:
@@ -160,7 +160,8 @@ def _taken(violation: Violation) -> bool:
     return violation.reason.startswith("belongs_to:")
 
 
-def _day(name: str, text: str, *, required: bool = False) -> Iterator[Violation]:
+def day_faults(name: str, text: str, *, required: bool = False) -> Iterator[Violation]:
+    """What is wrong with a day as it is written."""
     if not text:
         if required:
             yield Violation(name, "required")

@@ -101,6 +101,10 @@ def test_the_filled_examples_of_the_documentation_have_nothing_wrong(language: s
     assert sheets.wrong == []
     assert [each.unit.kind for each in sheets.in_order()] == [1, 2, 6, 4, 5]
     assert sum(len(each.posts) for each in sheets.units.values()) == 5
+    assert {code: len(each.duties) for code, each in sheets.rosters.items()} == {
+        "fire-rescue": 2,
+        "justice": 1,
+    }
     assert list(sheets.units["songxi/hexi/s01/n01"].households) == [
         ("2026-01-01", ""),
         ("2026-03-01", "2026-09-01"),

@@ -12,8 +12,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
-from fengqiao.routing.v1.directory_events_pb2 import ImportedHouseholds, ImportedPost, UnitKind
+from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
+from fengqiao.routing.v1.directory_events_pb2 import Days, ImportedHouseholds, ImportedPost, UnitKind
 from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
+from fengqiao.routing.v1.roster_events_pb2 import Hours, RosterMode
+from fengqiao.routing.v1.roster_service_pb2_grpc import add_RosterServiceServicer_to_server
 from services.cli.__main__ import app
 from services.cli.sheets import writing
 from services.cli.sheets.grouping import gather
@@ -21,7 +24,25 @@ from services.cli.sheets.reading import read_file, read_folder, read_workbook
 from services.cli.sheets.table import CHINESE_WORDS, Read, Row
 from services.cli.sheets.writing import TooManyRows, Write, files, one_file, workbook
 
-DAY = "2026-03-02"
+DAY, NEXT = "2026-03-02", "next"
+DEPARTMENT = roster_rpc.Department(
+    code="fire-rescue",
+    mode=RosterMode.ROSTER_MODE_ROTATING,
+    kinds=["fire_hazard", "gas.*"],
+    hours=Hours(opens="08:30", closes="17:30"),
+    answer_within_s=600,
+    days=Days(since="2026-01-01"),
+    duties=[
+        roster_rpc.Duty(
+            duty_id="mon",
+            person_ref="p-1",
+            weekdays=[1, 3],
+            hours=Hours(opens="08:30", closes="12:00"),
+            days=Days(since="2026-01-01", until="2026-06-01"),
+        )
+    ],
+)
+GONE = roster_rpc.Department(code="gone", days=Days(since="2025-01-01", until="2026-01-01"))
 UNITS = [
     rpc.ImportedUnit(code="jili", kind=UnitKind.UNIT_KIND_SUB_DISTRICT, since="2026-01-01"),
     rpc.ImportedUnit(
@@ -108,8 +129,15 @@ class Office:
     ) -> rpc.ExportUnitsResponse:
         self.asked.append(request)
         [unit] = UNITS[1:] if request.page_token else UNITS[:1]
-        token = "" if request.page_token else "next"
+        token = "" if request.page_token else NEXT
         return rpc.ExportUnitsResponse(units=[unit], day=DAY, next_page_token=token)
+
+    def ListDepartments(  # noqa: N802 - as above
+        self, request: roster_rpc.ListDepartmentsRequest, _context: grpc.ServicerContext
+    ) -> roster_rpc.ListDepartmentsResponse:
+        if request.page_token:
+            return roster_rpc.ListDepartmentsResponse(departments=[GONE])
+        return roster_rpc.ListDepartmentsResponse(departments=[DEPARTMENT], next_page_token=NEXT)
 
     def __getattr__(self, _method: str) -> Any:
         return lambda *_: None
@@ -120,6 +148,7 @@ def office() -> Iterator[tuple[Office, str]]:
     office, server = Office(), grpc.server(ThreadPoolExecutor(2))
     fake: Any = office
     add_DirectoryServiceServicer_to_server(fake, server)
+    add_RosterServiceServicer_to_server(fake, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield office, f"127.0.0.1:{port}"
@@ -142,8 +171,10 @@ def test_the_sheets_go_to_the_pipe_and_how_far_it_is_does_not(office: tuple[Offi
         "posts",
         "households",
         "households",
+        "departments",
+        "duties",
     ]
-    assert f"2 units, 5 rows as of {DAY}" in result.stderr
+    assert f"2 units, 7 rows as of {DAY}" in result.stderr
 
 
 def test_all_pages_are_asked_for_of_the_day_of_the_first(office: tuple[Office, str], tmp_path: Path) -> None:
@@ -151,11 +182,21 @@ def test_all_pages_are_asked_for_of_the_day_of_the_first(office: tuple[Office, s
     assert export(address, str(tmp_path / "all.xlsx"), "--within", "jili").exit_code == 0
     assert [(each.within, each.day, each.page_token) for each in there.asked] == [
         ("jili", "", ""),
-        ("jili", DAY, "next"),
+        ("jili", DAY, NEXT),
     ]
     sheets = gather(read_workbook(tmp_path / "all.xlsx"))
     assert (sheets.wrong, sheets.as_of) == ([], DAY)
     assert [each.message() for each in sheets.in_order()] == UNITS
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_departments_that_are_there_on_the_day_are_exported_as_an_import_takes_them(
+    office: tuple[Office, str], tmp_path: Path, language: str
+) -> None:
+    assert export(office[1], str(tmp_path / "all.csv"), "--language", language).exit_code == 0
+    sheets = gather(read_file(tmp_path / "all.csv"))
+    assert sheets.wrong == []
+    assert [each.department for each in sheets.rosters.values()] == [DEPARTMENT]
 
 
 def test_a_pipe_is_in_utf_8_only(office: tuple[Office, str]) -> None:
