@@ -28,7 +28,7 @@ class Sheets:
     """The day on which all of it holds; empty: today."""
     rosters: dict[str, Roster] = field(default_factory=dict)
     """Departments by code."""
-    named: dict[tuple[str, ...], Named] = field(default_factory=dict)
+    named: dict[tuple[str, ...], Named] = field(default_factory=dict, repr=False)
     """Who is named in a row. The same name and number is the same person."""
 
     def forget(self, codes: set[str]) -> None:

@@ -47,7 +47,9 @@ async def send(
                 sent.wrong.append(wrong)
                 sent.answer.refused.append(refusal)
         if above:
+            # Those above were counted before.
             sent.answer.created = min(sent.answer.created, begin + len(some))
+            sent.answer.unchanged = min(sent.answer.unchanged, begin + len(some) - sent.answer.created)
         told(len(some))
     return sent
 

@@ -122,6 +122,7 @@ async def test_an_export_imported_where_it_is_from_changes_nothing(
     await written(house, tmp_path / "first")
     units, before = len(await exported(house)), len(house.broker.sent)
     assert await taken(house, gather(read_folder(tmp_path / "first"))) == (0, units)
+    assert await taken(house, gather(read_folder(tmp_path / "first")), dry_run=True) == (0, units)
     assert len(house.broker.sent) == before
 
 

@@ -73,14 +73,17 @@ class Office:
     imported: dict[str, rpc.ImportedUnit] = field(default_factory=dict)
     checked: int = 0
     away: bool = False
+    full: int = 99
+    """How many more can be put until it goes away."""
     no: Mapping[str, grpc.StatusCode] = field(default_factory=dict)
 
     def PutContact(  # noqa: N802 - the contract's name
         self, request: intake.PutContactRequest, context: grpc.ServicerContext
     ) -> Any:
         self.asked.append(request)
-        if self.away:
-            context.abort(grpc.StatusCode.PERMISSION_DENIED, "away")
+        self.full -= not request.validate_only
+        if self.away or self.full < 0:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "away")
         if code := self.no.get(request.contact.name):
             context.abort(code, "no")
         key = request.meta.idempotency_key
@@ -164,6 +167,20 @@ def test_where_the_vault_is_away_nothing_is_imported(office: tuple[Office, str],
     assert result.exit_code == 1
     assert "nothing was imported" in result.output
     assert (there.imported, there.checked) == ({}, 0)
+
+
+def test_where_the_vault_goes_away_in_between_nothing_is_imported_and_a_repetition_puts_nobody_twice(
+    office: tuple[Office, str], tmp_path: Path
+) -> None:
+    there, address = office
+    there.full = 1
+    result = take_over(tmp_path, address)
+    assert result.exit_code == 1
+    assert "nothing was imported" in result.output
+    assert (len(there.vault), there.imported) == (1, {})
+    there.full = 99
+    assert take_over(tmp_path, address).exit_code == 0
+    assert (len(there.vault), len(there.imported)) == (2, 4)
 
 
 @pytest.mark.parametrize(
