@@ -40,6 +40,7 @@ COMMANDS = {
     "mediation": Entry(f"{CLIENT}.mediations:mediation", "Mediation: open … sign, end, show, list.", HANDLE),
     "petition": Entry(f"{CLIENT}.petitions:petition", "Petitions: register … reply, show, list.", HANDLE),
     "import": Entry("services.cli.sheets.command:take_over", "Take a directory over from sheets.", HANDLE),
+    "export": Entry("services.cli.sheets.export:give_out", "Give the directory out as sheets.", HANDLE),
     "synth": Entry("services.cli.sheets.command:synth", "Make a directory up, as sheets.", HANDLE),
     "directory": Entry(f"{CLIENT}.looking:directory", "Units, households, leaders; who answers.", HANDLE),
     "roster": Entry(f"{CLIENT}.rosters:roster", "Departments, who is on duty, summonses.", HANDLE),

@@ -171,7 +171,7 @@ class Requests:
         )
 
     async def put_contact(self, principal: Principal, request: rpc.PutContactRequest) -> str:
-        """Put a contact into the vault; returns the person's reference.
+        """Put a contact into the vault, or only say whether it can be; returns the person's reference.
 
         A resident's reference is the subject of their token, so that it is theirs; for everybody else it is
         made of caller and key.
@@ -183,9 +183,8 @@ class Requests:
         key = request.meta.idempotency_key
         own = principal.role is Role.RESIDENT
         person_ref = principal.subject if own else f"p-{id_from('contact', principal.subject, key)}"
-        await self.base.threads.run(
-            self.vault.put, Deposit(person_ref, request.site_id, key, request.contact)
-        )
+        put = self.vault.would_put if request.validate_only else self.vault.put
+        await self.base.threads.run(put, Deposit(person_ref, request.site_id, key, request.contact))
         return person_ref
 
     async def resolve_contact(self, principal: Principal, request: rpc.ResolveContactRequest) -> rpc.Contact:

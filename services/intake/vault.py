@@ -8,6 +8,7 @@ import base64
 import binascii
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -87,16 +88,17 @@ class Vault:
         if self.put_new([deposit]):
             return
         there = self._one(deposit.person_ref)
-        if there["site"] != deposit.site:
-            raise Forbidden("no such person in your site")
-        if there["put_key"] == deposit.put_key:
-            if self._open(there) != deposit.contact:
-                raise KeyReused("the idempotency key was used with another body")
+        if self._is_put(there, deposit):
             return
         with infrastructure():
             guard = {"_id": deposit.person_ref, "put_key": there["put_key"]}
             if not self._contacts.replace_one(guard, self._seal(deposit)).matched_count:
                 raise Contended("the contact was changed by another; try again", retry_after_ms="100")
+
+    def would_put(self, deposit: Deposit) -> None:
+        """Say whether a contact can be put; nothing is. Raises what `put` would."""
+        with suppress(NotFound):
+            self._is_put(self._one(deposit.person_ref), deposit)
 
     def put_new(self, deposits: Sequence[Deposit]) -> int:
         """Put contacts of people that are not there yet, in one bulk; returns how many were new."""
@@ -158,6 +160,16 @@ class Vault:
         if there is None:
             raise NotFound("no such person")
         return there
+
+    def _is_put(self, there: Raw, deposit: Deposit) -> bool:
+        """Whether just this was put already; False: a contact of the person's is to be replaced."""
+        if there["site"] != deposit.site:
+            raise Forbidden("no such person in your site")
+        if there["put_key"] != deposit.put_key:
+            return False
+        if self._open(there) != deposit.contact:
+            raise KeyReused("the idempotency key was used with another body")
+        return True
 
     def _seal(self, deposit: Deposit) -> Raw:
         bound = deposit.person_ref.encode()

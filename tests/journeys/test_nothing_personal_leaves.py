@@ -6,10 +6,13 @@ from typing import Any
 
 import bson
 from pymongo import MongoClient
+from typer.testing import CliRunner
 
 from fengqiao.intake.v1 import intake_service_pb2 as intake
 from fengqiao.intake.v1.inbound_pb2 import InboundContact
+from fengqiao.routing.v1.directory_service_pb2 import GetUnitRequest
 from services.chassis.envelope import PROTOBUF
+from services.cli.__main__ import app
 from tests.journeys.clients import JILI, NEIGHBOURS, PATIENCE_S, SECTION, House, Outgoing, refusal
 from tests.journeys.test_agencies import TYPE, Agency, binary, structured
 from tests.waiting import until
@@ -52,6 +55,33 @@ def spoken(house: House) -> None:
     imported = intake.ImportRequestsRequest(row=1, submission=clerk.submission(kind="noise.day", **texts))
     house.intake.ImportRequests(iter([imported]), metadata=clerk._token(), timeout=PATIENCE_S)
     said_by_an_agency(house)
+    named_in_a_sheet(house)
+
+
+def named_in_a_sheet(house: House) -> None:
+    """The same in sheets of a directory: in one that is imported, and in one that is refused."""
+    town = house.name("town")
+    head = "sheet,code,kind,since,unit,person,name,phone,appointed_on"
+    unit = f"units,{town},sub_district,2026-01-01,,,,,"
+    sound = f"posts,,,,{town},,{CANARY} Wang,0731 0731 0731,2026-01-01"
+    twice = f"posts,,,,{town},p-1,{CANARY} Wang,,2026-01-01"
+    no_number = f"posts,,,,{town},,{CANARY} Wang,{CANARY},2026-01-01"
+    misplaced = f"posts,,,,{town},{CANARY}王,,,2026-01-01"
+    for rows, code in (
+        ((unit, twice), 1),
+        ((unit, no_number), 1),
+        ((unit, misplaced), 1),
+        ((unit, sound), 0),
+    ):
+        result = CliRunner().invoke(
+            app,
+            ["import", "-", "--data-dir", house.running.data_dir, "--site", JILI],
+            input="\n".join((head, *rows)),
+        )
+        assert result.exit_code == code, result.output
+        assert CANARY not in result.output
+    imported = house.desk().call(house.directory.GetUnit, GetUnitRequest(code=town)).unit
+    assert imported.posts[0].holder_ref.startswith("p-")
 
 
 def said_by_an_agency(house: House) -> None:

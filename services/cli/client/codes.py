@@ -16,7 +16,7 @@ from services.chassis.auth import Role
 from services.cli.client import text
 from services.cli.client.options import client
 from services.cli.client.session import Misuse, Session
-from services.cli.sheets.reading import decoded
+from services.cli.sheets.reading import encoding_of
 
 code = typer.Typer(
     help="Village codes (村规民约): versions of numbered clauses, which a resolution cites.",
@@ -105,9 +105,11 @@ def read(file: Path) -> list[rpc.Clause]:
         Misuse: it can't be read, or its first line begins no clause.
     """
     try:
-        words = decoded(file.read_bytes())
+        data = file.read_bytes()
     except OSError as error:
         raise Misuse(f"{file} can't be read ({type(error).__name__})") from None
+    encoding = encoding_of(io.BytesIO(data))
+    words = data.decode(encoding) if encoding else None
     if words is None:
         raise Misuse(f"{file} is neither UTF-8 nor GB18030")
     rows = _rows(words) if file.suffix == ".csv" else _lines(file, words)

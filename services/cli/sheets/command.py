@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
+import grpc
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -18,6 +19,7 @@ from rich.progress import (
 )
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from services.chassis.auth import Role
 from services.chassis.clock import monotonic, process_time
 from services.cli.client import text
@@ -25,12 +27,14 @@ from services.cli.client.options import client
 from services.cli.client.session import Misuse, Session
 from services.cli.sheets import synthetic
 from services.cli.sheets.grouping import Sheets, gather
-from services.cli.sheets.reading import read_csv, read_folder, read_stream, read_workbook
-from services.cli.sheets.sending import Sent, send
+from services.cli.sheets.people import put
+from services.cli.sheets.reading import read_file, read_folder, read_stream, read_workbook
+from services.cli.sheets.sending import Sent, send, send_rosters
 from services.cli.sheets.table import Read, Row, Wrong
 from services.cli.sheets.writing import write_folder, write_one
 
 SHOWN = 50
+NOTHING = "nothing was imported"
 
 synth = typer.Typer(
     help="Make up a directory: places and opaque persons that don't exist.",
@@ -77,34 +81,77 @@ async def take_over(
     """Take units, posts and households over from another register: first all is checked, then imported.
 
     What is there already and the same is left alone, so an import can be repeated, also after an
-    interruption. Exit 1 when a row is wrong; then nothing was imported, unless with --sound-only.
+    interruption. Whom a row names is put into the vault first, and only their reference goes on. Exit 1 when
+    a row is wrong; then nothing was imported, unless with --sound-only.
     """
     began = monotonic()
     sheets = gather(_read(path))
     say = Console(stderr=True)
     say.print(f"{sheets.rows:,} rows, {len(sheets.units):,} units read in {monotonic() - began:.1f} s")
-    wrong, answer = list(sheets.wrong), rpc.ImportUnitsResponse()
-    if sheets.units:
-        checked = await _send(to, sheets, dry_run=True, say=say)
-        wrong, answer = [*wrong, *checked.wrong], checked.answer
+    wrong = [*sheets.wrong, *await _put(to, sheets, dry_run=True, say=say)]
+    checked = await _send(to, sheets, dry_run=True, say=say)
+    wrong += checked.wrong
     _tell(wrong, say)
-    if dry_run or not sheets.units:
-        to.show(answer, _counts(answer))
+    if dry_run or not (sheets.units or sheets.rosters):
+        _show(to, checked)
     elif not wrong or sound_only:
-        done = await _send(to, sheets, dry_run=False, say=say)
-        to.show(done.answer, _counts(done.answer))
-        wrong += [each for each in done.wrong if each not in wrong]
+        sheets.forget({refusal.code for refusal in checked.answer.refused})
+        done = await _import(to, sheets, say, sound_only=sound_only)
+        later = [each for each in done.wrong if each not in wrong]
+        _tell(later, say)
+        _show(to, done)
+        wrong += later
     else:
-        say.print("nothing was imported")
+        say.print(NOTHING)
     if wrong:
         raise typer.Exit(1)
 
 
-async def _send(to: Session, sheets: Sheets, *, dry_run: bool, say: Console) -> Sent:
-    """Send all units with a bar that shows how far it is."""
+async def _import(to: Session, sheets: Sheets, say: Console, *, sound_only: bool) -> Sent:
+    """What was checked, persons first: what nobody can be called by is not begun."""
+    wrong = await _put(to, sheets, dry_run=False, say=say)
+    if wrong and not sound_only:
+        say.print(NOTHING)
+        return Sent(wrong=wrong)
+    sent = await _send(to, sheets, dry_run=False, say=say)
+    sent.wrong += wrong
+    return sent
+
+
+async def _put(to: Session, sheets: Sheets, *, dry_run: bool, say: Console) -> list[Wrong]:
+    """Put those whom the sheets name into the vault. Where it is away, nothing at all is imported."""
+    if not sheets.named:
+        return []
+    with _progress(say) as progress:
+        words = "asking the vault" if dry_run else "into the vault"
+        task = progress.add_task(words, total=len(sheets.named))
+        try:
+            return await put(
+                to.call, to.intake, to.site, sheets, lambda n: progress.advance(task, n), dry_run=dry_run
+            )
+        except grpc.aio.AioRpcError:
+            say.print(f"the vault can't be reached for those who are named; {NOTHING}")
+            raise
+
+
+def _progress(say: Console) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TaskProgressColumn())
+    return Progress(*columns, TimeElapsedColumn(), console=say)
+
+
+async def _send(to: Session, sheets: Sheets, *, dry_run: bool, say: Console) -> Sent:
+    """Send all units with a bar that shows how far it is, then the departments."""
+    sent = await _send_units(to, sheets, dry_run=dry_run, say=say) if sheets.units else Sent()
+    rosters = await send_rosters(to.call, to.roster, sheets, dry_run=dry_run) if sheets.rosters else None
+    if rosters:
+        sent.wrong += rosters.wrong
+        sent.rosters = rosters.answer
+    return sent
+
+
+async def _send_units(to: Session, sheets: Sheets, *, dry_run: bool, say: Console) -> Sent:
     began = monotonic()
-    with Progress(*columns, TimeElapsedColumn(), console=say) as progress:
+    with _progress(say) as progress:
         task = progress.add_task("checking" if dry_run else "importing", total=len(sheets.units))
         sent = await send(to.call, to.directory, sheets, lambda n: progress.advance(task, n), dry_run=dry_run)
     took = monotonic() - began
@@ -121,7 +168,7 @@ def _read(path: str) -> Read:
         return read_folder(where)
     if not where.is_file():
         raise Misuse(f"{path}: no such file or folder")
-    return read_workbook(where) if where.suffix == ".xlsx" else read_csv(where.read_bytes())
+    return read_workbook(where) if where.suffix == ".xlsx" else read_file(where)
 
 
 def _tell(wrong: Sequence[Wrong], say: Console) -> None:
@@ -134,8 +181,18 @@ def _tell(wrong: Sequence[Wrong], say: Console) -> None:
         say.print(f"and {len(wrong) - SHOWN:,} more")
 
 
-def _counts(answer: rpc.ImportUnitsResponse) -> str:
-    return text.lines({"new": answer.created, "unchanged": answer.unchanged, "refused": len(answer.refused)})
+def _show(to: Session, sent: Sent) -> None:
+    """How many were new, the same, or refused; departments apart, where there are some."""
+    if sent.rosters is None:
+        to.show(sent.answer, _counts(sent.answer))
+        return
+    told = f"units\n{_counts(sent.answer)}\ndepartments\n{_counts(sent.rosters)}"
+    to.show({"units": sent.answer, "departments": sent.rosters}, told)
+
+
+def _counts(answer: rpc.ImportUnitsResponse | roster_rpc.ImportDepartmentsResponse) -> str:
+    refused = len({each.code for each in answer.refused})
+    return text.lines({"new": answer.created, "unchanged": answer.unchanged, "refused": refused})
 
 
 def _write(rows: Iterator[Row], to: Path | None) -> None:

@@ -3,6 +3,7 @@
 What a spreadsheet can hide (hidden sheets, merged cells, formulas) is refused, as nobody sees what was meant.
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,36 +14,56 @@ from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from services.cli.sheets.table import COLUMNS, REQUIRED, SHEET, Read, Row, Wrong, column_of
+from services.cli.sheets.table import (
+    COLUMNS,
+    DEPARTMENTS,
+    REQUIRED,
+    SHEET,
+    UNITS,
+    Read,
+    Row,
+    Wrong,
+    column_of,
+)
 
 ENCODINGS = ("utf-8-sig", "gb18030")
 """GB18030 is what Chinese spreadsheet programs write; it reads whatever is no UTF-8."""
 FIRST_ROW = 2
+CHUNK = 1 << 20
 
 
 def read_folder(folder: Path) -> Read:
-    """`units.csv`, `posts.csv`, `households.csv`; a folder may lack any but the first."""
-    for sheet in COLUMNS:
-        path = folder / f"{sheet}.csv"
-        if path.exists():
-            yield from read_csv(path.read_bytes(), sheet)
-        elif sheet == next(iter(COLUMNS)):
-            yield Wrong(sheet, 0, "", "no_such_file")
+    """`units.csv` and so on; a folder may lack any, but has units or departments."""
+    there = {sheet: folder / f"{sheet}.csv" for sheet in COLUMNS if (folder / f"{sheet}.csv").exists()}
+    if there.keys().isdisjoint({UNITS, DEPARTMENTS}):
+        yield Wrong(UNITS, 0, "", "no_such_file")
+    for sheet, path in there.items():
+        yield from read_file(path, sheet)
 
 
-def read_csv(data: bytes, sheet: str = "") -> Read:
-    """One CSV; without `sheet` each row names its own in the column `sheet`."""
-    text = decoded(data)
-    if text is None:
+def read_file(path: Path, sheet: str = "") -> Read:
+    """One CSV, row by row; without `sheet` each row names its own in the column `sheet`."""
+    with path.open("rb") as file:
+        yield from read_csv(file, sheet)
+
+
+def read_csv(file: BinaryIO, sheet: str = "") -> Read:
+    """The same, of a file that can be read twice: once for its encoding."""
+    encoding = encoding_of(file)
+    if encoding is None:
         yield Wrong(sheet, 0, "", "encoding_unknown")
         return
-    yield from _rows(csv.reader(io.StringIO(text, newline="")), sheet)
+    with io.TextIOWrapper(file, encoding=encoding, newline="") as text:
+        yield from _rows(csv.reader(text), sheet)
 
 
 def read_stream(stream: BinaryIO) -> Read:
     """One CSV from a pipe, in UTF-8, row by row."""
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-    yield from _rows(csv.reader(text), "")
+    try:
+        yield from _rows(csv.reader(text), "")
+    except UnicodeDecodeError:
+        yield Wrong(SHEET, 0, "", "encoding_unknown")
 
 
 def read_workbook(path: Path) -> Read:
@@ -61,13 +82,20 @@ def read_workbook(path: Path) -> Read:
             yield from _page(sheet, page)
 
 
-def decoded(data: bytes) -> str | None:
-    """The text, by whichever known encoding it is in; None: by none."""
+def encoding_of(file: BinaryIO) -> str | None:
+    """Whichever known encoding all of it is in; None: it is in none. The file is at its beginning then."""
     for encoding in ENCODINGS:
+        decoder = codecs.getincrementaldecoder(encoding)()
         try:
-            return data.decode(encoding)
+            for chunk in iter(lambda: file.read(CHUNK), b""):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             continue
+        else:
+            return encoding
+        finally:
+            file.seek(0)
     return None
 
 
@@ -84,7 +112,7 @@ def _rows(lines: Iterable[Sequence[str]], sheet: str) -> Read:
         if len(line) > len(heads):
             yield Wrong(sheet, number, "", "more_cells_than_columns")
             continue
-        cells = dict(zip(heads, line, strict=False))
+        cells = {head: cell for head, cell in zip(heads, line, strict=False) if cell}
         of = sheet or column_of(cells.get(SHEET, ""))
         if of in COLUMNS:
             yield from _row(of, number, cells)
@@ -109,8 +137,10 @@ def _page(sheet: str, page: Worksheet) -> Read:
 def _heads(sheet: str, heads: Sequence[str], known: Sequence[str]) -> Iterator[Wrong]:
     missing = REQUIRED.get(sheet, frozenset(known)) - set(heads)
     yield from (Wrong(sheet, 1, column, "missing_column") for column in sorted(missing))
-    yield from (Wrong(sheet, 1, head, "unknown_column") for head in heads if head and head not in known)
-    twice = {head for head in heads if head and heads.count(head) > 1}
+    # By its letter: where the headings lack, the first row is somebody's.
+    strange = (number for number, head in enumerate(heads, 1) if head and head not in known)
+    yield from (Wrong(sheet, 1, get_column_letter(number), "unknown_column") for number in strange)
+    twice = {head for head in heads if head in known and heads.count(head) > 1}
     yield from (Wrong(sheet, 1, head, "column_twice") for head in sorted(twice))
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
-from services.cli.sheets.grouping import Gathered, Sheets
+from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
+from services.cli.sheets.gathered import Gathered
+from services.cli.sheets.grouping import Sheets
 from services.cli.sheets.table import Wrong
 
 AT_ONCE = 1_000
@@ -22,6 +24,8 @@ class Sent:
 
     answer: rpc.ImportUnitsResponse = field(default_factory=rpc.ImportUnitsResponse)
     wrong: list[Wrong] = field(default_factory=list)
+    rosters: roster_rpc.ImportDepartmentsResponse | None = None
+    """Of the departments, where some were sent."""
 
 
 async def send(
@@ -33,7 +37,8 @@ async def send(
         some = units[begin : begin + AT_ONCE]
         # Nothing of a dry run is there for the next call.
         above = _above(sheets, some) if dry_run else []
-        answer = await _call(call, directory, [*above, *some], dry_run=dry_run)
+        asked = rpc.ImportUnitsRequest(dry_run=dry_run, as_of=sheets.as_of)
+        answer = await _call(call, directory, [*above, *some], asked)
         sent.answer.created += answer.created
         sent.answer.unchanged += answer.unchanged
         for refusal in answer.refused:
@@ -42,9 +47,36 @@ async def send(
                 sent.wrong.append(wrong)
                 sent.answer.refused.append(refusal)
         if above:
+            # Those above were counted before.
             sent.answer.created = min(sent.answer.created, begin + len(some))
+            sent.answer.unchanged = min(sent.answer.unchanged, begin + len(some) - sent.answer.created)
         told(len(some))
     return sent
+
+
+@dataclass(slots=True)
+class SentRosters:
+    """What became of the departments that were sent."""
+
+    answer: roster_rpc.ImportDepartmentsResponse
+    wrong: list[Wrong]
+
+
+async def send_rosters(call: Call, roster: Any, sheets: Sheets, *, dry_run: bool) -> SentRosters:
+    """Send all departments in one call; repeated while the service is away. Raises what `call` raises."""
+
+    async def requests() -> AsyncIterator[roster_rpc.ImportDepartmentsRequest]:
+        for each in sheets.rosters.values():
+            yield roster_rpc.ImportDepartmentsRequest(
+                dry_run=dry_run, as_of=sheets.as_of, department=each.department
+            )
+
+    def method(_request: object, **options: Any) -> Any:
+        return roster.ImportDepartments(requests(), **{**options, "timeout": CALL_S})
+
+    answer = await call(method, roster_rpc.ImportDepartmentsRequest())
+    wrong = [Wrong(*sheets.rosters[each.code].place(each.field), each.reason) for each in answer.refused]
+    return SentRosters(answer, wrong)
 
 
 def _above(sheets: Sheets, some: Sequence[Gathered]) -> list[Gathered]:
@@ -59,13 +91,13 @@ def _above(sheets: Sheets, some: Sequence[Gathered]) -> list[Gathered]:
 
 
 async def _call(
-    call: Call, directory: Any, some: Sequence[Gathered], *, dry_run: bool
+    call: Call, directory: Any, some: Sequence[Gathered], asked: rpc.ImportUnitsRequest
 ) -> rpc.ImportUnitsResponse:
     """One call; repeated while the service is away, as nothing is taken over twice."""
 
     async def requests() -> AsyncIterator[rpc.ImportUnitsRequest]:
         for each in some:
-            yield rpc.ImportUnitsRequest(dry_run=dry_run, unit=each.message())
+            yield rpc.ImportUnitsRequest(dry_run=asked.dry_run, as_of=asked.as_of, unit=each.message())
 
     def method(_request: object, **options: Any) -> Any:
         return directory.ImportUnits(requests(), **{**options, "timeout": CALL_S})

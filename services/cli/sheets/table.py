@@ -1,14 +1,17 @@
 """What the sheets are called, which columns they have, and how a row that is wrong is told."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 UNITS, POSTS, HOUSEHOLDS = "units", "posts", "households"
+DEPARTMENTS, DUTIES = "departments", "duties"
+TERRITORY = (UNITS, POSTS, HOUSEHOLDS)
+ROSTERS = (DEPARTMENTS, DUTIES)
 SHEET = "sheet"
 """The column that says of which sheet a row is, where one file has them all."""
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    UNITS: ("code", "kind", "since", "parent"),
+    UNITS: ("code", "kind", "since", "until", "parent", "covers", "as_of"),
     POSTS: (
         "unit",
         "post",
@@ -18,29 +21,53 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "vetted_on",
         "appointed_on",
         "term_until",
+        "leave_since",
+        "leave_until",
+        "substitute",
+        "name",
+        "phone",
     ),
     HOUSEHOLDS: ("unit", "household", "since", "until"),
+    DEPARTMENTS: (
+        "department",
+        "mode",
+        "kinds",
+        "since",
+        "until",
+        "hours",
+        "desk",
+        "answer_within_s",
+        "as_of",
+    ),
+    DUTIES: ("department", "duty", "person", "since", "until", "weekdays", "hours"),
 }
 REQUIRED: Mapping[str, frozenset[str]] = {
     UNITS: frozenset({"code", "kind", "since"}),
     POSTS: frozenset({"unit"}),
     HOUSEHOLDS: frozenset({"unit", "household"}),
+    DEPARTMENTS: frozenset({"department", "mode", "kinds", "since"}),
+    DUTIES: frozenset({"department", "duty", "person", "since"}),
 }
-ALL_COLUMNS = (
-    SHEET,
-    *dict.fromkeys(column for columns in COLUMNS.values() for column in columns),
-)
+PERSONAL = frozenset({"name", "phone"})
+"""What goes to the vault and nowhere else: read, never written or told."""
+WRITTEN: Mapping[str, tuple[str, ...]] = {
+    sheet: tuple(column for column in columns if column not in PERSONAL) for sheet, columns in COLUMNS.items()
+}
 
 CHINESE: Mapping[str, str] = {
     "表": SHEET,
     "单位": UNITS,
     "岗位": POSTS,
     "住户": HOUSEHOLDS,
+    "部门": DEPARTMENTS,
+    "值班": DUTIES,
     "单位代码": "code",
     "类型": "kind",
     "起始日期": "since",
     "终止日期": "until",
     "上级代码": "parent",
+    "覆盖单位": "covers",
+    "截至日期": "as_of",
     "所属单位": "unit",
     "岗位代码": "post",
     "人员": "person",
@@ -49,7 +76,20 @@ CHINESE: Mapping[str, str] = {
     "把关日期": "vetted_on",
     "任命日期": "appointed_on",
     "任期至": "term_until",
+    "请假自": "leave_since",
+    "请假至": "leave_until",
+    "代理人": "substitute",
+    "姓名": "name",
+    "电话": "phone",
     "住户代码": "household",
+    "部门代码": "department",
+    "入驻方式": "mode",
+    "事项": "kinds",
+    "时段": "hours",
+    "窗口": "desk",
+    "应答时限秒": "answer_within_s",
+    "值班代码": "duty",
+    "星期": "weekdays",
 }
 """Names of sheets and columns as Chinese templates have them."""
 
@@ -59,7 +99,19 @@ KINDS: Mapping[str, str] = {
     "村": "village",
     "片组": "section",
     "邻里": "neighbourhood",
+    "临时": "temporary",
 }
+
+MODES: Mapping[str, str] = {
+    "常驻": "resident",
+    "轮驻": "rotating",
+    "按需入驻": "on_call",
+}
+
+CHINESE_WORDS: Mapping[str, str] = {
+    word: name for name, word in (*CHINESE.items(), *KINDS.items(), *MODES.items())
+}
+"""What a Chinese sheet says for the name of a sheet, a column, a kind or a mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +138,11 @@ class Wrong:
 
 
 Read = Iterator[Row | Wrong]
+
+
+def table_of(sheets: Sequence[str]) -> tuple[str, ...]:
+    """The columns of one table that has all these sheets, as it is written."""
+    return (SHEET, *dict.fromkeys(column for sheet in sheets for column in WRITTEN[sheet]))
 
 
 def column_of(name: str) -> str:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
@@ -12,7 +13,8 @@ from services.chassis.engine import body_hash
 from services.chassis.errors import CommandError, Invalid, Violation
 from services.chassis.model import decided
 from services.routing.directory.claims import Claims
-from services.routing.directory.lookups import HELD_BY, HOUSEHOLD_KEY, Lookups
+from services.routing.directory.lookups import HELD_BY, HOUSEHOLD_KEY, Lookups, day_of
+from services.routing.domain.directory.exporting import agrees
 from services.routing.domain.directory.folding import taken_over
 from services.routing.domain.directory.importing import Around, Stay, take_over
 from services.routing.domain.directory.unit import LEADER, NEIGHBOURHOOD, Unit, parent_of
@@ -27,6 +29,8 @@ class Import:
     claims: Claims
     principal: Principal
     dry_run: bool = False
+    as_of: str = ""
+    """The day on which what is told holds; empty: today."""
     answer: rpc.ImportUnitsResponse = field(default_factory=rpc.ImportUnitsResponse)
     above: dict[str, Unit] = field(default_factory=dict)
     """Units of this stream that others may stand below."""
@@ -39,9 +43,10 @@ class Import:
             Infrastructure: the store is away; what was taken over stays, and the import can be repeated.
         """
         site_id = self.lookups.site_of(self.principal)
+        day = day_of("as_of", self.as_of) or await self.lookups.today(site_id)
         events = [_event(site_id, unit, self.principal.subject) for unit in units]
         there = await self._there(site_id, events)
-        others = self._new(events, there)
+        others = self._new(events, there, day)
         if not others:
             return
         if self.dry_run:
@@ -50,11 +55,13 @@ class Import:
         async with self.claims.whole(site_id):
             # An order may have closed the unit above until now, or another import brought the same.
             there = await self._there(site_id, others)
-            await self._take(site_id, self._new(others, there), there)
+            await self._take(site_id, self._new(others, there, day), there)
 
-    def _new(self, events: Sequence[ev.UnitImported], there: Mapping[str, Unit]) -> list[ev.UnitImported]:
+    def _new(
+        self, events: Sequence[ev.UnitImported], there: Mapping[str, Unit], day: date
+    ) -> list[ev.UnitImported]:
         """Those that are not there already; the others are counted."""
-        new = [event for event in events if not self._is_there(event, there)]
+        new = [event for event in events if not self._is_there(event, there, day)]
         self.answer.unchanged += len(events) - len(new)
         return new
 
@@ -64,13 +71,13 @@ class Import:
         records = await self.lookups.units.committer.get(sorted(wanted))
         return {record.state.code: record.state for record in records.values() if record.state}
 
-    def _is_there(self, event: ev.UnitImported, there: Mapping[str, Unit]) -> bool:
-        """Whether it is there already, and the same: then there is nothing to decide."""
+    def _is_there(self, event: ev.UnitImported, there: Mapping[str, Unit], day: date) -> bool:
+        """Whether it is there already, and the same on the day: then there is nothing to decide."""
         former = there.get(event.unit.code)
         if former is None or not self.principal.covers(former.code):
             return False
         try:
-            return taken_over(event) == former
+            return agrees(taken_over(event), former, day)
         except ValueError:  # days that there are not: told when it is looked at
             return False
 
@@ -150,13 +157,14 @@ def _event(site_id: str, unit: rpc.ImportedUnit, decided_by: str) -> ev.UnitImpo
     return ev.UnitImported(
         unit=ev.UnitReference(site_id=site_id, code=unit.code),
         kind=unit.kind,
-        days=ev.Days(since=unit.since),
+        days=ev.Days(since=unit.since, until=unit.until),
         posts=unit.posts or [ev.ImportedPost(post_id=LEADER)],
         households=[
             ev.ImportedHouseholds(keys=group.keys, since=group.since or unit.since, until=group.until)
             for group in unit.households
         ],
         decided_by=decided_by,
+        covers=unit.covers,
     )
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from services.chassis.auth import Principal
 from services.chassis.errors import CommandError, Forbidden, Invalid, NotFound, Violation
@@ -17,6 +18,7 @@ from services.chassis.store import Raw, converter, infrastructure
 from services.routing.directory.messages import state_of, to_message
 from services.routing.domain.directory.boundaries import Point, cell, covers
 from services.routing.domain.directory.days import Days
+from services.routing.domain.directory.exporting import tell
 from services.routing.domain.directory.shared import to_rings
 from services.routing.domain.directory.territory import Gap, Territory
 from services.routing.domain.directory.unit import NEIGHBOURHOOD, TEMPORARY, Unit, parent_of
@@ -62,6 +64,16 @@ class Lookups:
         records, on = await self._read(principal, page, kind)
         standing = [to_message(record, on) for record in records if on in state_of(record).days]
         return standing, _last(records, page)
+
+    async def told(self, principal: Principal, page: Page) -> tuple[list[ev.UnitImported], str, date]:
+        """The page's units that stand on a day, as an import takes them; where more follow, and the day.
+
+        Raises:
+            Forbidden: more than the caller's units is asked for.
+        """
+        records, on = await self._read(principal, page, "")
+        standing = [tell(unit, on) for unit in map(state_of, records) if on in unit.days]
+        return standing, _last(records, page), on
 
     async def household(self, principal: Principal, key: str, day: str) -> rpc.FindHouseholdResponse:
         """Whose a household is on a day, and who answers for it.
@@ -198,7 +210,7 @@ class Lookups:
         site_id = self.site_of(principal)
         on = day_of("day", page.day) or await self.today(site_id)
         limit, records = page.limit, list[Record[Unit]]()
-        if not page.after:
+        if page.within and not page.after:
             own = await self.units.committer.get_one(unit_id(site_id, page.within))
             records += [own] if own and own.state and kind in {"", own.state.kind} else []
         query: dict[str, Any] = {"site": site_id, "state.code": below(page.within, page.after)}
@@ -215,7 +227,12 @@ class Lookups:
 
 
 def below(code: str, after: str = "") -> dict[str, str]:
-    """A query for the codes below a unit, after one of them; a range, as stores look at all for a pattern."""
+    """A query for the codes below a unit, after one of them; a range, as stores look at all for a pattern.
+
+    Below no unit are all.
+    """
+    if not code:
+        return {"$gt": after}
     low = {"$gt": after} if after > f"{code}/" else {"$gte": f"{code}/"}
     return {**low, "$lt": f"{code}{chr(ord('/') + 1)}"}
 

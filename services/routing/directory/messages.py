@@ -47,6 +47,19 @@ def to_message(record: Record[Unit], day: date) -> rpc.Unit:
     )
 
 
+def to_imported(told: ev.UnitImported) -> rpc.ImportedUnit:
+    """A unit as an import takes it."""
+    return rpc.ImportedUnit(
+        code=told.unit.code,
+        kind=told.kind,
+        since=told.days.since,
+        until=told.days.until,
+        posts=told.posts,
+        households=told.households,
+        covers=told.covers,
+    )
+
+
 def _post(post: Post, day: date) -> rpc.Post:
     message = rpc.Post(post_id=post.id, status=STATUSES[post.status_on(day)], acting_ref=post.acting_on(day))
     if tenure := post.tenure_on(day):

@@ -13,6 +13,7 @@ from services.chassis.paging import read_place, write_place
 from services.chassis.rpc import principal
 from services.routing.directory.caseload import Caseload
 from services.routing.directory.lookups import Lookups, Page
+from services.routing.directory.messages import to_imported
 from services.routing.directory.orders import Orders
 from services.routing.directory.restructurings import Restructurings
 from services.routing.domain.directory.decisions import PREFIX
@@ -38,6 +39,7 @@ RULES = {
     f"{SERVICE}/EndLeave": Rule(ORDERING),
     f"{SERVICE}/VacatePost": Rule(ORDERING),
     f"{SERVICE}/ImportUnits": Rule(ORDERING),
+    f"{SERVICE}/ExportUnits": Rule(ORDERING),
     f"{SERVICE}/MoveUnit": Rule(ORDERING),
     f"{SERVICE}/MergeUnit": Rule(ORDERING),
     f"{SERVICE}/SplitUnit": Rule(ORDERING),
@@ -147,7 +149,7 @@ class DirectoryServicer(DirectoryServiceServicer):
         units: list[rpc.ImportedUnit] = []
         try:
             async for each in request:
-                work.dry_run = each.dry_run
+                work.dry_run, work.as_of = each.dry_run, each.as_of
                 units.append(each.unit)
                 if len(units) == IMPORT_BATCH:
                     await work.take(units)
@@ -156,6 +158,14 @@ class DirectoryServicer(DirectoryServiceServicer):
         finally:
             self._orders.done()
         return work.answer
+
+    async def ExportUnits(self, request: rpc.ExportUnitsRequest, context: Context) -> rpc.ExportUnitsResponse:
+        """Tell many as an import takes them."""
+        del context
+        told, last, day = await self._lookups.told(principal(), page_of(request))
+        return rpc.ExportUnitsResponse(
+            units=map(to_imported, told), next_page_token=write_place(last), day=day.isoformat()
+        )
 
     async def MoveUnit(self, request: rpc.MoveUnitRequest, context: Context) -> rpc.MoveUnitResponse:
         """A unit goes elsewhere in the tree."""
@@ -240,7 +250,9 @@ class DirectoryServicer(DirectoryServiceServicer):
         return await self._orders.order(principal(), request.code, request.meta, request)
 
 
-def page_of(request: rpc.ListUnitsRequest | rpc.ListGapsRequest | rpc.ListBoundariesRequest) -> Page:
+def page_of(
+    request: rpc.ListUnitsRequest | rpc.ListGapsRequest | rpc.ListBoundariesRequest | rpc.ExportUnitsRequest,
+) -> Page:
     """The part of a list that a request wants."""
     after = read_place(request.page_token)
     return Page(request.within, request.day, after, request.page_size or DEFAULT_PAGE)

@@ -28,8 +28,14 @@ from services.routing.store import department_id
 ANSWER_WITHIN_S = 900
 
 
-def _hours(message: Any) -> Hours | None:
+def hours_of(message: Any) -> Hours | None:
+    """The hours that a message gives, if any."""
     return Hours(message.hours.opens, message.hours.closes) if message.HasField("hours") else None
+
+
+def usual_hours(mode: str) -> Hours:
+    """Of a department that gives none."""
+    return WHOLE_DAY if mode == ON_CALL else OFFICE
 
 
 def _establish(message: rpc.EstablishDepartmentRequest, on: date) -> p.EstablishDepartment:
@@ -38,7 +44,7 @@ def _establish(message: rpc.EstablishDepartmentRequest, on: date) -> p.Establish
         message.code,
         mode,
         tuple(message.kinds),
-        _hours(message) or (WHOLE_DAY if mode == ON_CALL else OFFICE),
+        hours_of(message) or usual_hours(mode),
         message.desk,
         message.answer_within_s or ANSWER_WITHIN_S,
         on,
@@ -49,7 +55,7 @@ COMMANDS: Mapping[type[Message], Callable[[Any, date, str], Any]] = {
     rpc.EstablishDepartmentRequest: lambda m, on, _by: _establish(m, on),
     rpc.CloseDepartmentRequest: lambda _m, on, _by: p.CloseDepartment(on),
     rpc.PlanDutyRequest: lambda m, on, by: p.PlanDuty(
-        m.duty_id, m.person_ref, on, day_of("until", m.until), tuple(m.weekdays), _hours(m), by
+        m.duty_id, m.person_ref, on, day_of("until", m.until), tuple(m.weekdays), hours_of(m), by
     ),
     rpc.CancelDutyRequest: lambda m, on, by: p.CancelDuty(m.duty_id, on, by),
 }
@@ -153,7 +159,7 @@ class Departments:
         things = [f"desk/{command.desk}"] if command.desk else []
         async with self.claims.held(site_id, things):
             if command.mode == RESIDENT:
-                command = replace(command, seated=await self._seated(site_id, command))
+                command = replace(command, seated=await self.seated(site_id, command))
 
             def begin(context: Context) -> Decision:
                 return p.establish(command, context, zone)
@@ -164,7 +170,7 @@ class Departments:
             record = await begin_named(self.kind, creation)
         return to_department(record, instant_of(record), zone, self.lookups.base.sites[site_id].calendar)
 
-    async def _seated(self, site_id: str, command: p.EstablishDepartment) -> str:
+    async def seated(self, site_id: str, command: p.EstablishDepartment) -> str:
         """The resident department that sits at the desk already; empty: none does."""
         find = self.kind.committer.repository.find
         found = await self.lookups.base.threads.run(find, {"state.desk": command.desk})

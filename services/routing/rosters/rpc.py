@@ -1,5 +1,6 @@
 """gRPC of rosters: translate, call one handler. Errors are mapped in the chassis, in one place."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -11,6 +12,7 @@ from services.chassis.paging import read_place, write_place
 from services.chassis.protobuf import instant
 from services.chassis.rpc import principal
 from services.routing.rosters.departments import Departments
+from services.routing.rosters.importing import Import
 from services.routing.rosters.summonses import Summonses
 
 SERVICE = "/fengqiao.routing.v1.RosterService"
@@ -32,6 +34,7 @@ RULES = {
     f"{SERVICE}/AnswerSummons": Rule(SUMMONING),
     f"{SERVICE}/WithdrawSummons": Rule(SUMMONING),
     f"{SERVICE}/GetSummons": Rule(SUMMONING),
+    f"{SERVICE}/ImportDepartments": Rule(ORDERING),
 }
 
 DEFAULT_PAGE = 50
@@ -120,6 +123,17 @@ class RosterServicer(RosterServiceServicer):
         """A summons."""
         del context
         return rpc.GetSummonsResponse(summons=await self._summonses.one(principal(), request.summons_id))
+
+    async def ImportDepartments(
+        self, request: AsyncIterator[rpc.ImportDepartmentsRequest], context: Context
+    ) -> rpc.ImportDepartmentsResponse:
+        """Take many over, and say of each that was refused why."""
+        del context
+        work = Import(self._departments, principal())
+        async for each in request:
+            work.dry_run, work.as_of = each.dry_run, each.as_of
+            await work.take(each.department)
+        return work.answer
 
     async def _order(self, request: Any) -> rpc.Department:
         return await self._departments.order(principal(), request.code, request.meta, request)

@@ -123,3 +123,27 @@ async def test_an_erased_person_comes_back_only_by_a_new_putting(house: House) -
         house.vault.put(deposit)
     house.vault.put(Deposit("p-mine", "jili", "contact-2", CONTACT))
     assert house.vault.known(["p-mine"], "jili") == {"p-mine"}
+
+
+def asking(key: str, contact: rpc.Contact = CONTACT) -> rpc.PutContactRequest:
+    request = putting(key, contact)
+    request.validate_only = True
+    return request
+
+
+async def test_who_only_asks_learns_the_reference_and_nothing_is_put(house: House) -> None:
+    asked = await house.call("PutContact", asking("contact-1"))
+    assert database(house.base.alias)["contacts"].count_documents({}) == 0
+    assert await house.call("PutContact", putting("contact-1")) == asked
+    assert await house.call("PutContact", asking("contact-1")) == asked
+
+
+async def test_who_only_asks_is_refused_as_putting_would_be(house: House) -> None:
+    person_ref = (await house.call("PutContact", putting("contact-1"))).person_ref
+    refusal = await house.refusal("PutContact", asking("contact-1", rpc.Contact(name="Other")))
+    assert refusal.code is grpc.StatusCode.ALREADY_EXISTS
+    refusal = await house.refusal("PutContact", asking("contact-2", rpc.Contact(phone="call me")))
+    assert [field.split(":")[0] for field in refusal.fields] == ["contact.phone"]
+    house.vault.erase(person_ref, NOW)
+    refusal = await house.refusal("PutContact", asking("contact-1"))
+    assert refusal.code is grpc.StatusCode.FAILED_PRECONDITION

@@ -1,6 +1,6 @@
 """Routing's directory on a real store, called by gRPC; the broker is a list of what was published."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -68,6 +68,8 @@ zone: Asia/Shanghai
 locale: zh-CN
 calendar: {{data: cn_holidays}}
 """
+NEIGHBOUR_SITE = "lishi"
+"""Another one on the same store: nothing is in its directory."""
 DESK = Who("desk", ("jili",), "p-desk")
 TOP, VILLAGE, SECTION, NEIGHBOURS = "jili", "jili/hexi", "jili/hexi/s1", "jili/hexi/s1/n1"
 OTHER_NEIGHBOURS = "jili/hexi/s1/n2"
@@ -101,6 +103,10 @@ class House:
     reshaping: Restructurings
     stubs: Sequence[tuple[Any, Any]]
 
+    def rosters(self) -> Any:
+        """The rosters' methods."""
+        return next(stub for module, stub in self.stubs if module is roster_rpc)
+
     async def call(self, name: str, who: Who = DESK, **fields: Any) -> Any:
         """Call a method; orders get a key of their own if none is given."""
         module, stub = next((m, s) for m, s in self.stubs if hasattr(m, f"{name}Request"))
@@ -122,6 +128,15 @@ class House:
         token = bearer(self.issuer.mint(who.role, who.sub, who.site, who.units))
         answer: rpc.ImportUnitsResponse = await self.stub.ImportUnits(requests(), metadata=token, timeout=20)
         return answer
+
+    def caller(self, who: Who = DESK) -> Callable[..., Awaitable[Any]]:
+        """Calls as a command of the client does."""
+
+        async def call(method: Callable[..., Any], request: Any) -> Any:
+            token = bearer(self.issuer.mint(who.role, who.sub, who.site, who.units))
+            return await method(request, metadata=token, timeout=60)
+
+        return call
 
     async def refusal(self, name: str, who: Who = DESK, **given: Any) -> Refusal:
         """The refusal of a call."""
@@ -177,8 +192,9 @@ class House:
 @pytest.fixture
 async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator[House]:
     folder = tmp_path / "sites" / "jili"
-    folder.mkdir(parents=True)
-    (folder / "site.yaml").write_text(SITE.format(id="jili"))
+    for id_ in ("jili", NEIGHBOUR_SITE):
+        (folder.parent / id_).mkdir(parents=True)
+        (folder.parent / id_ / "site.yaml").write_text(SITE.format(id=id_))
     issuer = Issuer(tmp_path / "issuer")
     settings = RoutingSettings(
         mongo_url=store,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from services.routing.domain.directory.boundaries import Rings
+from services.routing.domain.directory.unit import UNTOLD, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class CarryPost:
     carried_from: str
     decided_by: str
     term_until: date | None = None
+    selection: Selection = UNTOLD
 
 
 @dataclass(frozen=True, slots=True)

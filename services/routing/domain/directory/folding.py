@@ -13,7 +13,15 @@ from services.routing.domain.directory.boundaries import Boundary, cells
 from services.routing.domain.directory.days import Days
 from services.routing.domain.directory.decisions import PREFIX
 from services.routing.domain.directory.shared import from_rings
-from services.routing.domain.directory.unit import Candidacy, Household, Leave, Post, Tenure, Unit
+from services.routing.domain.directory.unit import (
+    Candidacy,
+    Household,
+    Leave,
+    Post,
+    Selection,
+    Tenure,
+    Unit,
+)
 
 
 def evolve(unit: Unit | None, event: Message, _context: Context) -> Unit:
@@ -34,27 +42,37 @@ def _established(_unit: Unit | None, event: ev.UnitEstablished) -> Unit:
 
 
 def taken_over(event: ev.UnitImported) -> Unit:
-    """The unit that an import makes."""
-    households = [
-        Household(key, _days(ev.Days(since=group.since, until=group.until)))
-        for group in event.households
-        for key in group.keys
-    ]
-    return Unit(
+    """The unit that an import makes; nothing of it lasts longer than itself."""
+    unit = Unit(
         code=event.unit.code,
         site_id=event.unit.site_id,
         kind=ev.UnitKind.Name(event.kind).removeprefix(PREFIX).lower(),
         days=_days(event.days),
-        posts=tuple(Post(post.post_id, tenures=_tenures(post)) for post in event.posts),
-        households=tuple(households),
+        posts=(),
+        covers=tuple(event.covers),
     )
+    posts = tuple(Post(post.post_id, tenures=_tenures(unit, post)) for post in event.posts)
+    households = tuple(
+        Household(key, Days(_day(group.since), unit.until_at_most(_day_or_none(group.until))))
+        for group in event.households
+        for key in group.keys
+    )
+    return replace(unit, posts=posts, households=households)
 
 
-def _tenures(post: ev.ImportedPost) -> tuple[Tenure, ...]:
+def _tenures(unit: Unit, post: ev.ImportedPost) -> tuple[Tenure, ...]:
     if not post.person_ref:
         return ()
-    term_until = _day(post.term_until) if post.term_until else None
-    return (Tenure(post.person_ref, Days(_day(post.appointed_on), term_until), term_until),)
+    term_until = _day_or_none(post.term_until)
+    off = [Days(_day(post.leave_since), _day_or_none(post.leave_until))] if post.leave_since else []
+    tenure = Tenure(
+        post.person_ref,
+        Days(_day(post.appointed_on), unit.until_at_most(term_until)),
+        term_until,
+        leaves=tuple(Leave(days, post.substitute_ref) for days in off),
+        selection=_selection(post),
+    )
+    return (tenure,)
 
 
 def _closed(unit: Unit, event: ev.UnitClosed) -> Unit:
@@ -108,8 +126,9 @@ def _vetted(post: Post, event: ev.LeaderVetted) -> Post:
 
 def _appointed(unit: Unit, event: ev.LeaderAppointed) -> Unit:
     post = _post(unit, event.post_id)
-    term_until = _day(event.term_until) if event.term_until else None
-    tenure = Tenure(event.person_ref, Days(_day(event.on), unit.until_at_most(term_until)), term_until)
+    term_until = _day_or_none(event.term_until)
+    days = Days(_day(event.on), unit.until_at_most(term_until))
+    tenure = Tenure(event.person_ref, days, term_until, selection=_selection(event))
     tenures = sorted((*post.tenures, tenure), key=lambda each: each.days.since)
     return unit.with_post(replace(post, candidates=_others(post, event.person_ref), tenures=tuple(tenures)))
 
@@ -159,12 +178,20 @@ def _others(post: Post, person_ref: str) -> tuple[Candidacy, ...]:
     return tuple(each for each in post.candidates if each.person_ref != person_ref)
 
 
+def _selection(event: ev.LeaderAppointed | ev.ImportedPost) -> Selection:
+    return Selection(_day_or_none(event.nominated_on), event.nominators, _day_or_none(event.vetted_on))
+
+
 def _days(message: ev.Days) -> Days:
-    return Days(_day(message.since), _day(message.until) if message.until else None)
+    return Days(_day(message.since), _day_or_none(message.until))
 
 
 def _day(text: str) -> date:
     return date.fromisoformat(text)
+
+
+def _day_or_none(text: str) -> date | None:
+    return _day(text) if text else None
 
 
 FOLDS: Mapping[type[Message], Callable[[Any, Any], Unit]] = {

@@ -50,22 +50,29 @@ def _itself(unit: ev.UnitImported) -> Iterator[Violation]:
         yield Violation("code", "no_code")
     if unit.kind not in ev.UnitKind.values()[1:]:
         yield Violation("kind", "required")
-    elif kind_of(unit) == TEMPORARY:
-        yield Violation("kind", "not_for_import")
-    yield from _day("since", unit.days.since, required=True)
+    yield from day_faults("since", unit.days.since, required=True)
+    yield from day_faults("until", unit.days.until)
     for n, post in enumerate(unit.posts):
-        for name in ("nominated_on", "vetted_on", "term_until"):
-            yield from _day(f"posts[{n}].{name}", getattr(post, name))
-        yield from _day(f"posts[{n}].appointed_on", post.appointed_on, required=bool(post.person_ref))
+        for name in ("nominated_on", "vetted_on", "term_until", "leave_since", "leave_until"):
+            yield from day_faults(f"posts[{n}].{name}", getattr(post, name))
+        yield from day_faults(f"posts[{n}].appointed_on", post.appointed_on, required=bool(post.person_ref))
         if not POST.fullmatch(post.post_id):
             yield Violation(f"posts[{n}].post_id", "no_code")
     for n, households in enumerate(unit.households):
-        yield from _day(f"households[{n}].since", households.since, required=True)
-        yield from _day(f"households[{n}].until", households.until)
+        yield from day_faults(f"households[{n}].since", households.since, required=True)
+        yield from day_faults(f"households[{n}].until", households.until)
 
 
 def _place(unit: ev.UnitImported, around: Around) -> Iterator[Violation]:
-    command = c.EstablishUnit(unit.unit.code, kind_of(unit), date.fromisoformat(unit.days.since))
+    days = days_of(unit.days.since, unit.days.until)
+    is_temporary = kind_of(unit) == TEMPORARY
+    if is_temporary and days.until is None:
+        yield Violation("until", "required")
+    if is_temporary != bool(unit.covers):
+        yield Violation("covers", "required" if is_temporary else "not_for_this_kind")
+    if days.until is not None and days.until <= days.since:
+        yield Violation("until", "not_after_the_first_day")
+    command = c.EstablishUnit(unit.unit.code, kind_of(unit), days.since, days.until)
     if wrong := misplaced(command, around.above):
         yield wrong
 
@@ -77,9 +84,10 @@ def _posts(unit: ev.UnitImported, around: Around) -> Iterator[Violation]:
         if post.post_id in ids[:n]:
             yield Violation(f"{at}.post_id", "named_twice")
         if not post.person_ref:
-            if post.nominated_on or post.vetted_on or post.appointed_on:
+            if post.nominated_on or post.vetted_on or post.appointed_on or post.leave_since:
                 yield Violation(f"{at}.person_ref", "required")
             continue
+        yield from _away(post, at)
         leads = kind_of(unit) == NEIGHBOURHOOD and post.post_id == LEADER
         yield from _appointed(unit, post, at, leads=leads)
         if leads and (code := _elsewhere(unit, around.leading.get(post.person_ref, ()), held(unit, post))):
@@ -98,8 +106,24 @@ def _appointed(unit: ev.UnitImported, post: ev.ImportedPost, at: str, *, leads: 
         yield Violation(f"{at}.appointed_on", "before_nomination_or_vetting")
     if post.appointed_on < unit.days.since:
         yield Violation(f"{at}.appointed_on", "before_the_unit")
+    elif unit.days.until and post.appointed_on >= unit.days.until:
+        yield Violation(f"{at}.appointed_on", "after_the_unit")
     if post.term_until and post.term_until <= post.appointed_on:
         yield Violation(f"{at}.term_until", "not_after_the_first_day")
+
+
+def _away(post: ev.ImportedPost, at: str) -> Iterator[Violation]:
+    """The holder's leave, within the time that they hold the post."""
+    if not post.leave_since:
+        if post.leave_until or post.substitute_ref:
+            yield Violation(f"{at}.leave_since", "required")
+        return
+    if post.leave_since < post.appointed_on or (post.term_until and post.leave_since >= post.term_until):
+        yield Violation(f"{at}.leave_since", "not_while_they_hold_it")
+    if post.leave_until and post.leave_until <= post.leave_since:
+        yield Violation(f"{at}.leave_until", "not_after_the_first_day")
+    if post.substitute_ref == post.person_ref:
+        yield Violation(f"{at}.substitute_ref", "is_the_holder")
 
 
 def _households(unit: ev.UnitImported, around: Around) -> Iterator[Violation]:
@@ -111,6 +135,8 @@ def _households(unit: ev.UnitImported, around: Around) -> Iterator[Violation]:
             return
         if group.since < unit.days.since:
             yield Violation(f"{at}.since", "before_the_unit")
+        elif unit.days.until and group.since >= unit.days.until:
+            yield Violation(f"{at}.since", "after_the_unit")
         if group.until and group.until <= group.since:
             yield Violation(f"{at}.until", "not_after_the_first_day")
             continue
@@ -134,7 +160,8 @@ def _taken(violation: Violation) -> bool:
     return violation.reason.startswith("belongs_to:")
 
 
-def _day(name: str, text: str, *, required: bool = False) -> Iterator[Violation]:
+def day_faults(name: str, text: str, *, required: bool = False) -> Iterator[Violation]:
+    """What is wrong with a day as it is written."""
     if not text:
         if required:
             yield Violation(name, "required")

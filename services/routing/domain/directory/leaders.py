@@ -13,7 +13,7 @@ from services.chassis.errors import IllegalTransition, Invalid, Violation
 from services.chassis.model import Context, Decision, Transition, decided, transition
 from services.routing.domain.directory import commands as c
 from services.routing.domain.directory.days import Days
-from services.routing.domain.directory.shared import in_order, invalid, reference, to_days
+from services.routing.domain.directory.shared import in_order, invalid, reference, to_days, written
 from services.routing.domain.directory.unit import (
     HELD,
     NEIGHBOURHOOD,
@@ -21,6 +21,7 @@ from services.routing.domain.directory.unit import (
     VACANT,
     Candidacy,
     Post,
+    Selection,
     Tenure,
     Unit,
 )
@@ -88,14 +89,15 @@ def appoint(unit: Unit, command: c.AppointLeader, _context: Context) -> Decision
         raise Invalid(
             [Violation("person_ref", f"leads:{command.elsewhere}")], rule="directory.one_leadership"
         )
-    return decided(_appointed(unit, command))
+    selection = Selection(candidate.nominated_on, candidate.nominators, candidate.vetted_on)
+    return decided(_appointed(unit, command, selection))
 
 
 def carry(unit: Unit, command: c.CarryPost, _context: Context) -> Decision:
     """The same post, the same person, another unit: only from one that this one succeeds."""
     if command.carried_from not in unit.succeeds:
         raise invalid("carried_from", "not_succeeded")
-    return decided(_appointed(unit, command))
+    return decided(_appointed(unit, command, command.selection))
 
 
 def grant_leave(unit: Unit, command: c.GrantLeave, _context: Context) -> Decision:
@@ -154,7 +156,9 @@ def vacated(
     )
 
 
-def _appointed(unit: Unit, command: c.AppointLeader | c.CarryPost) -> ev.LeaderAppointed:
+def _appointed(
+    unit: Unit, command: c.AppointLeader | c.CarryPost, selection: Selection
+) -> ev.LeaderAppointed:
     days = Days(command.on, unit.until_at_most(command.term_until))
     post = _post(unit, command.post_id)
     if later := next((tenure for tenure in post.tenures if tenure.days.overlaps(days)), None):
@@ -164,9 +168,12 @@ def _appointed(unit: Unit, command: c.AppointLeader | c.CarryPost) -> ev.LeaderA
         post_id=command.post_id,
         person_ref=command.person_ref,
         on=command.on.isoformat(),
-        term_until=command.term_until.isoformat() if command.term_until else "",
+        term_until=written(command.term_until),
         decided_by=command.decided_by,
         carried_from=command.carried_from if isinstance(command, c.CarryPost) else "",
+        nominated_on=written(selection.nominated_on),
+        nominators=selection.nominators,
+        vetted_on=written(selection.vetted_on),
     )
 
 

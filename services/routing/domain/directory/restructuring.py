@@ -127,7 +127,15 @@ def _carry(code: str, old: Unit, on: date, decided_by: str) -> Iterator[Step]:
             if not tenure.days.ends_after(on):
                 continue
             days = tenure.days.from_day(on)
-            carried = c.CarryPost(post.id, tenure.person_ref, days.since, old.code, decided_by, days.until)
+            carried = c.CarryPost(
+                post.id,
+                tenure.person_ref,
+                days.since,
+                old.code,
+                decided_by,
+                days.until,
+                tenure.selection,
+            )
             yield Step(code, carried)
             for leave in tenure.leaves:
                 if leave.days.overlaps(days):

@@ -19,7 +19,12 @@ def reference(unit: Unit) -> ev.UnitReference:
 
 def to_days(days: Days) -> ev.Days:
     """Days as events have them."""
-    return ev.Days(since=days.since.isoformat(), until=days.until.isoformat() if days.until else "")
+    return ev.Days(since=days.since.isoformat(), until=written(days.until))
+
+
+def written(day: date | None) -> str:
+    """A day as events have it; empty for none."""
+    return day.isoformat() if day else ""
 
 
 def to_rings(rings: Rings) -> list[ev.Ring]:

@@ -49,6 +49,18 @@ class Candidacy:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """How somebody came to a post: proposed by residents, then vetted. Unset where nobody told."""
+
+    nominated_on: date | None = None
+    nominators: int = 0
+    vetted_on: date | None = None
+
+
+UNTOLD = Selection()
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """Days off, and who stands in; nobody where `substitute_ref` is empty."""
 
@@ -65,6 +77,7 @@ class Tenure:
     term_until: date | None = None
     leaves: tuple[Leave, ...] = ()
     reason: str = ""
+    selection: Selection = UNTOLD
 
     def leave_on(self, day: date) -> Leave | None:
         """The leave they are on."""

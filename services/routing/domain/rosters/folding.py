@@ -32,8 +32,13 @@ def _established(event: ev.DepartmentEstablished) -> Department:
         hours=Hours(event.hours.opens, event.hours.closes),
         desk=event.desk,
         answer_within_s=event.answer_within_s,
-        days=Days(date.fromisoformat(event.days.since)),
+        days=_days(event),
     )
+
+
+def _days(event: ev.DepartmentEstablished | ev.DutyPlanned) -> Days:
+    until = date.fromisoformat(event.days.until) if event.days.until else None
+    return Days(date.fromisoformat(event.days.since), until)
 
 
 def _closed(department: Department, event: ev.DepartmentClosed) -> Department:
@@ -41,11 +46,10 @@ def _closed(department: Department, event: ev.DepartmentClosed) -> Department:
 
 
 def _planned(department: Department, event: ev.DutyPlanned) -> Department:
-    until = date.fromisoformat(event.days.until) if event.days.until else None
     duty = Duty(
         event.duty_id,
         event.person_ref,
-        Days(date.fromisoformat(event.days.since), until),
+        _days(event),
         tuple(event.weekdays),
         Hours(event.hours.opens, event.hours.closes),
     )

@@ -35,6 +35,7 @@ class EstablishDepartment:
     answer_within_s: int
     on: date
     seated: str = ""
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +74,29 @@ def establish(command: EstablishDepartment, context: Context, zone: ZoneInfo) ->
         Invalid: hours the wrong way round, a resident one without desk or at another's, a day that is over.
     """
     refuse_the_past(command.on, context, zone)
+    return decided(established(command, context))
+
+
+def established(command: EstablishDepartment, context: Context) -> ev.DepartmentEstablished:
+    """That a department begins, on whatever day.
+
+    Raises:
+        Invalid: hours or days the wrong way round, a resident one without desk or at another's.
+    """
+    in_order(command.on, command.until)
     check_hours("hours", command.hours)
     if command.mode == RESIDENT and not command.desk:
         raise invalid("desk", "required")
     if command.seated:
         raise invalid("desk", f"taken_by:{command.seated}")
-    return decided(
-        ev.DepartmentEstablished(
-            department=ev.DepartmentReference(site_id=context.site, code=command.code),
-            mode=ev.RosterMode.Value(f"{PREFIX}{command.mode.upper()}"),
-            kinds=command.kinds,
-            hours=to_hours(command.hours),
-            desk=command.desk,
-            answer_within_s=command.answer_within_s,
-            days=to_days(Days(command.on)),
-        )
+    return ev.DepartmentEstablished(
+        department=ev.DepartmentReference(site_id=context.site, code=command.code),
+        mode=ev.RosterMode.Value(f"{PREFIX}{command.mode.upper()}"),
+        kinds=command.kinds,
+        hours=to_hours(command.hours),
+        desk=command.desk,
+        answer_within_s=command.answer_within_s,
+        days=to_days(Days(command.on, command.until)),
     )
 
 

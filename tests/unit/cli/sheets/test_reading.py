@@ -9,7 +9,7 @@ from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from services.cli.sheets.grouping import gather
-from services.cli.sheets.reading import read_csv, read_folder, read_stream, read_workbook
+from services.cli.sheets.reading import CHUNK, read_csv, read_folder, read_stream, read_workbook
 from services.cli.sheets.table import Row, Wrong
 
 DOCS = Path(__file__).parents[4] / "docs" / "sheets"
@@ -37,13 +37,13 @@ def test_a_folder_without_units_is_no_directory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 def test_what_chinese_spreadsheets_write_is_read(encoding: str) -> None:
-    assert list(read_csv(CHINESE.encode(encoding), "units")) == [
+    assert list(read_csv(io.BytesIO(CHINESE.encode(encoding)), "units")) == [
         row(code="songxi", kind="街道", since="2026-01-01")
     ]
 
 
 def test_bytes_of_no_known_encoding_are_refused() -> None:
-    assert list(read_csv(b"code,kind,since\n\xff\xff\xff\n", "units")) == [
+    assert list(read_csv(io.BytesIO(b"code,kind,since\n\xff\xff\xff\n"), "units")) == [
         Wrong("units", 0, "", "encoding_unknown")
     ]
 
@@ -57,18 +57,31 @@ def test_one_csv_names_the_sheet_of_each_row() -> None:
     ("data", "wrong"),
     [
         ("code,kind\na,village\n", Wrong("units", 1, "since", "missing_column")),
-        ("code,kind,since,name\na,village,2026-01-01,x\n", Wrong("units", 1, "name", "unknown_column")),
+        ("code,kind,since,name\na,village,2026-01-01,x\n", Wrong("units", 1, "D", "unknown_column")),
         ("code,kind,since,code\na,village,2026-01-01,b\n", Wrong("units", 1, "code", "column_twice")),
         ("code,kind,since\na,,2026-01-01\n", Wrong("units", 2, "kind", "required")),
         ("code,kind,since\na,village,2026-01-01,x\n", Wrong("units", 2, "", "more_cells_than_columns")),
     ],
 )
 def test_what_is_wrong_is_named(data: str, wrong: Wrong) -> None:
-    assert wrong in list(read_csv(data.encode(), "units"))
+    assert wrong in list(read_csv(io.BytesIO(data.encode()), "units"))
 
 
 def test_a_pipe_without_a_column_of_sheets_is_refused() -> None:
     assert Wrong("sheet", 1, "sheet", "missing_column") in list(read_stream(io.BytesIO(UNITS.encode())))
+
+
+def test_a_pipe_in_another_encoding_is_refused() -> None:
+    assert Wrong("sheet", 0, "", "encoding_unknown") in list(
+        read_stream(io.BytesIO(CHINESE.encode("gb18030")))
+    )
+
+
+def test_a_file_may_be_longer_than_what_is_looked_at_at_once(tmp_path: Path) -> None:
+    lines = [f"songxi/u{n:05d},village,2026-01-01\n" for n in range(60_000)]
+    (tmp_path / "units.csv").write_text("code,kind,since\n" + "".join(lines), encoding="gb18030")
+    assert (tmp_path / "units.csv").stat().st_size > CHUNK
+    assert sum(1 for each in read_folder(tmp_path) if isinstance(each, Row)) == len(lines)
 
 
 def test_a_row_of_no_known_sheet_is_refused() -> None:
@@ -77,7 +90,7 @@ def test_a_row_of_no_known_sheet_is_refused() -> None:
 
 
 def test_an_empty_row_is_none() -> None:
-    assert list(read_csv((UNITS + ",,\n").encode(), "units")) == [
+    assert list(read_csv(io.BytesIO((UNITS + ",,\n").encode()), "units")) == [
         row(code="songxi", kind="sub_district", since="2026-01-01")
     ]
 
@@ -86,8 +99,12 @@ def test_an_empty_row_is_none() -> None:
 def test_the_filled_examples_of_the_documentation_have_nothing_wrong(language: str) -> None:
     sheets = gather(read_folder(DOCS / language))
     assert sheets.wrong == []
-    assert [each.unit.kind for each in sheets.in_order()] == [1, 2, 4, 5]
-    assert sum(len(each.posts) for each in sheets.units.values()) == 4
+    assert [each.unit.kind for each in sheets.in_order()] == [1, 2, 6, 4, 5]
+    assert sum(len(each.posts) for each in sheets.units.values()) == 5
+    assert {code: len(each.duties) for code, each in sheets.rosters.items()} == {
+        "fire-rescue": 2,
+        "justice": 1,
+    }
     assert list(sheets.units["songxi/hexi/s01/n01"].households) == [
         ("2026-01-01", ""),
         ("2026-03-01", "2026-09-01"),

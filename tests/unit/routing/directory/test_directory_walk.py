@@ -5,7 +5,7 @@ case has one owner who is at work, every plan can be followed to its end, and ev
 """
 
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import date, timedelta
 from typing import Any
 
@@ -18,10 +18,19 @@ from services.routing.domain import AcceptCase, EscalateCase, ReturnCase
 from services.routing.domain.directory import commands as c
 from services.routing.domain.directory import restructuring as r
 from services.routing.domain.directory.carrying_out import follow
-from services.routing.domain.directory.folding import evolve
+from services.routing.domain.directory.exporting import agrees, tell
+from services.routing.domain.directory.folding import evolve, taken_over
+from services.routing.domain.directory.importing import Around, Stay, take_over
 from services.routing.domain.directory.restructuring import Step
 from services.routing.domain.directory.territory import Territory
-from services.routing.domain.directory.unit import LEADER, NEIGHBOURHOOD, SECTION, TEMPORARY, VILLAGE
+from services.routing.domain.directory.unit import (
+    LEADER,
+    NEIGHBOURHOOD,
+    SECTION,
+    TEMPORARY,
+    VILLAGE,
+    parent_of,
+)
 from tests.unit.routing.directory.cases import Followed, submitted
 from tests.unit.routing.directory.register import (
     NEIGHBOURS,
@@ -126,6 +135,27 @@ class Directory(RuleBasedStateMachine):
         code, until = f"jili/hexi/market{next(self.numbers)}", on + timedelta(days=long)
         command = c.EstablishUnit(code, TEMPORARY, on, until, posts=(LEADER,), covers=covers)
         self.attempt(Step(code, command))
+
+    @rule(ahead=days_ahead)
+    def give_out(self, ahead: int) -> None:
+        """What is told of a day is taken over where nothing is, says the same there, and nothing new here."""
+        day = self.day(ahead)
+        units = [unit for code, unit in sorted(self.register.units.items()) if day in unit.days]
+        elsewhere = Territory()
+        homes: dict[str, list[Stay]] = defaultdict(list)
+        leading: dict[str, list[Stay]] = defaultdict(list)
+        for unit in units:
+            told = tell(unit, day)
+            take_over(told, Around(elsewhere.units.get(parent_of(unit.code)), homes, leading))
+            made = taken_over(told)
+            assert tell(made, day) == told
+            assert agrees(made, unit, day)
+            elsewhere.put(made)
+            for household in made.households:
+                homes[household.key].append((household.days, made.code))
+            for tenure in made.posts[0].tenures if made.kind == NEIGHBOURHOOD else ():
+                leading[tenure.person_ref].append((tenure.days, made.code))
+        assert elsewhere.counts(day) == self.register.territory.counts(day)
 
     @precondition(lambda self: len(self.cases) < CASES)
     @rule(nth=nths)

@@ -811,7 +811,10 @@ class PutContactRequest(_message.Message):
     META_FIELD_NUMBER: _builtins.int
     SITE_ID_FIELD_NUMBER: _builtins.int
     CONTACT_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
+    validate_only: _builtins.bool
+    """Only say which reference the person would have, or why it would be refused; nothing is put."""
     @_builtins.property
     def meta(self) -> _common_pb2.CommandMeta: ...
     @_builtins.property
@@ -822,10 +825,11 @@ class PutContactRequest(_message.Message):
         meta: _common_pb2.CommandMeta | None = ...,
         site_id: _builtins.str = ...,
         contact: Global___Contact | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "meta", b"meta", "site_id", b"site_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "meta", b"meta", "site_id", b"site_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

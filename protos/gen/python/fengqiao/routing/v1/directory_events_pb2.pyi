@@ -430,6 +430,9 @@ class LeaderAppointed(_message.Message):
     TERM_UNTIL_FIELD_NUMBER: _builtins.int
     DECIDED_BY_FIELD_NUMBER: _builtins.int
     CARRIED_FROM_FIELD_NUMBER: _builtins.int
+    NOMINATED_ON_FIELD_NUMBER: _builtins.int
+    NOMINATORS_FIELD_NUMBER: _builtins.int
+    VETTED_ON_FIELD_NUMBER: _builtins.int
     post_id: _builtins.str
     person_ref: _builtins.str
     on: _builtins.str
@@ -438,6 +441,10 @@ class LeaderAppointed(_message.Message):
     decided_by: _builtins.str
     carried_from: _builtins.str
     """The unit that this one succeeds, where they held the same post until then: no new nomination."""
+    nominated_on: _builtins.str
+    """When residents proposed them, how many did, and when they were vetted."""
+    nominators: _builtins.int
+    vetted_on: _builtins.str
     @_builtins.property
     def unit(self) -> Global___UnitReference: ...
     def __init__(
@@ -450,10 +457,13 @@ class LeaderAppointed(_message.Message):
         term_until: _builtins.str = ...,
         decided_by: _builtins.str = ...,
         carried_from: _builtins.str = ...,
+        nominated_on: _builtins.str = ...,
+        nominators: _builtins.int = ...,
+        vetted_on: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["unit", b"unit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carried_from", b"carried_from", "decided_by", b"decided_by", "on", b"on", "person_ref", b"person_ref", "post_id", b"post_id", "term_until", b"term_until", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carried_from", b"carried_from", "decided_by", b"decided_by", "nominated_on", b"nominated_on", "nominators", b"nominators", "on", b"on", "person_ref", b"person_ref", "post_id", b"post_id", "term_until", b"term_until", "unit", b"unit", "vetted_on", b"vetted_on"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -579,6 +589,7 @@ class UnitImported(_message.Message):
     POSTS_FIELD_NUMBER: _builtins.int
     HOUSEHOLDS_FIELD_NUMBER: _builtins.int
     DECIDED_BY_FIELD_NUMBER: _builtins.int
+    COVERS_FIELD_NUMBER: _builtins.int
     kind: Global___UnitKind.ValueType
     decided_by: _builtins.str
     @_builtins.property
@@ -589,6 +600,10 @@ class UnitImported(_message.Message):
     def posts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedPost]: ...
     @_builtins.property
     def households(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedHouseholds]: ...
+    @_builtins.property
+    def covers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For a temporary unit: the units whose cases it takes while it lasts."""
+
     def __init__(
         self,
         *,
@@ -598,10 +613,11 @@ class UnitImported(_message.Message):
         posts: _abc.Iterable[Global___ImportedPost] | None = ...,
         households: _abc.Iterable[Global___ImportedHouseholds] | None = ...,
         decided_by: _builtins.str = ...,
+        covers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "unit", b"unit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "decided_by", b"decided_by", "households", b"households", "kind", b"kind", "posts", b"posts", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["covers", b"covers", "days", b"days", "decided_by", b"decided_by", "households", b"households", "kind", b"kind", "posts", b"posts", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -620,6 +636,9 @@ class ImportedPost(_message.Message):
     VETTED_ON_FIELD_NUMBER: _builtins.int
     APPOINTED_ON_FIELD_NUMBER: _builtins.int
     TERM_UNTIL_FIELD_NUMBER: _builtins.int
+    LEAVE_SINCE_FIELD_NUMBER: _builtins.int
+    LEAVE_UNTIL_FIELD_NUMBER: _builtins.int
+    SUBSTITUTE_REF_FIELD_NUMBER: _builtins.int
     post_id: _builtins.str
     person_ref: _builtins.str
     nominated_on: _builtins.str
@@ -627,6 +646,11 @@ class ImportedPost(_message.Message):
     vetted_on: _builtins.str
     appointed_on: _builtins.str
     term_until: _builtins.str
+    leave_since: _builtins.str
+    """While they are away; empty: they are at work."""
+    leave_until: _builtins.str
+    substitute_ref: _builtins.str
+    """Who stands in; empty: nobody."""
     def __init__(
         self,
         *,
@@ -637,10 +661,13 @@ class ImportedPost(_message.Message):
         vetted_on: _builtins.str = ...,
         appointed_on: _builtins.str = ...,
         term_until: _builtins.str = ...,
+        leave_since: _builtins.str = ...,
+        leave_until: _builtins.str = ...,
+        substitute_ref: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointed_on", b"appointed_on", "nominated_on", b"nominated_on", "nominators", b"nominators", "person_ref", b"person_ref", "post_id", b"post_id", "term_until", b"term_until", "vetted_on", b"vetted_on"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointed_on", b"appointed_on", "leave_since", b"leave_since", "leave_until", b"leave_until", "nominated_on", b"nominated_on", "nominators", b"nominators", "person_ref", b"person_ref", "post_id", b"post_id", "substitute_ref", b"substitute_ref", "term_until", b"term_until", "vetted_on", b"vetted_on"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

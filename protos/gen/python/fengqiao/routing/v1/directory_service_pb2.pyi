@@ -983,8 +983,11 @@ class ImportUnitsRequest(_message.Message):
 
     DRY_RUN_FIELD_NUMBER: _builtins.int
     UNIT_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     dry_run: _builtins.bool
     """Only say what would become of it."""
+    as_of: _builtins.str
+    """The day on which what is told holds, if not today: a unit that is there already is compared as of it."""
     @_builtins.property
     def unit(self) -> Global___ImportedUnit: ...
     def __init__(
@@ -992,10 +995,11 @@ class ImportUnitsRequest(_message.Message):
         *,
         dry_run: _builtins.bool = ...,
         unit: Global___ImportedUnit | None = ...,
+        as_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["unit", b"unit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "dry_run", b"dry_run", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1010,13 +1014,20 @@ class ImportedUnit(_message.Message):
     SINCE_FIELD_NUMBER: _builtins.int
     POSTS_FIELD_NUMBER: _builtins.int
     HOUSEHOLDS_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    COVERS_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     kind: _directory_events_pb2.UnitKind.ValueType
     since: _builtins.str
+    until: _builtins.str
     @_builtins.property
     def posts(self) -> _containers.RepeatedCompositeFieldContainer[_directory_events_pb2.ImportedPost]: ...
     @_builtins.property
     def households(self) -> _containers.RepeatedCompositeFieldContainer[_directory_events_pb2.ImportedHouseholds]: ...
+    @_builtins.property
+    def covers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For a temporary unit: the units whose cases it takes while it lasts."""
+
     def __init__(
         self,
         *,
@@ -1025,10 +1036,12 @@ class ImportedUnit(_message.Message):
         since: _builtins.str = ...,
         posts: _abc.Iterable[_directory_events_pb2.ImportedPost] | None = ...,
         households: _abc.Iterable[_directory_events_pb2.ImportedHouseholds] | None = ...,
+        until: _builtins.str = ...,
+        covers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "households", b"households", "kind", b"kind", "posts", b"posts", "since", b"since"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "covers", b"covers", "households", b"households", "kind", b"kind", "posts", b"posts", "since", b"since", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1088,6 +1101,64 @@ class UnitRefusal(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UnitRefusal: _TypeAlias = UnitRefusal  # noqa: Y015
+
+@_typing.final
+class ExportUnitsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WITHIN_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    within: _builtins.str
+    """The whole site when empty."""
+    day: _builtins.str
+    """Today when empty; any day, past or to come."""
+    page_size: _builtins.int
+    """Units looked at for a page; 50 when 0."""
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        within: _builtins.str = ...,
+        day: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "page_size", b"page_size", "page_token", b"page_token", "within", b"within"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportUnitsRequest: _TypeAlias = ExportUnitsRequest  # noqa: Y015
+
+@_typing.final
+class ExportUnitsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNITS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    day: _builtins.str
+    """The day that they are told of: ask for it on the next page."""
+    @_builtins.property
+    def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedUnit]: ...
+    def __init__(
+        self,
+        *,
+        units: _abc.Iterable[Global___ImportedUnit] | None = ...,
+        next_page_token: _builtins.str = ...,
+        day: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "next_page_token", b"next_page_token", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportUnitsResponse: _TypeAlias = ExportUnitsResponse  # noqa: Y015
 
 @_typing.final
 class Restructuring(_message.Message):

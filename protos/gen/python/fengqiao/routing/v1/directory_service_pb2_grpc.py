@@ -96,6 +96,11 @@ class DirectoryServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsResponse.FromString,
                 _registered_method=True)
+        self.ExportUnits = channel.unary_unary(
+                '/fengqiao.routing.v1.DirectoryService/ExportUnits',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ExportUnitsRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ExportUnitsResponse.FromString,
+                _registered_method=True)
         self.MoveUnit = channel.unary_unary(
                 '/fengqiao.routing.v1.DirectoryService/MoveUnit',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.MoveUnitRequest.SerializeToString,
@@ -248,6 +253,14 @@ class DirectoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportUnits(self, request, context):
+        """The units at or below a place that stand on a day, by code, each as ImportUnits takes it. What is over by then, and what begins later,
+        is not told.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def MoveUnit(self, request, context):
         """A unit with all that is below it goes elsewhere in the tree: households, holders and open cases go along.
         """
@@ -395,6 +408,11 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.ImportUnits,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsResponse.SerializeToString,
+            ),
+            'ExportUnits': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportUnits,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ExportUnitsRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ExportUnitsResponse.SerializeToString,
             ),
             'MoveUnit': grpc.unary_unary_rpc_method_handler(
                     servicer.MoveUnit,
@@ -783,6 +801,33 @@ class DirectoryService:
             '/fengqiao.routing.v1.DirectoryService/ImportUnits',
             fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ImportUnitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportUnits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.DirectoryService/ExportUnits',
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ExportUnitsRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_directory__service__pb2.ExportUnitsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -61,6 +61,10 @@ class DirectoryServiceStub:
     """Units as another register has them, those above first: each is taken over whole or not at all, and told so. One that is there
     already and the same is left alone, so that an import can be repeated.
     """
+    ExportUnits: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.ExportUnitsRequest, _directory_service_pb2.ExportUnitsResponse]
+    """The units at or below a place that stand on a day, by code, each as ImportUnits takes it. What is over by then, and what begins later,
+    is not told.
+    """
     MoveUnit: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.MoveUnitRequest, _directory_service_pb2.MoveUnitResponse]
     """A unit with all that is below it goes elsewhere in the tree: households, holders and open cases go along."""
     MergeUnit: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.MergeUnitRequest, _directory_service_pb2.MergeUnitResponse]
@@ -120,6 +124,10 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     ImportUnits: _aio.StreamUnaryMultiCallable[_directory_service_pb2.ImportUnitsRequest, _directory_service_pb2.ImportUnitsResponse]  # type: ignore[assignment]
     """Units as another register has them, those above first: each is taken over whole or not at all, and told so. One that is there
     already and the same is left alone, so that an import can be repeated.
+    """
+    ExportUnits: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ExportUnitsRequest, _directory_service_pb2.ExportUnitsResponse]  # type: ignore[assignment]
+    """The units at or below a place that stand on a day, by code, each as ImportUnits takes it. What is over by then, and what begins later,
+    is not told.
     """
     MoveUnit: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.MoveUnitRequest, _directory_service_pb2.MoveUnitResponse]  # type: ignore[assignment]
     """A unit with all that is below it goes elsewhere in the tree: households, holders and open cases go along."""
@@ -249,6 +257,16 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_directory_service_pb2.ImportUnitsResponse, _abc.Awaitable[_directory_service_pb2.ImportUnitsResponse]]:
         """Units as another register has them, those above first: each is taken over whole or not at all, and told so. One that is there
         already and the same is left alone, so that an import can be repeated.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportUnits(
+        self,
+        request: _directory_service_pb2.ExportUnitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_service_pb2.ExportUnitsResponse, _abc.Awaitable[_directory_service_pb2.ExportUnitsResponse]]:
+        """The units at or below a place that stand on a day, by code, each as ImportUnits takes it. What is over by then, and what begins later,
+        is not told.
         """
 
     @_abc_1.abstractmethod

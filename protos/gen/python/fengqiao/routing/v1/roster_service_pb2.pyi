@@ -780,3 +780,88 @@ class GetSummonsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetSummonsResponse: _TypeAlias = GetSummonsResponse  # noqa: Y015
+
+@_typing.final
+class ImportDepartmentsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    dry_run: _builtins.bool
+    """Only say what would become of it."""
+    as_of: _builtins.str
+    """The day on which what is told holds, if not today: a department that is there already is compared as of it."""
+    @_builtins.property
+    def department(self) -> Global___Department:
+        """As ListDepartments tells it, without holes and revision; hours, and the time for an answer, as in EstablishDepartment where they are unset."""
+
+    def __init__(
+        self,
+        *,
+        dry_run: _builtins.bool = ...,
+        department: Global___Department | None = ...,
+        as_of: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["department", b"department"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "department", b"department", "dry_run", b"dry_run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportDepartmentsRequest: _TypeAlias = ImportDepartmentsRequest  # noqa: Y015
+
+@_typing.final
+class ImportDepartmentsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREATED_FIELD_NUMBER: _builtins.int
+    UNCHANGED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    created: _builtins.int
+    unchanged: _builtins.int
+    @_builtins.property
+    def refused(self) -> _containers.RepeatedCompositeFieldContainer[Global___DepartmentRefusal]:
+        """One for each field that is wrong."""
+
+    def __init__(
+        self,
+        *,
+        created: _builtins.int = ...,
+        unchanged: _builtins.int = ...,
+        refused: _abc.Iterable[Global___DepartmentRefusal] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "refused", b"refused", "unchanged", b"unchanged"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportDepartmentsResponse: _TypeAlias = ImportDepartmentsResponse  # noqa: Y015
+
+@_typing.final
+class DepartmentRefusal(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    field: _builtins.str
+    """The field of the department, as duties[0].person_ref."""
+    reason: _builtins.str
+    """Code of what is wrong."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        field: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "field", b"field", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DepartmentRefusal: _TypeAlias = DepartmentRefusal  # noqa: Y015

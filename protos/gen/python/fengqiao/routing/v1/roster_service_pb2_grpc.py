@@ -90,6 +90,11 @@ class RosterServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_roster__service__pb2.GetSummonsRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_roster__service__pb2.GetSummonsResponse.FromString,
                 _registered_method=True)
+        self.ImportDepartments = channel.stream_unary(
+                '/fengqiao.routing.v1.RosterService/ImportDepartments',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_roster__service__pb2.ImportDepartmentsRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_roster__service__pb2.ImportDepartmentsResponse.FromString,
+                _registered_method=True)
 
 
 class RosterServiceServicer:
@@ -173,6 +178,14 @@ class RosterServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportDepartments(self, request_iterator, context):
+        """Departments with their rosters as another register has them: each is taken over whole or not at all, and told so. One that is there
+        already and the same is left alone, so that an import can be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RosterServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -230,6 +243,11 @@ def add_RosterServiceServicer_to_server(servicer, server):
                     servicer.GetSummons,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_roster__service__pb2.GetSummonsRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_roster__service__pb2.GetSummonsResponse.SerializeToString,
+            ),
+            'ImportDepartments': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportDepartments,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_roster__service__pb2.ImportDepartmentsRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_roster__service__pb2.ImportDepartmentsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -530,6 +548,33 @@ class RosterService:
             '/fengqiao.routing.v1.RosterService/GetSummons',
             fengqiao_dot_routing_dot_v1_dot_roster__service__pb2.GetSummonsRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_roster__service__pb2.GetSummonsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportDepartments(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/fengqiao.routing.v1.RosterService/ImportDepartments',
+            fengqiao_dot_routing_dot_v1_dot_roster__service__pb2.ImportDepartmentsRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_roster__service__pb2.ImportDepartmentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

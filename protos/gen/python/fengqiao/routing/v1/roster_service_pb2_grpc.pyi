@@ -56,6 +56,10 @@ class RosterServiceStub:
     WithdrawSummons: _grpc.UnaryUnaryMultiCallable[_roster_service_pb2.WithdrawSummonsRequest, _roster_service_pb2.WithdrawSummonsResponse]
     """It is not needed any more."""
     GetSummons: _grpc.UnaryUnaryMultiCallable[_roster_service_pb2.GetSummonsRequest, _roster_service_pb2.GetSummonsResponse]
+    ImportDepartments: _grpc.StreamUnaryMultiCallable[_roster_service_pb2.ImportDepartmentsRequest, _roster_service_pb2.ImportDepartmentsResponse]
+    """Departments with their rosters as another register has them: each is taken over whole or not at all, and told so. One that is there
+    already and the same is left alone, so that an import can be repeated.
+    """
 
 @_typing.type_check_only
 class RosterServiceAsyncStub(RosterServiceStub):
@@ -85,6 +89,10 @@ class RosterServiceAsyncStub(RosterServiceStub):
     WithdrawSummons: _aio.UnaryUnaryMultiCallable[_roster_service_pb2.WithdrawSummonsRequest, _roster_service_pb2.WithdrawSummonsResponse]  # type: ignore[assignment]
     """It is not needed any more."""
     GetSummons: _aio.UnaryUnaryMultiCallable[_roster_service_pb2.GetSummonsRequest, _roster_service_pb2.GetSummonsResponse]  # type: ignore[assignment]
+    ImportDepartments: _aio.StreamUnaryMultiCallable[_roster_service_pb2.ImportDepartmentsRequest, _roster_service_pb2.ImportDepartmentsResponse]  # type: ignore[assignment]
+    """Departments with their rosters as another register has them: each is taken over whole or not at all, and told so. One that is there
+    already and the same is left alone, so that an import can be repeated.
+    """
 
 class RosterServiceServicer(metaclass=_abc_1.ABCMeta):
     """The departments that the centre calls on (常驻、轮驻、按需入驻): who is on duty, and summonses that want an answer within a set time."""
@@ -177,5 +185,15 @@ class RosterServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _roster_service_pb2.GetSummonsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_roster_service_pb2.GetSummonsResponse, _abc.Awaitable[_roster_service_pb2.GetSummonsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ImportDepartments(
+        self,
+        request_iterator: _MaybeAsyncIterator[_roster_service_pb2.ImportDepartmentsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_roster_service_pb2.ImportDepartmentsResponse, _abc.Awaitable[_roster_service_pb2.ImportDepartmentsResponse]]:
+        """Departments with their rosters as another register has them: each is taken over whole or not at all, and told so. One that is there
+        already and the same is left alone, so that an import can be repeated.
+        """
 
 def add_RosterServiceServicer_to_server(servicer: RosterServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
