@@ -6,7 +6,7 @@ from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1.events_pb2 import MOVE_REASON_UNIT_CLOSED, MOVE_REASON_VACANCY
-from tests.journeys.clients import SONGXI, House
+from tests.journeys.clients import SONGXI, Actor, House
 from tests.journeys.office import Office, leader_of
 
 
@@ -101,3 +101,18 @@ def test_when_a_unit_is_closed_its_cases_go_to_the_one_that_took_over(office: Of
     office.order(office.house.directory.CloseUnit, rpc.CloseUnitRequest, code=code, successors=[other])
     moved = held_by(office, case.case_id, successor)
     assert (moved.assignment.unit_id, moved.steps[-1].reason) == (other, MOVE_REASON_UNIT_CLOSED)
+
+
+def test_the_command_desk_looks_from_a_leader_to_households_and_cases_and_supervision_sees_why(
+    office: Office,
+) -> None:
+    house, leader, key = office.house, office.house.name("p"), office.house.name("h")
+    code = office.neighbourhood(key, leader=leader)
+    case = case_at(office, code, leader)
+    request = rpc.LookUpCasesRequest(leader_ref=leader, purpose="inspection")
+    found = office.desk.call(house.directory.LookUpCases, request)
+    assert [(unit.code, list(unit.households)) for unit in found.units] == [(code, [key])]
+    assert [each.case_id for each in found.cases] == [case.case_id]
+    supervisor = Actor(house, "supervisor", house.name("supervisor"), SONGXI, (SONGXI,))
+    listed = supervisor.call(house.directory.ListLookUps, rpc.ListLookUpsRequest(leader_ref=leader))
+    assert [(each.by, each.purpose) for each in listed.look_ups] == [(office.desk.subject, "inspection")]
