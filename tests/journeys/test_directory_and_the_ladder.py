@@ -141,3 +141,18 @@ def test_what_a_courier_saw_is_settled_by_the_village_code_and_the_courier_is_to
     [notice] = until(courier.notices, PATIENCE_S, "a notice to the courier")
     assert number in notice.subject
     assert code not in notice.subject + notice.text
+
+
+def test_the_command_desk_looks_from_a_leader_to_households_and_cases_and_supervision_sees_why(
+    office: Office,
+) -> None:
+    house, leader, key = office.house, office.house.name("p"), office.house.name("h")
+    code = office.neighbourhood(key, leader=leader)
+    case = case_at(office, code, leader)
+    request = rpc.LookUpCasesRequest(leader_ref=leader, purpose="inspection")
+    found = office.desk.call(house.directory.LookUpCases, request)
+    assert [(unit.code, list(unit.households)) for unit in found.units] == [(code, [key])]
+    assert [each.case_id for each in found.cases] == [case.case_id]
+    supervisor = Actor(house, "supervisor", house.name("supervisor"), SONGXI, (SONGXI,))
+    listed = supervisor.call(house.directory.ListLookUps, rpc.ListLookUpsRequest(leader_ref=leader))
+    assert [(each.by, each.purpose) for each in listed.look_ups] == [(office.desk.subject, "inspection")]
