@@ -54,7 +54,9 @@ def timelines_have_every_event_once(evidence: Evidence, tally: Tally) -> None:
     published = {
         event.envelope.id: case
         for topic in evidence.topics
-        if topic.endswith((".events", "petition.restricted", "notify.restricted", "intake.restricted"))
+        if topic.endswith(
+            (".events", ".summonses", "petition.restricted", "notify.restricted", "intake.restricted")
+        )
         for case, events in evidence.events(topic).items()
         for event in events
     }
