@@ -21,7 +21,7 @@ from services.chassis.store import EPOCH, Raw, infrastructure
 from services.chassis.store import load as load_record
 from services.notify import domain, store
 from services.notify.domain import Delivery, Notice, Redeliver
-from services.notify.owed import News
+from services.notify.owed import OF_VOLUNTEERS, News
 from services.notify.owed.parties import inspectors_of, reporter_of
 
 STATUSES: Mapping[str, rpc.DeliveryStatus.ValueType] = {
@@ -245,6 +245,9 @@ def may_see(principal: Principal, site: str, delivery: Delivery) -> bool:
         return delivery.recipient_ref == inspectors_of(site)
     if principal.role is Role.REPORTER:
         return delivery.recipient_ref == reporter_of(principal.subject)
+    if principal.role is Role.VOLUNTEER:
+        # Whatever else they are told of, they are told of as something else.
+        return delivery.recipient_ref == principal.subject and delivery.template in OF_VOLUNTEERS
     if principal.role in WHOLE_SITE or delivery.recipient_ref == principal.subject:
         return True
     return (
@@ -256,7 +259,7 @@ def own_only(principal: Principal, recipient_ref: str) -> str:
     """Whose deliveries a caller is shown: without a word their own, unless they act for the whole site.
 
     Raises:
-        Forbidden: a resident asks for somebody else's.
+        Forbidden: a resident or volunteer asks for somebody else's.
     """
     if principal.role in WHOLE_SITE:
         return recipient_ref
@@ -264,7 +267,7 @@ def own_only(principal: Principal, recipient_ref: str) -> str:
         return inspectors_of(principal.site)
     if principal.role is Role.REPORTER:
         return reporter_of(principal.subject)
-    if principal.role is Role.RESIDENT and recipient_ref not in {"", principal.subject}:
+    if principal.role in {Role.RESIDENT, Role.VOLUNTEER} and recipient_ref not in {"", principal.subject}:
         raise Forbidden("not your own reference")
     return recipient_ref or principal.subject
 

@@ -34,7 +34,7 @@ READERS = frozenset({
 # Default deny: a method that is not here is refused.
 RULES = {
     f"{SERVICE}/ListDeliveries": Rule(READERS),
-    f"{SERVICE}/ListNotices": Rule(READERS | {Role.REPORTER}),
+    f"{SERVICE}/ListNotices": Rule(READERS | {Role.REPORTER, Role.VOLUNTEER}),
     f"{SERVICE}/Redeliver": Rule(frozenset({Role.DESK, Role.OPERATOR, Role.INSPECTOR})),
 }
 

@@ -27,6 +27,8 @@ from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
 from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceStub
+from fengqiao.routing.v1.person_service_pb2_grpc import PersonServiceStub
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
 from services.chassis.client import bearer
 from services.chassis.consumer import Received
@@ -58,6 +60,8 @@ class House:
         self.intake = IntakeServiceStub(self._channels["intake"])
         self.routing = RoutingServiceStub(self._channels["routing"])
         self.directory = DirectoryServiceStub(self._channels["routing"])
+        self.persons = PersonServiceStub(self._channels["routing"])
+        self.forces = ForceServiceStub(self._channels["routing"])
         self.notify = NotifyServiceStub(self._channels["notify"])
         self.mediation = MediationServiceStub(self._channels["mediation"])
         self.petition = PetitionServiceStub(self._channels["petition"])

@@ -13,7 +13,8 @@ import pytest
 from deploy.local.parts import Choice
 from deploy.local.runtime import Options, Running, Runtime
 from services.cli.demo.command import demo_sites
-from tests.journeys.clients import House
+from tests.journeys.clients import SONGXI, House
+from tests.journeys.office import Office
 
 SITES = Path(__file__).parent / "sites"
 
@@ -45,3 +46,9 @@ def house(running: Running) -> Iterator[House]:
     """Stubs and actors of the services."""
     with House(running) as made:
         yield made
+
+
+@pytest.fixture(scope="package")
+def songxi(house: House) -> Office:
+    """The desk of the sub-district whose ladder asks the directory."""
+    return Office(house, SONGXI).begin()

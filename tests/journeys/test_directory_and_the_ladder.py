@@ -10,14 +10,14 @@ from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1.events_pb2 import MOVE_REASON_UNIT_CLOSED, MOVE_REASON_VACANCY
 from services.cli.__main__ import app
-from tests.journeys.clients import PATIENCE_S, SONGXI, Actor, House
+from tests.journeys.clients import PATIENCE_S, SONGXI, Actor
 from tests.journeys.office import Office, leader_of
 from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
-def office(house: House) -> Office:
-    return Office(house, SONGXI).begin()
+def office(songxi: Office) -> Office:
+    return songxi
 
 
 def case_at(office: Office, code: str, holder_ref: str) -> routing.Case:

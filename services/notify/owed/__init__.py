@@ -55,6 +55,8 @@ RESTRICTED_SOURCES = ("fengqiao.intake.restricted", "fengqiao.petition.restricte
 OWNER = ("assignment.unit_id", "assignment.tier")
 OF_MEDIATION = ("mediation.request_no", "mediation.unit_id")
 OF_PETITION = ("petition.request_no", "petition.unit_id")
+OF_VOLUNTEERS = frozenset({"volunteer_asked", "call_out_cancelled"})
+"""What somebody reads in the role of a volunteer."""
 # Volunteers see the minimum of a case: no number of it.
 OF_CALL_OUT = ("call_out.unit_id",)
 OF_SUMMONS = ("summons.request_no", "summons.department", "summons.unit_id")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.chassis import memory
 from services.chassis.clock import monotonic
 from services.chassis.consumer import patiently
 from services.chassis.foundation import Foundation
@@ -25,6 +26,8 @@ OVERLAP, LONG_OVERLAP = timedelta(seconds=5), timedelta(seconds=90)
 nearly any, and than any that the store does not give up.
 """
 LONG_EVERY_S = 30.0
+MANY = 5_000
+"""So many units loaded, and the collector of garbage would stop all calls for 10 ms to look at them."""
 FIELDS = {"site": 1, "version": 1, **WHO_ANSWERS}
 
 
@@ -42,6 +45,7 @@ class Following:
         self._read_at, self._stale = float("-inf"), True
         self._since, self._long_since, self._long_at = EPOCH, EPOCH, float("-inf")
         self._versions: dict[str, int] = {}
+        self._loaded = 0
 
     def stale(self) -> None:
         """Something was ordered here: whatever is decided from now on knows of it."""
@@ -73,9 +77,15 @@ class Following:
         return not self.grounds or (not self._stale and monotonic() - self._read_at < PERIOD_S)
 
     async def _refresh(self, since: datetime) -> None:
-        for site_id, units in (await self._base.threads.run(self._read, since)).items():
+        found = await self._base.threads.run(self._read, since)
+        for site_id, units in found.items():
             self.grounds[site_id].put(units)
             self.changed[site_id].update(unit.code for unit in units)
+        self._loaded += sum(map(len, found.values()))
+        if self._loaded >= MANY and not found:
+            # An import is over, or the service has started: a county's units stay.
+            self._loaded = 0
+            await self._base.threads.run(memory.settle)
         moments = await self._base.clocks.look(self._base.threads)
         for site_id, ground in self.grounds.items():
             zone = self._base.sites[site_id].zone

@@ -2,7 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from fengqiao.routing.v1 import directory_events_pb2 as ev
+from services.chassis import memory
+from services.routing.directory import following
 from services.routing.domain import EVENTS
 from tests.integration.routing.conftest import NEIGHBOURS, SECTION, House
 
@@ -51,3 +55,17 @@ async def test_with_everybody_at_work_a_sweep_touches_nothing(house: House) -> N
     await house.following.fresh()
     await house.case_at(NEIGHBOURS)
     assert [await house.standing.sweep() for _ in range(2)] == [0, 0]
+
+
+async def test_what_was_loaded_once_is_no_work_for_the_collector_of_garbage(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled = list[bool]()
+    monkeypatch.setattr(following, "MANY", 2)
+    monkeypatch.setattr(memory, "settle", lambda: settled.append(True))
+    await house.settled()
+    await house.following.fresh()
+    for _ in range(2):
+        house.following.stale()
+        await house.following.fresh()
+    assert settled == [True]
