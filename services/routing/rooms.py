@@ -34,6 +34,7 @@ from services.routing.forces.ledger import Ledger
 from services.routing.forces.matching import Matching
 from services.routing.forces.persons import Persons
 from services.routing.handlers import Cases
+from services.routing.preview import Preview
 from services.routing.rosters import rpc as rosters_rpc
 from services.routing.rosters.departments import Departments
 from services.routing.rosters.silence import Vigil
@@ -93,6 +94,7 @@ def furnish(
     caseload = Caseload(lookups, Accesses(base.alias, base.threads, base.wall))
     codes = VillageCodes(lookups, claims, base.side(village_codes(), d.VillageCodeDocument))
     cases = Cases(base, cells, following.fresh, codes.known)
+    preview = Preview(base, ladder, following.fresh)
     desks = Departments(lookups, claims, roster)
     bodies = Bodies(lookups, base.side(forces(), d.ForceDocument))
     people = Persons(lookups, bodies, base.side(persons(), d.PersonDocument))
@@ -107,7 +109,7 @@ def furnish(
         vigil=Vigil(base, roster),
         restructurings=reshaping,
         servicers=[
-            (add_RoutingServiceServicer_to_server, rpc.RoutingServicer(cases)),
+            (add_RoutingServiceServicer_to_server, rpc.RoutingServicer(cases, preview)),
             (
                 add_DirectoryServiceServicer_to_server,
                 directory_rpc.DirectoryServicer(orders, reshaping, caseload),

@@ -18,6 +18,7 @@ from services.chassis.rpc import principal
 from services.chassis.terms import to_message
 from services.routing.domain import Case
 from services.routing.handlers import Cases
+from services.routing.preview import Preview
 
 SERVICE = "/fengqiao.routing.v1.RoutingService"
 READERS = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK, Role.CLERK, Role.OPERATOR, Role.REPLAY})
@@ -34,6 +35,7 @@ RULES = {
     f"{SERVICE}/EscalateCase": Rule(ACTORS),
     f"{SERVICE}/ReturnCase": Rule(ACTORS),
     f"{SERVICE}/ReferCase": Rule(ACTORS),
+    f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
 }
@@ -47,9 +49,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class RoutingServicer(RoutingServiceServicer):
     """The ladder's RPCs."""
 
-    def __init__(self, cases: Cases) -> None:
-        """`cases` does the work."""
+    def __init__(self, cases: Cases, preview: Preview) -> None:
+        """`cases` does the work; `preview` says what would come of it."""
         self._cases = cases
+        self._preview = preview
 
     async def GetCase(self, request: rpc.GetCaseRequest, context: Context) -> rpc.GetCaseResponse:
         """One case."""
@@ -114,6 +117,11 @@ class RoutingServicer(RoutingServiceServicer):
         """The top tier hands it over."""
         del context
         return rpc.ReferCaseResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def RouteCase(self, request: rpc.RouteCaseRequest, context: Context) -> rpc.RouteCaseResponse:
+        """Where a case would start, and why."""
+        del context
+        return await self._preview.route(principal(), request)
 
     async def ExplainDeadline(
         self, request: rpc.ExplainDeadlineRequest, context: Context

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
-from fengqiao.routing.v1.events_pb2 import TRACK_MEDIATION, TRACK_PETITION
+from fengqiao.routing.v1.events_pb2 import TRACK_MEDIATION, TRACK_PETITION, Track
 from services.chassis.auth import Role
 from services.cli.client import text
 from services.cli.client.options import client
@@ -112,6 +112,31 @@ async def refer(
     """The top tier hands a case to mediation or petition handling."""
     request = rpc.ReferCaseRequest(meta=meta, case_id=case, track=TRACKS[track], note=note)
     await _change(to, to.routing.ReferCase, request)
+
+
+@client(Role.DESK)
+async def route(
+    to: Session,
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="Kind of matter, as noise.street.")],
+    *,
+    place: Annotated[str, typer.Option(metavar="UNIT", help="Where it is.")] = "",
+    urgent: Annotated[bool, typer.Option("--urgent", help="As if somebody said so.")] = False,
+) -> None:
+    """Where a case would start now, and why; nothing is done."""
+    request = rpc.RouteCaseRequest(site_id=to.site, kind=kind, unit_id=place, urgent=urgent)
+    answer = await to.call(to.routing.RouteCase, request)
+    owner = answer.assignment
+    facts = {
+        "tier": text.tier(owner.tier),
+        "unit": owner.unit_id,
+        "post": owner.post_id,
+        "holder": owner.holder_ref or "nobody",
+        "why": ", ".join(owner.reasons),
+        "handed over to": text.word(Track, answer.track, "TRACK_") if answer.track else "",
+        "due": text.at(answer.due_at),
+    }
+    clocks = [text.clock(clock, running=number == 0) for number, clock in enumerate(answer.clocks)]
+    to.show(answer, "\n".join([text.lines(facts), *clocks]))
 
 
 @client(Role.DESK)

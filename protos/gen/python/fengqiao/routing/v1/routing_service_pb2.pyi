@@ -607,6 +607,80 @@ class ReferCaseResponse(_message.Message):
 Global___ReferCaseResponse: _TypeAlias = ReferCaseResponse  # noqa: Y015
 
 @_typing.final
+class RouteCaseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    URGENT_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    site_id: _builtins.str
+    kind: _builtins.str
+    unit_id: _builtins.str
+    """The place; empty when nobody can name it."""
+    urgent: _builtins.bool
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """What was promised; the site's default term when unset."""
+
+    def __init__(
+        self,
+        *,
+        site_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        unit_id: _builtins.str = ...,
+        urgent: _builtins.bool = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "kind", b"kind", "site_id", b"site_id", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RouteCaseRequest: _TypeAlias = RouteCaseRequest  # noqa: Y015
+
+@_typing.final
+class RouteCaseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    DUE_PROMISED_FIELD_NUMBER: _builtins.int
+    CLOCKS_FIELD_NUMBER: _builtins.int
+    TRACK_FIELD_NUMBER: _builtins.int
+    due_promised: _builtins.bool
+    track: _events_pb2.Track.ValueType
+    """Unset: the ladder; otherwise where it would be handed over to at once."""
+    @_builtins.property
+    def assignment(self) -> _events_pb2.Assignment:
+        """Who would own it, and why, in codes."""
+
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def clocks(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Clock]:
+        """One for each tier from there to the top, with the steps by which its end was found."""
+
+    def __init__(
+        self,
+        *,
+        assignment: _events_pb2.Assignment | None = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        due_promised: _builtins.bool = ...,
+        clocks: _abc.Iterable[_common_pb2.Clock] | None = ...,
+        track: _events_pb2.Track.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clocks", b"clocks", "due_at", b"due_at", "due_promised", b"due_promised", "track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RouteCaseResponse: _TypeAlias = RouteCaseResponse  # noqa: Y015
+
+@_typing.final
 class ExplainDeadlineRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -80,6 +80,11 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseResponse.FromString,
                 _registered_method=True)
+        self.RouteCase = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RouteCase',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RouteCaseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RouteCaseResponse.FromString,
+                _registered_method=True)
         self.ExplainDeadline = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/ExplainDeadline',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ExplainDeadlineRequest.SerializeToString,
@@ -154,6 +159,13 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RouteCase(self, request, context):
+        """Where a case would start now, and why; nothing is done.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExplainDeadline(self, request, context):
         """How each due time of the case was found, step by step.
         """
@@ -215,6 +227,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.ReferCase,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseResponse.SerializeToString,
+            ),
+            'RouteCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.RouteCase,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RouteCaseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RouteCaseResponse.SerializeToString,
             ),
             'ExplainDeadline': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainDeadline,
@@ -471,6 +488,33 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/ReferCase',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RouteCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RouteCase',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RouteCaseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RouteCaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

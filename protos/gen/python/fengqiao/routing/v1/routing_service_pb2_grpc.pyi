@@ -46,6 +46,8 @@ class RoutingServiceStub:
     """"Not mine": back to the next tier up, with the reason; the resident's clock runs on."""
     ReferCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]
     """The top tier hands the case to mediation or petition handling."""
+    RouteCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RouteCaseRequest, _routing_service_pb2.RouteCaseResponse]
+    """Where a case would start now, and why; nothing is done."""
     ExplainDeadline: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ExplainDeadlineRequest, _routing_service_pb2.ExplainDeadlineResponse]
     """How each due time of the case was found, step by step."""
     WatchBoard: _grpc.UnaryStreamMultiCallable[_routing_service_pb2.WatchBoardRequest, _routing_service_pb2.WatchBoardResponse]
@@ -69,6 +71,8 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """"Not mine": back to the next tier up, with the reason; the resident's clock runs on."""
     ReferCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]  # type: ignore[assignment]
     """The top tier hands the case to mediation or petition handling."""
+    RouteCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RouteCaseRequest, _routing_service_pb2.RouteCaseResponse]  # type: ignore[assignment]
+    """Where a case would start now, and why; nothing is done."""
     ExplainDeadline: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ExplainDeadlineRequest, _routing_service_pb2.ExplainDeadlineResponse]  # type: ignore[assignment]
     """How each due time of the case was found, step by step."""
     WatchBoard: _aio.UnaryStreamMultiCallable[_routing_service_pb2.WatchBoardRequest, _routing_service_pb2.WatchBoardResponse]  # type: ignore[assignment]
@@ -143,6 +147,14 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_routing_service_pb2.ReferCaseResponse, _abc.Awaitable[_routing_service_pb2.ReferCaseResponse]]:
         """The top tier hands the case to mediation or petition handling."""
+
+    @_abc_1.abstractmethod
+    def RouteCase(
+        self,
+        request: _routing_service_pb2.RouteCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RouteCaseResponse, _abc.Awaitable[_routing_service_pb2.RouteCaseResponse]]:
+        """Where a case would start now, and why; nothing is done."""
 
     @_abc_1.abstractmethod
     def ExplainDeadline(
