@@ -12,6 +12,8 @@ import structlog
 import uvloop
 
 from services.chassis import indexes, logs, metrics, rpc
+from services.chassis.almanac import PERIOD_S as ALMANAC_PERIOD_S
+from services.chassis.almanac import Almanac
 from services.chassis.auth import Rule
 from services.chassis.consumer import Collecting
 from services.chassis.errors import Infrastructure
@@ -163,6 +165,7 @@ async def _working(service: Service, stop: asyncio.Event) -> Any:
     rounds: list[tuple[str, float, Callable[[], Awaitable[object]]]] = [
         ("sweep", settings.sweep_interval_ms / 1000, lambda: sweeper.run_once(worker.shards())),
         ("heal", HEAL_PERIOD_S, lambda: base.healer.run_once(worker.shards())),
+        ("almanac", ALMANAC_PERIOD_S, Almanac(base).look),
         *service.loops,
     ]
     if anchors:
