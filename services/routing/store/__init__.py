@@ -13,7 +13,7 @@ from services.routing.domain.codes.village_code import VillageCode
 from services.routing.domain.directory import carrying_out, folding
 from services.routing.domain.directory.carrying_out import Restructuring
 from services.routing.domain.directory.unit import EVENTS, Unit
-from services.routing.domain.forces import calling, callout, force, person
+from services.routing.domain.forces import attendance, calling, callout, force, person
 from services.routing.domain.forces import folding as forces_folding
 from services.routing.domain.forces.callout import CallOut
 from services.routing.domain.forces.force import Force
@@ -158,7 +158,7 @@ def call_outs() -> Model[CallOut]:
     return Model(
         service="routing",
         topic=callout.EVENTS,
-        evolve=calling.evolve,
+        evolve=attendance.evolve,
         dump=converter.unstructure,
         load=lambda raw: converter.structure(raw, CallOut),
         deadlines=callout.deadlines,

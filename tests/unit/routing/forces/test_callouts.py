@@ -12,6 +12,7 @@ from fengqiao.routing.v1 import force_events_pb2 as ev
 from services.chassis.calendar import LibraryCalendar
 from services.chassis.errors import IllegalTransition, Invalid
 from services.chassis.model import Context, Decision
+from services.routing.domain.forces import attendance
 from services.routing.domain.forces import calling as k
 from services.routing.domain.forces import callout as c
 from services.routing.domain.forces.callout import CallOut
@@ -39,7 +40,7 @@ def order(*refs: str, needed: int = 1, wanted: Wanted = WANTED) -> Decision:
 
 def folded(decision: Decision, there: CallOut | None = None, at: datetime = START) -> CallOut:
     for emit in decision.events:
-        there = k.evolve(there, emit.message, context(at))
+        there = attendance.evolve(there, emit.message, context(at))
     assert there is not None
     return there
 
