@@ -1,10 +1,11 @@
 """What would be silence: units nobody works for, households nobody answers for. Said, not waited for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from services.chassis.clock import monotonic
 from services.chassis.foundation import Foundation
 from services.chassis.kinds import Kind
 from services.chassis.store import Raw, infrastructure
@@ -16,6 +17,19 @@ from services.routing.store import unit_id
 
 PERIOD_S = 5.0
 SHOWN = 3
+COUNTED_FOR_S = 600.0
+"""For so long a number of all households may say that all is well: counting those of a county takes the store
+seconds. Whatever is said to be wrong is counted anew if anything changed.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many households a site had, when that was counted, and at which version and day of its ground."""
+
+    at: float
+    state: tuple[int, date]
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +40,7 @@ class Silence:
     units: Kind[Unit]
     following: Following
     rules: Mapping[str, Rules]
+    counted: dict[str, Count] = field(default_factory=dict)
 
     async def look(self) -> None:
         """One round.
@@ -57,10 +72,20 @@ class Silence:
         lacking = await self.base.threads.run(self._households, {"_id": {"$in": ids}}, ground.day)
         if not lacking:
             return ""
+        share = self.rules[site_id].leaderless_share
+        total = await self._total(site_id, ground, lacking / share if share else float("inf"))
+        return f"{site_id}: {lacking} of {total} households" if lacking > total * share else ""
+
+    async def _total(self, site_id: str, ground: Ground, enough: float) -> int:
+        """How many households a site has; minutes old where that many are enough."""
+        known, state = self.counted.get(site_id), (ground.version, ground.day)
+        recent = known is not None and monotonic() - known.at < COUNTED_FOR_S
+        if known and (known.state == state or (recent and known.total >= enough)):
+            return known.total
         of_site = {"site": site_id, "state.kind": NEIGHBOURHOOD}
         total = await self.base.threads.run(self._households, of_site, ground.day)
-        share = self.rules[site_id].leaderless_share
-        return f"{site_id}: {lacking} of {total} households" if lacking > total * share else ""
+        self.counted[site_id] = Count(monotonic(), state, total)
+        return total
 
     def _households(self, query: Raw, day: date) -> int:
         """How many the units that match have on a day."""

@@ -9,7 +9,8 @@ from services.chassis.kinds import Kind
 from services.routing.domain.rosters.department import ON_CALL, Department, Hole
 from services.routing.rosters.messages import department_of
 
-PERIOD_S = 15.0
+PERIOD_S = 60.0
+"""Holes are named days before they come."""
 SHOWN = 3
 
 

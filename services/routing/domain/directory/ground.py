@@ -21,6 +21,8 @@ class Ground:
         """`fixed` answers until the directory does."""
         self.territory = Territory()
         self.day = date.min
+        self.version = 0
+        """Another one each time that a unit has changed."""
         self._fixed = fixed
         self._tops: set[str] = set()
         self._top = ""
@@ -51,6 +53,7 @@ class Ground:
 
     def put(self, units: Sequence[Unit]) -> None:
         """Units as they are now."""
+        self.version += bool(units)
         for unit in units:
             self.territory.put(unit)
         self._look(units)
