@@ -17,7 +17,8 @@ from fengqiao.intake.v1.intake_service_pb2_grpc import add_IntakeServiceServicer
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
 from services.cli.__main__ import app
-from services.cli.sheets.grouping import Sheets, gather
+from services.cli.sheets.collected import Sheets
+from services.cli.sheets.grouping import gather
 from services.cli.sheets.reading import read_csv
 from services.cli.sheets.table import Wrong
 
