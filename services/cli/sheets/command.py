@@ -81,7 +81,8 @@ def sub_district(
 def county(*, seed: Seed = 1, on: On = "", to: To = None, volunteers: Volunteers = 0) -> None:
     """23 sub-districts with 84,200 neighbour leaders and more than a million households.
 
-    Volunteers, teams and departments only where they are asked for: they are a third of the time of an import.
+    Volunteers, and with them teams and departments, only where they are asked for: they would be most of the
+    time that an import takes.
     """
     rows = synthetic.county(seed, _day(on), volunteers)
     _write(rows, to, tuple(COLUMNS) if volunteers else TERRITORY)
@@ -169,7 +170,7 @@ async def _send(to: Session, sheets: Sheets, *, dry_run: bool, say: Console) -> 
         sent.wrong += rosters.wrong
         sent.also[DEPARTMENTS] = rosters.answer
     if sheets.forces:
-        forces = await send_forces(to.call, to.forces, sheets, sent.refused, dry_run=dry_run)
+        forces = await send_forces(to.call, to.forces, sheets, frozenset(sent.refused), dry_run=dry_run)
         sent.wrong += forces.wrong
         sent.refused |= forces.refused
         sent.also[FORCES] = forces.answer
@@ -192,7 +193,7 @@ async def _send_persons(
             to.persons,
             sheets,
             lambda n: progress.advance(task, n),
-            sent.refused,
+            frozenset(sent.refused),
             dry_run=dry_run,
         )
     took = monotonic() - began

@@ -1,6 +1,6 @@
 """Sends forces and persons to the register; what was refused leads back to its row."""
 
-from collections.abc import AsyncIterator, Callable, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +32,12 @@ class SentPersons:
 
 
 async def send_forces(
-    call: Call, service: Any, sheets: Sheets, refused: Set[Thing] = frozenset(), *, dry_run: bool = False
+    call: Call,
+    service: Any,
+    sheets: Sheets,
+    refused: frozenset[Thing] = frozenset(),
+    *,
+    dry_run: bool = False,
 ) -> SentForces:
     """Send all forces in one call; repeated while the service is away. `refused`: what a dry run refused
     before, which will not be there for them. Raises what `call` raises.
@@ -59,7 +64,7 @@ async def send_persons(
     service: Any,
     sheets: Sheets,
     told: Callable[[int], None],
-    refused: Set[Thing] = frozenset(),
+    refused: frozenset[Thing] = frozenset(),
     *,
     dry_run: bool = False,
 ) -> SentPersons:
@@ -85,7 +90,13 @@ async def send_persons(
 
 
 async def _call(
-    call: Call, service: Any, sheets: Sheets, some: Sequence[Entry], refused: Set[Thing], *, dry_run: bool
+    call: Call,
+    service: Any,
+    sheets: Sheets,
+    some: Sequence[Entry],
+    refused: frozenset[Thing],
+    *,
+    dry_run: bool,
 ) -> persons.ImportPersonsResponse:
     async def requests() -> AsyncIterator[persons.ImportPersonsRequest]:
         for each in some:
@@ -107,7 +118,7 @@ async def _call(
     return answer
 
 
-def _coming(sheets: Sheets, refused: Set[Thing], thing: Thing) -> bool:
+def _coming(sheets: Sheets, refused: frozenset[Thing], thing: Thing) -> bool:
     """Whether a thing of the sheets will be there before what needs it."""
     sheet, key = thing
     return thing not in refused and key in (sheets.forces if sheet == FORCES else sheets.units)

@@ -11,11 +11,11 @@ from datetime import date, timedelta
 
 from services.cli.sheets.table import DEPARTMENTS, DUTIES, FORCES, PERSONS, Row
 
-RESIDENT = ["justice", "civil-affairs", "social-security", "housing", "health", "education", "market", "letters", "legal-aid", "women", "labour", "veterans"]
-ROTATING = (
-    ["planning", "land", "water", "taxes", "transport", "culture", "agriculture", "statistics", "disability", "youth", "unions"]
+RESIDENT, ROTATING, ON_CALL = (
+    "justice civil-affairs social-security housing health education market letters law clinic army".split(),  # noqa: SIM905 - names, read as such
+    "planning land water taxes transport culture agriculture statistics youth unions women labour".split(),  # noqa: SIM905 - as above
+    "police fire-rescue traffic gas power sewers drains roads rescue forests animals telecom".split(),  # noqa: SIM905 - as above
 )
-ON_CALL = ["police", "fire-rescue", "traffic", "gas", "power", "water-supply", "drains", "emergency", "enforcement", "environment", "animals", "telecom"]
 WEEK = ("1 6", "2 7", "3", "4", "5")
 """Turns of a rotating department; on make-up workdays somebody is there as well."""
 TEAMS: Mapping[str, str] = {

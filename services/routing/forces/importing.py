@@ -30,7 +30,8 @@ from services.routing.forces.places import days_of_units
 from services.routing.forces.reading import to_establish, to_take_over
 from services.routing.store import force_id, person_id
 
-S, T = TypeVar("S"), TypeVar("T")
+S = TypeVar("S")
+T = TypeVar("T")
 AT_ONCE = 200
 EVER = Days(date.min)
 DIFFERS = "differs_from_what_is_there"

@@ -15,8 +15,8 @@ from services.routing.directory.lookups import day_of
 from services.routing.forces.callouts import CallOuts
 from services.routing.forces.importing import ImportForces, in_bulks
 from services.routing.forces.ledger import Ledger
-from services.routing.forces.person_rpc import ORDERING, READERS, THEMSELVES
 from services.routing.forces.persons import Persons
+from services.routing.forces.rpc.persons import ORDERING, READERS, THEMSELVES
 
 FORCE = "/fengqiao.routing.v1.ForceService"
 CALLING = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})

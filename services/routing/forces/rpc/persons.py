@@ -1,4 +1,4 @@
-"""gRPC of the register of persons: translate, call one handler. Errors are mapped in the chassis, in one place."""
+"""gRPC of persons: translate, call one handler. Errors are mapped in the chassis, in one place."""
 
 from collections.abc import AsyncIterator
 from typing import Any
