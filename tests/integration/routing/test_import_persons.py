@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import pytest
 from fengqiao.routing.v1 import force_events_pb2 as ev
 from fengqiao.routing.v1 import force_service_pb2 as rpc
 from fengqiao.routing.v1 import person_service_pb2 as persons
+from services.cli.sheets import synthetic
 from services.cli.sheets.collected import Sheets
 from services.cli.sheets.enlisting import send_forces, send_persons
 from services.cli.sheets.export import all_forces, all_persons
 from services.cli.sheets.forces import force_rows, person_rows
 from services.cli.sheets.grouping import gather
 from services.cli.sheets.reading import read_folder
+from services.cli.sheets.sending import send, send_rosters
 from services.cli.sheets.table import FORCES, PERSONS, Row, Wrong
 from services.cli.sheets.writing import files
 from tests.integration.routing.conftest import DESK, NEIGHBOUR_SITE, NEIGHBOURS, TOP, VILLAGE, House
@@ -214,3 +217,28 @@ async def test_nobody_is_imported_to_units_that_are_not_the_callers_or_by_a_hand
     assert {each.reason for each in sent.wrong} == {"not_your_unit"}
     with pytest.raises(grpc.aio.AioRpcError, match="PERMISSION_DENIED"):
         await taken(home, SOUND, Who("handler"))
+
+
+async def test_a_made_up_sub_district_comes_in_with_its_departments_teams_and_volunteers(
+    house: House,
+) -> None:
+    wanted = synthetic.Wanted(TOP, 30, seed=7, on=date.fromisoformat(TODAY), volunteers=120)
+    sheets = gather(synthetic.sub_district(wanted))
+    checked = await taken(house, sheets, dry_run=True)
+    assert (checked.created, checked.wrong) == ((30, 120), [])
+    call = house.caller()
+    assert (await send(call, house.stub, sheets, lambda _: None)).wrong == []
+    assert (await send_rosters(call, house.rosters(), sheets, dry_run=False)).wrong == []
+    sent = await taken(house, sheets)
+    assert (sent.created, sent.wrong) == ((30, 120), [])
+    departments = (await house.call("ListDepartments", page_size=100)).departments
+    assert [len(departments), *(each.code for each in departments if each.holes)] == [35]
+    leaders = {post.person_ref for each in sheets.units.values() for post in each.unit.posts}
+    volunteers = {
+        who
+        for who, each in sheets.people.items()
+        if any(role.role == ev.PERSON_ROLE_VOLUNTEER for role in each.person.roles)
+    }
+    counts = await house.call("CountPersons", within=TOP)
+    assert counts.volunteers == len(volunteers) == 120
+    assert counts.persons == len((leaders - {""}) | volunteers)
