@@ -27,12 +27,13 @@ from services.routing.directory.standing import Standing
 from services.routing.domain import Case, Ladder, table
 from services.routing.domain.directory.ground import Ground
 from services.routing.domain.rosters.summons import table as summons_table
-from services.routing.forces import rpc as forces_rpc
 from services.routing.forces.bodies import Bodies
 from services.routing.forces.callouts import CallOuts
 from services.routing.forces.ledger import Ledger
 from services.routing.forces.matching import Matching
 from services.routing.forces.persons import Persons
+from services.routing.forces.rpc import forces as forces_rpc
+from services.routing.forces.rpc import persons as persons_rpc
 from services.routing.handlers import Cases
 from services.routing.preview import Preview
 from services.routing.rosters import rpc as rosters_rpc
@@ -56,7 +57,7 @@ RULES = (
     rpc.RULES
     | directory_rpc.RULES
     | rosters_rpc.RULES
-    | forces_rpc.PERSON_RULES
+    | persons_rpc.PERSON_RULES
     | forces_rpc.FORCE_RULES
     | codes_rpc.RULES
 )
@@ -115,8 +116,8 @@ def furnish(
                 directory_rpc.DirectoryServicer(orders, reshaping, caseload),
             ),
             (add_RosterServiceServicer_to_server, rosters_rpc.RosterServicer(desks, summoned)),
-            (add_PersonServiceServicer_to_server, forces_rpc.PersonServicer(people)),
-            (add_ForceServiceServicer_to_server, forces_rpc.ForceServicer(bodies, calling, hours)),
+            (add_PersonServiceServicer_to_server, persons_rpc.PersonServicer(people)),
+            (add_ForceServiceServicer_to_server, forces_rpc.ForceServicer(people, calling, hours)),
             (add_VillageCodeServiceServicer_to_server, codes_rpc.VillageCodeServicer(codes)),
         ],
     )

@@ -27,7 +27,8 @@ from services.notify.rpc import RULES as NOTIFY_RULES
 from services.petition.rpc import RULES as PETITION_RULES
 from services.routing.codes.rpc import RULES as CODE_RULES
 from services.routing.directory.rpc import RULES as DIRECTORY_RULES
-from services.routing.forces.rpc import FORCE_RULES, PERSON_RULES
+from services.routing.forces.rpc.forces import FORCE_RULES
+from services.routing.forces.rpc.persons import PERSON_RULES
 from services.routing.rosters.rpc import RULES as ROSTER_RULES
 from services.routing.rpc import RULES as ROUTING_RULES
 

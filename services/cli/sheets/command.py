@@ -19,18 +19,30 @@ from rich.progress import (
 )
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
-from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
+from fengqiao.routing.v1 import person_service_pb2 as person_rpc
 from services.chassis.auth import Role
 from services.chassis.clock import monotonic, process_time
 from services.cli.client import text
 from services.cli.client.options import client
 from services.cli.client.session import Misuse, Session
 from services.cli.sheets import synthetic
-from services.cli.sheets.grouping import Sheets, gather
+from services.cli.sheets.collected import Sheets
+from services.cli.sheets.enlisting import SentPersons, send_forces, send_persons
+from services.cli.sheets.grouping import gather
 from services.cli.sheets.people import put
 from services.cli.sheets.reading import read_file, read_folder, read_stream, read_workbook
-from services.cli.sheets.sending import Sent, send, send_rosters
-from services.cli.sheets.table import Read, Row, Wrong
+from services.cli.sheets.sending import Also, Sent, send, send_rosters
+from services.cli.sheets.table import (
+    COLUMNS,
+    DEPARTMENTS,
+    FORCES,
+    PERSONS,
+    TERRITORY,
+    UNITS,
+    Read,
+    Row,
+    Wrong,
+)
 from services.cli.sheets.writing import write_folder, write_one
 
 SHOWN = 50
@@ -43,6 +55,10 @@ synth = typer.Typer(
 )
 Seed = Annotated[int, typer.Option(help="The same seed makes the same directory.")]
 On = Annotated[str, typer.Option(metavar="DAY", help="The day on which all of it stands (default: today).")]
+Volunteers = Annotated[
+    int,
+    typer.Option(help="Of each sub-district; with 0 neither teams nor departments.", min=0),
+]
 To = Annotated[Path | None, typer.Option(help="Folder for a file per sheet (default: one CSV to here).")]
 
 
@@ -54,15 +70,22 @@ def sub_district(
     to: To = None,
     top: Annotated[str, typer.Option(help="Code of the sub-district: the site's.")] = "songxi",
     leaders: Annotated[int, typer.Option(help="Neighbour leaders.", min=15)] = synthetic.LEADERS,
+    volunteers: Volunteers = synthetic.VOLUNTEERS,
 ) -> None:
-    """15 sub-centres, 3,618 neighbour leaders, some 47,000 households."""
-    _write(synthetic.sub_district(synthetic.Wanted(top, leaders, seed, _day(on))), to)
+    """15 sub-centres, 3,618 neighbour leaders, some 47,000 households; 35 departments, 30 teams."""
+    wanted = synthetic.Wanted(top, leaders, seed, _day(on), volunteers)
+    _write(synthetic.sub_district(wanted), to, tuple(COLUMNS) if volunteers else TERRITORY)
 
 
 @synth.command("county")
-def county(*, seed: Seed = 1, on: On = "", to: To = None) -> None:
-    """23 sub-districts with 84,200 neighbour leaders and more than a million households."""
-    _write(synthetic.county(seed, _day(on)), to)
+def county(*, seed: Seed = 1, on: On = "", to: To = None, volunteers: Volunteers = 0) -> None:
+    """23 sub-districts with 84,200 neighbour leaders and more than a million households.
+
+    Volunteers, and with them teams and departments, only where they are asked for: they would be most of the
+    time that an import takes.
+    """
+    rows = synthetic.county(seed, _day(on), volunteers)
+    _write(rows, to, tuple(COLUMNS) if volunteers else TERRITORY)
 
 
 @client(Role.DESK)
@@ -78,7 +101,7 @@ async def take_over(
         bool, typer.Option("--sound-only", help="Take over what is sound though something is not.")
     ] = False,
 ) -> None:
-    """Take units, posts and households over from another register: first all is checked, then imported.
+    """Take a directory over from another register: first all is checked, then imported.
 
     What is there already and the same is left alone, so an import can be repeated, also after an
     interruption. Whom a row names is put into the vault first, and only their reference goes on. Exit 1 when
@@ -92,10 +115,10 @@ async def take_over(
     checked = await _send(to, sheets, dry_run=True, say=say)
     wrong += checked.wrong
     _tell(wrong, say)
-    if dry_run or not (sheets.units or sheets.rosters):
+    if dry_run or not sheets.anything():
         _show(to, checked)
     elif not wrong or sound_only:
-        sheets.forget({refusal.code for refusal in checked.answer.refused})
+        sheets.forget(checked.refused)
         done = await _import(to, sheets, say, sound_only=sound_only)
         later = [each for each in done.wrong if each not in wrong]
         _tell(later, say)
@@ -140,13 +163,42 @@ def _progress(say: Console) -> Progress:
 
 
 async def _send(to: Session, sheets: Sheets, *, dry_run: bool, say: Console) -> Sent:
-    """Send all units with a bar that shows how far it is, then the departments."""
+    """Send all units with a bar that shows how far it is, then departments, forces and persons."""
     sent = await _send_units(to, sheets, dry_run=dry_run, say=say) if sheets.units else Sent()
-    rosters = await send_rosters(to.call, to.roster, sheets, dry_run=dry_run) if sheets.rosters else None
-    if rosters:
+    if sheets.rosters:
+        rosters = await send_rosters(to.call, to.roster, sheets, dry_run=dry_run)
         sent.wrong += rosters.wrong
-        sent.rosters = rosters.answer
+        sent.also[DEPARTMENTS] = rosters.answer
+    if sheets.forces:
+        forces = await send_forces(to.call, to.forces, sheets, frozenset(sent.refused), dry_run=dry_run)
+        sent.wrong += forces.wrong
+        sent.refused |= forces.refused
+        sent.also[FORCES] = forces.answer
+    if sheets.people:
+        persons = await _send_persons(to, sheets, sent, dry_run=dry_run, say=say)
+        sent.wrong += persons.wrong
+        sent.refused |= persons.refused
+        sent.also[PERSONS] = persons.answer
     return sent
+
+
+async def _send_persons(
+    to: Session, sheets: Sheets, sent: Sent, *, dry_run: bool, say: Console
+) -> SentPersons:
+    began, count = monotonic(), len(sheets.people)
+    with _progress(say) as progress:
+        task = progress.add_task("checking persons" if dry_run else "importing persons", total=count)
+        done = await send_persons(
+            to.call,
+            to.persons,
+            sheets,
+            lambda n: progress.advance(task, n),
+            frozenset(sent.refused),
+            dry_run=dry_run,
+        )
+    took = monotonic() - began
+    say.print(f"{count:,} persons in {took:.1f} s, {count / max(took, 0.001):,.0f} a second")
+    return done
 
 
 async def _send_units(to: Session, sheets: Sheets, *, dry_run: bool, say: Console) -> Sent:
@@ -182,24 +234,28 @@ def _tell(wrong: Sequence[Wrong], say: Console) -> None:
 
 
 def _show(to: Session, sent: Sent) -> None:
-    """How many were new, the same, or refused; departments apart, where there are some."""
-    if sent.rosters is None:
+    """How many were new, the same, or refused; what is not a unit apart, where there is some."""
+    if not sent.also:
         to.show(sent.answer, _counts(sent.answer))
         return
-    told = f"units\n{_counts(sent.answer)}\ndepartments\n{_counts(sent.rosters)}"
-    to.show({"units": sent.answer, "departments": sent.rosters}, told)
+    answers = {UNITS: sent.answer, **sent.also}
+    told = "\n".join(f"{sheet}\n{_counts(answer)}" for sheet, answer in answers.items())
+    to.show(answers, told)
 
 
-def _counts(answer: rpc.ImportUnitsResponse | roster_rpc.ImportDepartmentsResponse) -> str:
-    refused = len({each.code for each in answer.refused})
+def _counts(answer: rpc.ImportUnitsResponse | Also) -> str:
+    if isinstance(answer, person_rpc.ImportPersonsResponse):
+        refused = len({each.person_ref for each in answer.refused})
+    else:
+        refused = len({each.code for each in answer.refused})
     return text.lines({"new": answer.created, "unchanged": answer.unchanged, "refused": refused})
 
 
-def _write(rows: Iterator[Row], to: Path | None) -> None:
+def _write(rows: Iterator[Row], to: Path | None, sheets: Sequence[str]) -> None:
     if to is None:
-        write_one(rows, sys.stdout)
+        write_one(rows, sys.stdout, sheets)
     else:
-        typer.echo(f"{write_folder(rows, to):,} rows in {to}")
+        typer.echo(f"{write_folder(rows, to, sheets):,} rows in {to}")
 
 
 def _day(word: str) -> date:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1 import force_service_pb2 as force_rpc
+from fengqiao.routing.v1 import person_service_pb2 as person_rpc
 from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from fengqiao.routing.v1.directory_events_pb2 import ImportedPost, UnitKind
 from services.chassis.auth import Role
@@ -19,7 +22,7 @@ from services.chassis.clock import monotonic
 from services.cli.client import text
 from services.cli.client.options import client
 from services.cli.client.session import Misuse, Session
-from services.cli.sheets import rosters
+from services.cli.sheets import forces, rosters
 from services.cli.sheets.grouping import PREFIX
 from services.cli.sheets.sending import Call
 from services.cli.sheets.table import CHINESE_WORDS, COLUMNS, HOUSEHOLDS, POSTS, TERRITORY, UNITS, Row
@@ -35,6 +38,7 @@ from services.cli.sheets.writing import (
 
 PAGE = 200
 """Units of one call: some 100 KB."""
+PERSONS_PAGE = 500
 
 
 class Language(StrEnum):
@@ -69,8 +73,8 @@ async def give_out(
 ) -> None:
     """Give the directory out as it is on a day, as sheets that `fengqiao import` takes over.
 
-    What is over by then, and what begins later, is not in it; departments with their duties are, where all
-    is exported. Persons are opaque references.
+    What is over by then, and what begins later, is not in it; departments with their duties, forces and
+    the persons with a role are, where all is exported. Persons are opaque references.
     """
     say, began = Console(stderr=True), monotonic()
     rows = units = 0
@@ -91,10 +95,9 @@ async def give_out(
                 units += len(page.units)
                 progress.advance(task, len(page.units))
             if not within:
-                async for each in departments(to.call, to.roster):
-                    for row in rosters.rows_of(each, day):
-                        write(row)
-                        rows += 1
+                async for row in beside(to.call, Registers(to.roster, to.forces, to.persons), day):
+                    write(row)
+                    rows += 1
     except TooManyRows as error:
         raise Misuse(f"more {error} than a workbook holds: write CSV, or give --within") from None
     took = monotonic() - began
@@ -115,6 +118,28 @@ async def pages(call: Call, directory: Any, within: str, day: str) -> AsyncItera
             return
 
 
+@dataclass(frozen=True, slots=True)
+class Registers:
+    """The methods about what stands beside the territory."""
+
+    roster: Any
+    forces: Any
+    persons: Any
+
+
+async def beside(call: Call, registers: Registers, day: str) -> AsyncIterator[Row]:
+    """Departments, forces and persons on a day. Raises what `call` raises."""
+    async for department in departments(call, registers.roster):
+        for row in rosters.rows_of(department, day):
+            yield row
+    async for force in all_forces(call, registers.forces):
+        for row in forces.force_rows(force, day):
+            yield row
+    async for person in all_persons(call, registers.persons, day):
+        for row in forces.person_rows(person, day):
+            yield row
+
+
 async def departments(call: Call, roster: Any) -> AsyncIterator[roster_rpc.Department]:
     """All departments, by code. Raises what `call` raises."""
     request = roster_rpc.ListDepartmentsRequest(page_size=PAGE)
@@ -125,6 +150,32 @@ async def departments(call: Call, roster: Any) -> AsyncIterator[roster_rpc.Depar
         if not page.next_page_token:
             return
         request = roster_rpc.ListDepartmentsRequest(page_size=PAGE, page_token=page.next_page_token)
+
+
+async def all_forces(call: Call, service: Any) -> AsyncIterator[force_rpc.Force]:
+    """All teams and associations, by code. Raises what `call` raises."""
+    token = ""
+    while True:
+        request = force_rpc.ListForcesRequest(page_size=PAGE, page_token=token)
+        page: force_rpc.ListForcesResponse = await call(service.ListForces, request)
+        for each in page.forces:
+            yield each
+        token = page.next_page_token
+        if not token:
+            return
+
+
+async def all_persons(call: Call, service: Any, day: str) -> AsyncIterator[person_rpc.Person]:
+    """All persons with a role on a day, by reference. Raises what `call` raises."""
+    token = ""
+    while True:
+        request = person_rpc.ExportPersonsRequest(day=day, page_size=PERSONS_PAGE, page_token=token)
+        page: person_rpc.ExportPersonsResponse = await call(service.ExportPersons, request)
+        for each in page.persons:
+            yield each
+        token = page.next_page_token
+        if not token:
+            return
 
 
 def rows_of(unit: rpc.ImportedUnit, as_of: str) -> Iterator[Row]:

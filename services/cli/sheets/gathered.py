@@ -6,11 +6,14 @@ from hashlib import sha256
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1.directory_events_pb2 import ImportedHouseholds
-from services.cli.sheets.table import HOUSEHOLDS, POSTS, UNITS
+from services.cli.sheets.forces import Entry
+from services.cli.sheets.table import HOUSEHOLDS, PERSONS, POSTS, UNITS
 
 POST_FIELDS: Mapping[str, str] = {"post_id": "post", "person_ref": "person", "substitute_ref": "substitute"}
 FOREVER = "9999-12-31"
 
+Thing = tuple[str, str]
+"""A sheet, and by what it is known there: a unit by its code, a person by who they are."""
 Stay = tuple[str, str, str]
 """The first day, the one that is none of it any more, and the unit. Written days sort as they are."""
 
@@ -60,28 +63,37 @@ class Gathered:
 
 @dataclass(slots=True)
 class Named:
-    """Somebody whom rows name instead of a reference, and the posts that they hold."""
+    """Somebody whom rows name instead of a reference: the posts that they hold, and who they are besides."""
 
     name: str = field(repr=False)
     phone: str = field(repr=False)
     posts: list[tuple[Gathered, int]] = field(default_factory=list)
+    entries: list[tuple[str, str, Entry]] = field(default_factory=list, repr=False)
+    """The number in another register, who they are in the sheets, and the person."""
 
     def key(self, site_id: str) -> str:
-        """The same for the same person however often a sheet is read: that of their first appointment."""
-        held = (
+        """The same for the same person however often a sheet is read: that of their first appointment, or of
+        their first number in another register. What they are called has no part in it.
+        """
+        held = [
             (unit.unit.posts[n].appointed_on, unit.code, unit.unit.posts[n].post_id) for unit, n in self.posts
-        )
-        return f"import-{sha256('/'.join((site_id, *min(held))).encode()).hexdigest()[:40]}"
+        ]
+        first = min(held) if held else (PERSONS, min(number for number, _, _ in self.entries))
+        return f"import-{sha256('/'.join((site_id, *first)).encode()).hexdigest()[:40]}"
 
-    def rows(self) -> Iterator[int]:
-        """Where they are named."""
-        return (unit.posts[n] for unit, n in self.posts)
+    def rows(self) -> Iterator[tuple[str, int]]:
+        """The sheets and rows where they are named."""
+        yield from ((POSTS, unit.posts[n]) for unit, n in self.posts)
+        yield from ((PERSONS, row) for _, _, entry in self.entries for row in entry.roles)
 
-    def units(self) -> set[str]:
-        """The codes of the units whose posts they hold."""
-        return {unit.code for unit, _ in self.posts}
+    def things(self) -> set[Thing]:
+        """What can't be imported without them."""
+        units = {(UNITS, unit.code) for unit, _ in self.posts}
+        return units | {(PERSONS, who) for _, who, _ in self.entries}
 
     def is_called(self, person_ref: str) -> None:
         """Their reference, known from now on."""
         for unit, n in self.posts:
             unit.unit.posts[n].person_ref = person_ref
+        for _, _, entry in self.entries:
+            entry.person.person_ref = person_ref

@@ -1,43 +1,30 @@
 """Rows of sheets as units to import, and what is wrong with them as a whole. Pure."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Callable, Iterable, Mapping
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1.directory_events_pb2 import ImportedPost, UnitKind
 from services.cli.sheets import rosters
+from services.cli.sheets.collected import Sheets
 from services.cli.sheets.gathered import Gathered, Named, Stay
-from services.cli.sheets.rosters import Roster
-from services.cli.sheets.table import DEPARTMENTS, DUTIES, HOUSEHOLDS, KINDS, POSTS, UNITS, Row, Wrong
+from services.cli.sheets.registers import as_of_fault, misnamed, put_department, put_force, put_person
+from services.cli.sheets.table import (
+    DEPARTMENTS,
+    DUTIES,
+    FORCES,
+    HOUSEHOLDS,
+    KINDS,
+    PERSONS,
+    POSTS,
+    UNITS,
+    Row,
+    Wrong,
+)
 
 LEADER = "leader"
 PREFIX = "UNIT_KIND_"
 Stays = dict[str, tuple[Stay, ...]]
 """Of households or of leaders."""
-
-
-@dataclass(slots=True)
-class Sheets:
-    """All units of some sheets, those above first."""
-
-    units: dict[str, Gathered] = field(default_factory=dict)
-    wrong: list[Wrong] = field(default_factory=list)
-    rows: int = 0
-    as_of: str = ""
-    """The day on which all of it holds; empty: today."""
-    rosters: dict[str, Roster] = field(default_factory=dict)
-    """Departments by code."""
-    named: dict[tuple[str, ...], Named] = field(default_factory=dict, repr=False)
-    """Who is named in a row. The same name and number is the same person."""
-
-    def forget(self, codes: set[str]) -> None:
-        """Nobody is put into the vault for the sake of these units."""
-        self.named = {who: named for who, named in self.named.items() if not named.units() <= codes}
-
-    def in_order(self) -> Iterator[Gathered]:
-        """A unit comes after the one above it."""
-        yield from sorted(self.units.values(), key=lambda each: each.code.count("/"))
 
 
 def gather(read: Iterable[Row | Wrong]) -> Sheets:
@@ -51,16 +38,16 @@ def gather(read: Iterable[Row | Wrong]) -> Sheets:
             sheets.wrong.append(each)
             continue
         sheets.rows += 1
-        if each.sheet == UNITS:
-            _unit(sheets, each)
-        elif each.sheet == DEPARTMENTS:
-            _department(sheets, each)
+        if each.sheet in BEGINNING:
+            BEGINNING[each.sheet](sheets, each)
         elif not _belongs(sheets, each, homes, leading):
             later.append(each)
     for row in later:
         if not _belongs(sheets, row, homes, leading):
             of = "department" if row.sheet == DUTIES else "unit"
             sheets.wrong.append(Wrong(row.sheet, row.number, of, f"no_such_{of}"))
+    for who in sheets.halves:
+        sheets.drop((PERSONS, who))
     return sheets
 
 
@@ -94,7 +81,7 @@ def _unit(sheets: Sheets, row: Row) -> None:
     if kind not in KINDS.values():
         wrong.append(Wrong(UNITS, row.number, "kind", "unknown_kind"))
         return
-    if fault := _as_of(sheets, row.get("as_of")):
+    if fault := as_of_fault(sheets, row.get("as_of")):
         wrong.append(Wrong(UNITS, row.number, "as_of", fault))
         return
     unit = rpc.ImportedUnit(
@@ -105,31 +92,6 @@ def _unit(sheets: Sheets, row: Row) -> None:
         covers=row.get("covers").split(),
     )
     sheets.units[code] = Gathered(row.number, unit, code, row.get("since"))
-
-
-def _department(sheets: Sheets, row: Row) -> None:
-    code, made = row.get("department"), rosters.department(row)
-    if isinstance(made, Wrong):
-        sheets.wrong.append(made)
-    elif former := sheets.rosters.get(code):
-        sheets.wrong.append(Wrong(DEPARTMENTS, row.number, "department", f"twice:row {former.row}"))
-    elif fault := _as_of(sheets, row.get("as_of")):
-        sheets.wrong.append(Wrong(DEPARTMENTS, row.number, "as_of", fault))
-    else:
-        sheets.rosters[code] = made
-
-
-def _as_of(sheets: Sheets, day: str) -> str:
-    """What is wrong with a row's day; all rows that name one name the same."""
-    try:
-        if day and date.fromisoformat(day).isoformat() != day:
-            return "no_such_day"
-    except ValueError:
-        return "no_such_day"
-    if day and sheets.as_of and day != sheets.as_of:
-        return f"differs:{sheets.as_of}"
-    sheets.as_of = sheets.as_of or day
-    return ""
 
 
 def _post(sheets: Sheets, gathered: Gathered, row: Row, leading: Stays) -> None:
@@ -150,7 +112,7 @@ def _post(sheets: Sheets, gathered: Gathered, row: Row, leading: Stays) -> None:
         substitute_ref=row.get("substitute"),
     )
     name, phone = row.get("name"), row.get("phone")
-    if wrong := _misnamed(post.person_ref, name, phone):
+    if wrong := misnamed(post.person_ref, name, phone):
         sheets.wrong.append(Wrong(POSTS, row.number, *wrong))
         return
     # Without a number, two of the same name are two.
@@ -166,15 +128,6 @@ def _post(sheets: Sheets, gathered: Gathered, row: Row, leading: Stays) -> None:
         named.posts.append((gathered, len(gathered.posts)))
     gathered.unit.posts.append(post)
     gathered.posts.append(row.number)
-
-
-def _misnamed(person_ref: str, name: str, phone: str) -> tuple[str, str] | None:
-    """Column and reason, if a person is told twice or not as a person is."""
-    if person_ref and (name or phone):
-        return "person", "reference_and_name"
-    if phone and not name:
-        return "name", "required"
-    return None if person_ref.isascii() else ("person", "no_reference")
 
 
 def _household(sheets: Sheets, gathered: Gathered, row: Row, homes: Stays) -> None:
@@ -197,3 +150,12 @@ def _taken(known: Stays, key: str, stays: tuple[Stay, ...]) -> str:
             return other
     known[key] = (*former, *stays) if former else stays
     return ""
+
+
+BEGINNING: Mapping[str, Callable[[Sheets, Row], None]] = {
+    UNITS: _unit,
+    DEPARTMENTS: put_department,
+    FORCES: put_force,
+    PERSONS: put_person,
+}
+"""What does with a row of a sheet whose rows belong to no other's."""

@@ -12,10 +12,10 @@ import grpc
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.intake.v1 import intake_service_pb2 as intake
 from services.chassis.client import details_of
+from services.cli.sheets.collected import Sheets
 from services.cli.sheets.gathered import Named
-from services.cli.sheets.grouping import Sheets
 from services.cli.sheets.sending import Call
-from services.cli.sheets.table import PERSONAL, POSTS, Wrong
+from services.cli.sheets.table import PERSONAL, Wrong
 
 AT_ONCE = 32
 REASONS: Mapping[grpc.StatusCode, str] = {
@@ -32,20 +32,20 @@ async def put(
     """Put all who are named, or in a dry run only ask for their references; `told` hears how many more.
 
     The same rows by the same caller give the same references, so it can be repeated. Those whom the vault
-    refuses are named by row, and their units are taken out of the sheets.
+    refuses are named by row, and what can't be without them is taken out of the sheets.
 
     Raises:
         grpc.aio.AioRpcError: the vault is away, or the caller may not use it.
     """
     wrong: list[Wrong] = []
-    wanted = [each for each in sheets.named.values() if each.units() & sheets.units.keys()]
+    wanted = [each for each in sheets.named.values() if any(map(sheets.has, each.things()))]
     for begin in range(0, len(wanted), AT_ONCE):
         some = wanted[begin : begin + AT_ONCE]
         found = await asyncio.gather(*(_put(call, vault, site_id, each, dry_run=dry_run) for each in some))
         for named, faults in zip(some, found, strict=True):
             wrong += faults
-            for code in named.units() if faults else ():
-                sheets.units.pop(code, None)
+            for thing in named.things() if faults else ():
+                sheets.drop(thing)
         told(len(some))
     return wrong
 
@@ -63,7 +63,7 @@ async def _put(call: Call, vault: Any, site_id: str, named: Named, *, dry_run: b
         if error.code() not in REASONS:
             raise
         reason = REASONS[error.code()]
-        return [Wrong(POSTS, row, column, reason) for row in named.rows() for column in _columns(error)]
+        return [Wrong(*at, column, reason) for at in named.rows() for column in _columns(error)]
     named.is_called(answer.person_ref)
     return []
 

@@ -17,6 +17,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 from services.cli.sheets.table import (
     COLUMNS,
     DEPARTMENTS,
+    FORCES,
+    PERSONS,
     REQUIRED,
     SHEET,
     UNITS,
@@ -33,9 +35,9 @@ CHUNK = 1 << 20
 
 
 def read_folder(folder: Path) -> Read:
-    """`units.csv` and so on; a folder may lack any, but has units or departments."""
+    """`units.csv` and so on; a folder may lack any, but not all that something begins with."""
     there = {sheet: folder / f"{sheet}.csv" for sheet in COLUMNS if (folder / f"{sheet}.csv").exists()}
-    if there.keys().isdisjoint({UNITS, DEPARTMENTS}):
+    if there.keys().isdisjoint({UNITS, DEPARTMENTS, FORCES, PERSONS}):
         yield Wrong(UNITS, 0, "", "no_such_file")
     for sheet, path in there.items():
         yield from read_file(path, sheet)

@@ -40,7 +40,7 @@ def department(row: Row) -> Roster | Wrong:
     within = row.get("answer_within_s") or "0"
     if not (within.isascii() and within.isdigit() and int(within) <= 1 << 30):
         return Wrong(DEPARTMENTS, row.number, "answer_within_s", "no_number")
-    hours = _hours(row)
+    hours = hours_of(row)
     if isinstance(hours, Wrong):
         return hours
     told = rpc.Department(
@@ -57,25 +57,33 @@ def department(row: Row) -> Roster | Wrong:
 
 def duty(row: Row, to: Roster) -> Wrong | None:
     """Put a row to its department; what is wrong with it otherwise."""
-    weekdays, hours = row.get("weekdays").replace(",", " ").split(), _hours(row)
+    weekdays, hours = weekdays_of(row), hours_of(row)
     if isinstance(hours, Wrong):
         return hours
-    if not all(day in "1234567" for day in weekdays):
-        return Wrong(DUTIES, row.number, "weekdays", "no_weekdays")
+    if isinstance(weekdays, Wrong):
+        return weekdays
     if not row.get("person").isascii():
         return Wrong(DUTIES, row.number, "person", "no_reference")
     to.department.duties.add(
         duty_id=row.get("duty"),
         person_ref=row.get("person"),
         days=Days(since=row.get("since"), until=row.get("until")),
-        weekdays=map(int, weekdays),
+        weekdays=weekdays,
         hours=hours,
     )
     to.duties.append(row.number)
     return None
 
 
-def _hours(row: Row) -> Hours | Wrong | None:
+def weekdays_of(row: Row) -> list[int] | Wrong:
+    """As 1 2 3, with spaces or commas between."""
+    weekdays = row.get("weekdays").replace(",", " ").split()
+    if not all(day in "1234567" for day in weekdays):
+        return Wrong(row.sheet, row.number, "weekdays", "no_weekdays")
+    return [int(day) for day in weekdays]
+
+
+def hours_of(row: Row) -> Hours | Wrong | None:
     """As 08:30-17:30; None where the row gives none."""
     opens, dash, closes = row.get("hours").partition("-")
     if row.get("hours") and not dash:
@@ -93,7 +101,7 @@ def rows_of(told: rpc.Department, day: str) -> Iterator[Row]:
         "kinds": " ".join(told.kinds),
         "since": told.days.since,
         "until": told.days.until,
-        "hours": _times(told.hours),
+        "hours": times(told.hours),
         "desk": told.desk,
         "answer_within_s": str(told.answer_within_s),
         "as_of": day,
@@ -108,7 +116,7 @@ def rows_of(told: rpc.Department, day: str) -> Iterator[Row]:
                 "since": each.days.since,
                 "until": each.days.until,
                 "weekdays": " ".join(map(str, each.weekdays)),
-                "hours": _times(each.hours),
+                "hours": times(each.hours),
             }
             yield Row(DUTIES, 0, turn)
 
@@ -118,5 +126,6 @@ def _holds(days: Days, day: str) -> bool:
     return days.since <= day and (not days.until or day < days.until)
 
 
-def _times(hours: Hours) -> str:
+def times(hours: Hours) -> str:
+    """As hours_of reads them."""
     return f"{hours.opens}-{hours.closes}"

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1 import force_service_pb2 as force_rpc
+from fengqiao.routing.v1 import person_service_pb2 as person_rpc
 from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
-from services.cli.sheets.gathered import Gathered
-from services.cli.sheets.grouping import Sheets
-from services.cli.sheets.table import Wrong
+from services.cli.sheets.collected import Sheets
+from services.cli.sheets.gathered import Gathered, Thing
+from services.cli.sheets.table import UNITS, Wrong
 
 AT_ONCE = 1_000
 """Units of one call: what was taken over before an interruption stays."""
@@ -18,14 +20,21 @@ Call = Callable[[Callable[..., Any], Any], Awaitable[Any]]
 """Calls a method until it is answered, as `Caller.call`."""
 
 
+Also = (
+    roster_rpc.ImportDepartmentsResponse | force_rpc.ImportForcesResponse | person_rpc.ImportPersonsResponse
+)
+
+
 @dataclass(slots=True)
 class Sent:
     """What became of what was sent."""
 
     answer: rpc.ImportUnitsResponse = field(default_factory=rpc.ImportUnitsResponse)
     wrong: list[Wrong] = field(default_factory=list)
-    rosters: roster_rpc.ImportDepartmentsResponse | None = None
-    """Of the departments, where some were sent."""
+    also: dict[str, Also] = field(default_factory=dict)
+    """Of departments, forces and persons, where some were sent."""
+    refused: set[Thing] = field(default_factory=set)
+    """Units and persons."""
 
 
 async def send(
@@ -46,6 +55,7 @@ async def send(
             if wrong not in sent.wrong:
                 sent.wrong.append(wrong)
                 sent.answer.refused.append(refusal)
+                sent.refused.add((UNITS, refusal.code))
         if above:
             # Those above were counted before.
             sent.answer.created = min(sent.answer.created, begin + len(some))

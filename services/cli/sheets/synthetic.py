@@ -1,7 +1,8 @@
 """A made-up directory of the size of a real one: places and opaque persons that do not exist. Pure.
 
 Sizes are those of the field: 15 sub-centres, 3,618 neighbour leaders and some 47,000 households in a
-sub-district, 84,200 leaders and a million households in a county of 23 of them.
+sub-district, 84,200 leaders and a million households in a county of 23 of them. With volunteers come the
+departments and teams of a sub-district (`populace`).
 """
 
 import random
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from services.cli.sheets import populace
 from services.cli.sheets.table import HOUSEHOLDS, POSTS, UNITS, Row
 
 COMMUNITIES, VILLAGES, LEADERS = 7, 8, 3_618
@@ -16,6 +18,7 @@ SUB_DISTRICTS, LEADERS_OF_COUNTY = 23, 84_200
 IN_SECTION = 15
 IN_COMMUNITY, IN_VILLAGE = (9, 17), (9, 17)
 """Households of a neighbourhood, fewest and most: 13 on average."""
+VOLUNTEERS = 15_731
 VACANT_SHARE = 0.01
 TERM = timedelta(days=3 * 365)
 AGE = timedelta(days=900)
@@ -34,19 +37,24 @@ class Wanted:
     seed: int
     on: date
     """The day on which all of it stands."""
+    volunteers: int = 0
+    """With none there are neither departments nor teams."""
 
 
 def sub_district(wanted: Wanted) -> Iterator[Row]:
-    """One sub-district, its units first, then its posts, then its households."""
+    """One sub-district: its units with their posts and households, then whoever else is there."""
     yield from _numbered(_Made(wanted).rows())
 
 
-def county(seed: int, on: date) -> Iterator[Row]:
-    """All sub-districts of a county, one after the other."""
+def county(seed: int, on: date, volunteers: int = 0) -> Iterator[Row]:
+    """All sub-districts of a county, one after the other; so many volunteers in each."""
     chance = random.Random(f"county/{seed}")
     names = _names(chance, SUB_DISTRICTS)
     share, rest = divmod(LEADERS_OF_COUNTY, SUB_DISTRICTS)
-    made = [_Made(Wanted(name, share + (number < rest), seed, on)) for number, name in enumerate(names)]
+    made = [
+        _Made(Wanted(name, share + (number < rest), seed, on, volunteers))
+        for number, name in enumerate(names)
+    ]
     yield from _numbered(row for each in made for row in each.rows())
 
 
@@ -57,6 +65,22 @@ class _Made:
         self._since = wanted.on - AGE
 
     def rows(self) -> Iterator[Row]:
+        """All of it."""
+        if not self._wanted.volunteers:
+            yield from self._territory()
+            return
+        led = list[tuple[str, str]]()
+        for row in self._territory():
+            yield row
+            if row.sheet == POSTS:
+                led.append((row.cells["unit"], row.cells.get("person", "")))
+        wanted = self._wanted
+        # Chances of its own: the territory of a seed is the same with and without.
+        chance = random.Random(f"{wanted.top}/{wanted.seed}/populace")
+        there = populace.Populace(wanted.top, led, self._since, wanted.on, chance)
+        yield from there.rows(wanted.volunteers)
+
+    def _territory(self) -> Iterator[Row]:
         neighbourhoods = list[tuple[str, tuple[int, int]]]()
         yield from self._unit(self._wanted.top, "sub_district")
         yield from self._post(self._wanted.top, self._person())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 UNITS, POSTS, HOUSEHOLDS = "units", "posts", "households"
 DEPARTMENTS, DUTIES = "departments", "duties"
+FORCES, PERSONS = "forces", "persons"
 TERRITORY = (UNITS, POSTS, HOUSEHOLDS)
 ROSTERS = (DEPARTMENTS, DUTIES)
 SHEET = "sheet"
@@ -40,6 +41,23 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "as_of",
     ),
     DUTIES: ("department", "duty", "person", "since", "until", "weekdays", "hours"),
+    FORCES: ("force", "kind", "unit", "skills", "speaker", "since", "until", "as_of"),
+    PERSONS: (
+        "person",
+        "role",
+        "capacity",
+        "unit",
+        "since",
+        "until",
+        "skills",
+        "weekdays",
+        "hours",
+        "member_of",
+        "as_of",
+        "entry",
+        "name",
+        "phone",
+    ),
 }
 REQUIRED: Mapping[str, frozenset[str]] = {
     UNITS: frozenset({"code", "kind", "since"}),
@@ -47,11 +65,15 @@ REQUIRED: Mapping[str, frozenset[str]] = {
     HOUSEHOLDS: frozenset({"unit", "household"}),
     DEPARTMENTS: frozenset({"department", "mode", "kinds", "since"}),
     DUTIES: frozenset({"department", "duty", "person", "since"}),
+    FORCES: frozenset({"force", "kind", "unit", "speaker", "since"}),
+    PERSONS: frozenset({"role", "unit", "since"}),
 }
 PERSONAL = frozenset({"name", "phone"})
 """What goes to the vault and nowhere else: read, never written or told."""
+NOT_WRITTEN = PERSONAL | {"entry"}
 WRITTEN: Mapping[str, tuple[str, ...]] = {
-    sheet: tuple(column for column in columns if column not in PERSONAL) for sheet, columns in COLUMNS.items()
+    sheet: tuple(column for column in columns if column not in NOT_WRITTEN)
+    for sheet, columns in COLUMNS.items()
 }
 
 CHINESE: Mapping[str, str] = {
@@ -61,6 +83,8 @@ CHINESE: Mapping[str, str] = {
     "住户": HOUSEHOLDS,
     "部门": DEPARTMENTS,
     "值班": DUTIES,
+    "队伍": FORCES,
+    "人员名册": PERSONS,
     "单位代码": "code",
     "类型": "kind",
     "起始日期": "since",
@@ -90,6 +114,13 @@ CHINESE: Mapping[str, str] = {
     "应答时限秒": "answer_within_s",
     "值班代码": "duty",
     "星期": "weekdays",
+    "队伍代码": "force",
+    "技能": "skills",
+    "负责人": "speaker",
+    "身份": "role",
+    "调解员类别": "capacity",
+    "所属队伍": "member_of",
+    "登记号": "entry",
 }
 """Names of sheets and columns as Chinese templates have them."""
 
@@ -108,10 +139,27 @@ MODES: Mapping[str, str] = {
     "按需入驻": "on_call",
 }
 
-CHINESE_WORDS: Mapping[str, str] = {
-    word: name for name, word in (*CHINESE.items(), *KINDS.items(), *MODES.items())
+BODIES: Mapping[str, str] = {
+    "专业队伍": "team",
+    "协会": "association",
 }
-"""What a Chinese sheet says for the name of a sheet, a column, a kind or a mode."""
+
+ROLES: Mapping[str, str] = {
+    "志愿者": "volunteer",
+    "党员": "party_member",
+    "调解员": "mediator",
+}
+
+CAPACITIES: Mapping[str, str] = {
+    "专职": "professional",
+    "兼职": "part_time",
+    "群众": "mass",
+}
+
+CHINESE_WORDS: Mapping[str, str] = {
+    word: name for said in (CHINESE, KINDS, MODES, BODIES, ROLES, CAPACITIES) for name, word in said.items()
+}
+"""What a Chinese sheet says for the name of a sheet or a column, or for a word in a cell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from services.cli.sheets.table import SHEET, TERRITORY, WRITTEN, Row, table_of
 
 MOST_ROWS = 1_048_576
 """What a sheet of a workbook holds."""
-SAID = ("kind", "mode")
+SAID = ("kind", "mode", "role", "capacity")
 """Columns whose cells are words."""
 
 Write = Callable[[Row], None]
@@ -28,15 +28,15 @@ class TooManyRows(Exception):
     """More than a sheet of a workbook holds; it is named."""
 
 
-def write_one(rows: Iterable[Row], to: TextIO) -> int:
+def write_one(rows: Iterable[Row], to: TextIO, sheets: Sequence[str] = TERRITORY) -> int:
     """All sheets in one table; returns how many rows."""
-    with one_table(to) as write:
+    with one_table(to, sheets=sheets) as write:
         return _all(rows, write)
 
 
-def write_folder(rows: Iterable[Row], folder: Path) -> int:
+def write_folder(rows: Iterable[Row], folder: Path, sheets: Sequence[str] = TERRITORY) -> int:
     """A file for each sheet; returns how many rows."""
-    with files(folder) as write:
+    with files(folder, sheets=sheets) as write:
         return _all(rows, write)
 
 

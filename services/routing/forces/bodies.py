@@ -1,6 +1,6 @@
 """Load → decide → commit, for each order about a team or an association."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -98,6 +98,11 @@ class Bodies:
         if record is None or record.state is None or on not in force_of(record).days:
             raise Invalid([Violation("force", "no_such_force")])
         return force_of(record)
+
+    async def some(self, site_id: str, codes: Collection[str]) -> dict[str, Force]:
+        """Forces by code, as far as they are there."""
+        records = await self.kind.committer.get([force_id(site_id, code) for code in codes])
+        return {record.state.code: record.state for record in records.values() if record.state}
 
     async def _establish(self, principal: Principal, order: Order, command: f.EstablishForce) -> rpc.Force:
         site_id = self.lookups.site_of(principal)

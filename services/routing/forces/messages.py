@@ -1,6 +1,7 @@
 """Persons, forces and call-outs as clients see them."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 
 from fengqiao.routing.v1 import force_events_pb2 as ev
@@ -39,6 +40,16 @@ def person_of(record: Record[Person]) -> Person:
 def to_person(record: Record[Person], day: date, posts: Iterable[persons.HeldPost] = ()) -> persons.Person:
     """Somebody with the roles and memberships of a day, and those to come."""
     person = person_of(record)
+    roles = tuple(role for role in person.roles if role.days.ends_after(day))
+    memberships = tuple(each for each in person.memberships if each.days.ends_after(day))
+    seen = to_told(replace(person, roles=roles, memberships=memberships))
+    seen.posts.extend(posts)
+    seen.revision = record.revision
+    return seen
+
+
+def to_told(person: Person) -> persons.Person:
+    """All of somebody, as an import takes it."""
     return persons.Person(
         person_ref=person.person_ref,
         roles=[
@@ -49,16 +60,11 @@ def to_person(record: Record[Person], day: date, posts: Iterable[persons.HeldPos
                 days=to_days(role.days),
             )
             for role in person.roles
-            if role.days.ends_after(day)
         ],
         offer=_offer(person.offer),
         memberships=[
-            persons.Membership(force=each.force, days=to_days(each.days))
-            for each in person.memberships
-            if each.days.ends_after(day)
+            persons.Membership(force=each.force, days=to_days(each.days)) for each in person.memberships
         ],
-        posts=posts,
-        revision=record.revision,
     )
 
 

@@ -20,19 +20,21 @@ from services.routing.directory.lookups import HELD_BY, Lookups, below, day_of
 from services.routing.domain.directory.unit import Unit
 from services.routing.domain.forces import registering as r
 from services.routing.domain.forces.counting import Counts, count
+from services.routing.domain.forces.importing import told_on
 from services.routing.domain.forces.person import Offer, Person, key
 from services.routing.domain.forces.words import CAPACITY, ROLE, word
 from services.routing.domain.rosters.department import Hours
 from services.routing.forces.bodies import Bodies
-from services.routing.forces.messages import person_of, to_person
+from services.routing.forces.messages import person_of, to_person, to_told
 from services.routing.forces.places import standing_unit
 from services.routing.naming import begin_named
 from services.routing.store import person_id, unit_id
 
-PLACES = "state.places"
+PLACES, REFERENCE = "state.places", "state.person_ref"
 
 
-def _offer(message: rpc.Offer) -> Offer:
+def to_offer(message: rpc.Offer) -> Offer:
+    """An offer as orders and imports tell it."""
     hours = Hours(message.hours.opens, message.hours.closes) if message.HasField("hours") else None
     return Offer(tuple(message.skills), tuple(message.weekdays), hours)
 
@@ -50,11 +52,11 @@ def _grant(message: Any, on: date, until: date | None, by: str) -> r.GrantRole:
 
 COMMANDS: Mapping[type[Message], Callable[[Any, date, str], Any]] = {
     rpc.RegisterPersonRequest: lambda m, on, by: r.RegisterPerson(
-        m.person_ref, tuple(_grant(each, on, None, by) for each in m.roles), _offer(m.offer), on, by
+        m.person_ref, tuple(_grant(each, on, None, by) for each in m.roles), to_offer(m.offer), on, by
     ),
     rpc.GrantRoleRequest: lambda m, on, by: _grant(m, on, day_of("until", m.until), by),
     rpc.EndRoleRequest: lambda m, on, by: r.EndRole(word(ev.PersonRole, m.role, ROLE), m.unit_id, on, by),
-    rpc.StateOfferRequest: lambda m, on, _by: r.StateOffer(_offer(m.offer), on),
+    rpc.StateOfferRequest: lambda m, on, _by: r.StateOffer(to_offer(m.offer), on),
     rpc.JoinForceRequest: lambda m, on, by: r.JoinForce(m.force, on, by),
     rpc.LeaveForceRequest: lambda m, on, by: r.LeaveForce(m.force, on, by),
 }
@@ -134,6 +136,25 @@ class Persons:
         territory = await self.lookups.territory({"$or": [{"_id": unit_id(site_id, within)}, query]})
         leaders = {holder for unit in territory.units.values() if (holder := unit.leader_on(on))}
         return count(people, leaders, within, on)
+
+    async def told(
+        self, principal: Principal, after: str, limit: int, day: str
+    ) -> tuple[list[rpc.Person], str, date]:
+        """Those with a role on a day as an import takes them, as far as they are the caller's; where more
+        follow, and the day.
+        """
+        site_id = self.lookups.site_of(principal)
+        on = day_of("day", day) or await self.lookups.today(site_id)
+        find = self.kind.committer.repository.find
+        query = {"site": site_id, REFERENCE: {"$gt": after}}
+        records = await self.lookups.base.threads.run(lambda: find(query, sort=REFERENCE, limit=limit))
+        people = [person_of(record) for record in records]
+        told = [
+            to_told(told_on(person, on))
+            for person in people
+            if any(principal.covers(role.unit_id) for role in person.roles_on(on))
+        ]
+        return told, people[-1].person_ref if len(people) == limit else "", on
 
     async def people(self, query: Mapping[str, Any], limit: int = 0) -> list[Person]:
         """Those that match."""

@@ -81,6 +81,7 @@ class PersonDocument(AggregateDocument):
         "db_alias": "routing",
         "collection": "persons",
         "indexes": [
+            {"fields": ["site", "state.person_ref"]},
             {"fields": ["state.places"]},
             {"fields": ["state.offers"]},
             {"fields": ["state.forces"]},

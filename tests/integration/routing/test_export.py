@@ -10,8 +10,9 @@ import pytest
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1.directory_events_pb2 import Point, Ring, UnitKind
 from services.cli.sheets import synthetic
+from services.cli.sheets.collected import Sheets
 from services.cli.sheets.export import WORDS, Language, pages, rows_of
-from services.cli.sheets.grouping import Sheets, gather
+from services.cli.sheets.grouping import gather
 from services.cli.sheets.reading import read_folder, read_workbook
 from services.cli.sheets.sending import send
 from services.cli.sheets.writing import files, workbook

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from fengqiao.routing.v1 import roster_service_pb2 as rpc
+from services.cli.sheets.collected import Sheets
 from services.cli.sheets.export import departments
-from services.cli.sheets.grouping import Sheets, gather
+from services.cli.sheets.grouping import gather
 from services.cli.sheets.reading import read_folder
 from services.cli.sheets.rosters import rows_of
 from services.cli.sheets.sending import SentRosters, send_rosters

@@ -49,6 +49,7 @@ class EstablishForce:
     speaker_ref: str
     on: date
     decided_by: str
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +76,25 @@ def establish(command: EstablishForce, context: Context, zone: ZoneInfo) -> Deci
         Invalid: a team that can do nothing, or a day that is over.
     """
     refuse_the_past(command.on, context, zone)
+    return decided(established(command, context))
+
+
+def established(command: EstablishForce, context: Context) -> ev.ForceEstablished:
+    """A force begins, whenever that was.
+
+    Raises:
+        Invalid: a team that can do nothing.
+    """
     if command.kind == TEAM and not command.skills:
         raise invalid("skills", "required")
-    return decided(
-        ev.ForceEstablished(
-            force=ev.ForceReference(site_id=context.site, code=command.code),
-            kind=value(ev.ForceKind, command.kind, FORCE),
-            unit_id=command.unit_id,
-            skills=command.skills,
-            speaker_ref=command.speaker_ref,
-            days=to_days(Days(command.on)),
-            decided_by=command.decided_by,
-        )
+    return ev.ForceEstablished(
+        force=ev.ForceReference(site_id=context.site, code=command.code),
+        kind=value(ev.ForceKind, command.kind, FORCE),
+        unit_id=command.unit_id,
+        skills=command.skills,
+        speaker_ref=command.speaker_ref,
+        days=to_days(Days(command.on, command.until)),
+        decided_by=command.decided_by,
     )
 
 

@@ -55,6 +55,7 @@ class JoinForce:
     force: str
     on: date
     decided_by: str
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +160,14 @@ def _offer(person: Person, command: StateOffer) -> Decision:
 
 def _join(person: Person, command: JoinForce) -> Decision:
     _must_volunteer(person, command.on)
+    in_order(command.on, command.until)
     if person.membership(command.force, command.on):
         raise invalid("force", "member_already")
     return decided(
         ev.ForceJoined(
             person=reference(person),
             force=command.force,
-            days=to_days(Days(command.on)),
+            days=to_days(Days(command.on, command.until)),
             decided_by=command.decided_by,
         )
     )

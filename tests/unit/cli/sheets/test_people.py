@@ -15,9 +15,14 @@ from typer.testing import CliRunner, Result
 from fengqiao.intake.v1 import intake_service_pb2 as intake
 from fengqiao.intake.v1.intake_service_pb2_grpc import add_IntakeServiceServicer_to_server
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1 import force_service_pb2 as force_rpc
+from fengqiao.routing.v1 import person_service_pb2 as person_rpc
 from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
+from fengqiao.routing.v1.force_service_pb2_grpc import add_ForceServiceServicer_to_server
+from fengqiao.routing.v1.person_service_pb2_grpc import add_PersonServiceServicer_to_server
 from services.cli.__main__ import app
-from services.cli.sheets.grouping import Sheets, gather
+from services.cli.sheets.collected import Sheets
+from services.cli.sheets.grouping import gather
 from services.cli.sheets.reading import read_csv
 from services.cli.sheets.table import Wrong
 
@@ -76,6 +81,8 @@ class Office:
     full: int = 99
     """How many more can be put until it goes away."""
     no: Mapping[str, grpc.StatusCode] = field(default_factory=dict)
+    people: list[person_rpc.Person] = field(default_factory=list)
+    coming: list[tuple[str, ...]] = field(default_factory=list)
 
     def PutContact(  # noqa: N802 - the contract's name
         self, request: intake.PutContactRequest, context: grpc.ServicerContext
@@ -100,6 +107,25 @@ class Office:
         self.imported |= new
         return rpc.ImportUnitsResponse(created=len(units))
 
+    def ImportForces(  # noqa: N802 - as above
+        self, requests: Iterator[force_rpc.ImportForcesRequest], _context: grpc.ServicerContext
+    ) -> Any:
+        forces = list(requests)
+        self.coming += [(each.force.code, *each.coming_units) for each in forces]
+        return force_rpc.ImportForcesResponse(created=len(forces))
+
+    def ImportPersons(  # noqa: N802 - as above
+        self, requests: Iterator[person_rpc.ImportPersonsRequest], _context: grpc.ServicerContext
+    ) -> Any:
+        people = list(requests)
+        self.coming += [
+            (each.person.person_ref, *each.coming_units, *each.coming_forces)
+            for each in people
+            if each.dry_run
+        ]
+        self.people += [each.person for each in people if not each.dry_run]
+        return person_rpc.ImportPersonsResponse(created=len(people))
+
     def __getattr__(self, _method: str) -> Any:
         return lambda *_: None
 
@@ -110,6 +136,8 @@ def office() -> Iterator[tuple[Office, str]]:
     fake: Any = office
     add_DirectoryServiceServicer_to_server(fake, server)
     add_IntakeServiceServicer_to_server(fake, server)
+    add_ForceServiceServicer_to_server(fake, server)
+    add_PersonServiceServicer_to_server(fake, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield office, f"127.0.0.1:{port}"
@@ -235,3 +263,59 @@ def test_a_sheet_without_headings_tells_nobody() -> None:
 def test_who_is_named_is_not_in_what_is_logged_of_them() -> None:
     sheets = read(sheet(*POSTS))
     assert "anary" not in repr(list(sheets.named.values()))
+
+
+# -- volunteers --------------------------------------------------------------------------------------------
+
+FORCES = "force,kind,unit,skills,speaker,since\nred,team,a/b,first_aid,p-9,2026-02-01\n"
+PEOPLE = (
+    "entry,name,phone,role,unit,since,skills,member_of\n"
+    f"V-1,{NAMES[0]},{PHONES[0]},volunteer,a/b/c/d,2026-02-01,first_aid,red\n"
+    f"V-1,{NAMES[0]},{PHONES[0]},party_member,a/b,2026-02-01,,\n"
+    f"V-2,{NAMES[2]},,volunteer,a/elsewhere,2026-02-01,,\n"
+)
+
+
+def enlist(folder: Path, address: str, *words: str) -> Result:
+    (folder / "forces.csv").write_text(FORCES, encoding="utf-8")
+    (folder / "persons.csv").write_text(PEOPLE, encoding="utf-8")
+    return take_over(folder, address, *words)
+
+
+def test_volunteers_are_put_into_the_vault_and_a_leader_among_them_stays_one_person(
+    office: tuple[Office, str], tmp_path: Path
+) -> None:
+    there, address = office
+    assert enlist(tmp_path, address).exit_code == 0
+    assert sorted(each.name for each in there.vault.values()) == sorted(NAMES)
+    leader, other = there.people
+    assert leader.person_ref == there.imported["a"].posts[0].person_ref != other.person_ref
+    assert [each.unit_id for each in leader.roles] == ["a/b/c/d", "a/b"]
+    assert not any("anary" in str(each) for each in there.people)
+
+
+def test_a_dry_run_of_volunteers_is_told_what_the_sheets_bring(
+    office: tuple[Office, str], tmp_path: Path
+) -> None:
+    there, address = office
+    assert enlist(tmp_path, address, "--dry-run").exit_code == 0
+    assert (there.vault, there.people) == ({}, [])
+    red, leader, other = there.coming
+    assert red == ("red", "a/b")
+    assert sorted(leader[1:]) == ["a/b", "a/b/c/d", "red"]
+    assert other[1:] == ()
+
+
+def test_volunteers_whom_the_vault_refuses_are_named_by_each_of_their_rows(
+    office: tuple[Office, str], tmp_path: Path
+) -> None:
+    there, address = office
+    there.no = {NAMES[2]: grpc.StatusCode.INVALID_ARGUMENT}
+    result = enlist(tmp_path, address)
+    assert result.exit_code == 1
+    assert ["persons", "4", "name", "not_for_the_vault"] in [
+        line.split() for line in result.output.splitlines()
+    ]
+    assert there.people == []
+    assert enlist(tmp_path, address, "--sound-only").exit_code == 1
+    assert len(there.people) == 1

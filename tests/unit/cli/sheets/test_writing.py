@@ -12,9 +12,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1 import force_service_pb2 as force_rpc
+from fengqiao.routing.v1 import person_service_pb2 as person_rpc
 from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from fengqiao.routing.v1.directory_events_pb2 import Days, ImportedHouseholds, ImportedPost, UnitKind
 from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
+from fengqiao.routing.v1.force_events_pb2 import ForceKind, MediatorCapacity, PersonRole
+from fengqiao.routing.v1.force_service_pb2_grpc import add_ForceServiceServicer_to_server
+from fengqiao.routing.v1.person_service_pb2_grpc import add_PersonServiceServicer_to_server
 from fengqiao.routing.v1.roster_events_pb2 import Hours, RosterMode
 from fengqiao.routing.v1.roster_service_pb2_grpc import add_RosterServiceServicer_to_server
 from services.cli.__main__ import app
@@ -42,6 +47,42 @@ DEPARTMENT = roster_rpc.Department(
         )
     ],
 )
+SINCE = Days(since="2026-01-01")
+FORCE = force_rpc.Force(
+    code="blue-sky",
+    kind=ForceKind.FORCE_KIND_TEAM,
+    unit_id="jili",
+    skills=["first_aid", "rescue"],
+    speaker_ref="p-7",
+    days=SINCE,
+)
+GONE_FORCE = force_rpc.Force(code="gone", days=Days(since="2025-01-01", until="2026-01-01"))
+PERSONS = [
+    person_rpc.Person(
+        person_ref="p-1",
+        roles=[
+            person_rpc.GrantedRole(role=PersonRole.PERSON_ROLE_VOLUNTEER, unit_id="jili/n1", days=SINCE),
+            person_rpc.GrantedRole(
+                role=PersonRole.PERSON_ROLE_MEDIATOR,
+                capacity=MediatorCapacity.MEDIATOR_CAPACITY_PART_TIME,
+                unit_id="jili",
+                days=Days(since="2026-02-01", until="2027-02-01"),
+            ),
+        ],
+        offer=person_rpc.Offer(
+            skills=["first_aid"], weekdays=[6, 7], hours=Hours(opens="08:00", closes="12:00")
+        ),
+        memberships=[
+            person_rpc.Membership(force="blue-sky", days=SINCE),
+            person_rpc.Membership(force="red", days=Days(since="2026-02-01", until="2026-09-01")),
+            person_rpc.Membership(force="yellow", days=Days(since="2026-02-02")),
+        ],
+    ),
+    person_rpc.Person(
+        person_ref="p-2",
+        roles=[person_rpc.GrantedRole(role=PersonRole.PERSON_ROLE_PARTY_MEMBER, unit_id="jili", days=SINCE)],
+    ),
+]
 GONE = roster_rpc.Department(code="gone", days=Days(since="2025-01-01", until="2026-01-01"))
 UNITS = [
     rpc.ImportedUnit(code="jili", kind=UnitKind.UNIT_KIND_SUB_DISTRICT, since="2026-01-01"),
@@ -139,6 +180,20 @@ class Office:
             return roster_rpc.ListDepartmentsResponse(departments=[GONE])
         return roster_rpc.ListDepartmentsResponse(departments=[DEPARTMENT], next_page_token=NEXT)
 
+    def ListForces(  # noqa: N802 - as above
+        self, _request: force_rpc.ListForcesRequest, _context: grpc.ServicerContext
+    ) -> force_rpc.ListForcesResponse:
+        return force_rpc.ListForcesResponse(forces=[FORCE, GONE_FORCE])
+
+    def ExportPersons(  # noqa: N802 - as above
+        self, request: person_rpc.ExportPersonsRequest, _context: grpc.ServicerContext
+    ) -> person_rpc.ExportPersonsResponse:
+        assert request.day == DAY
+        found = PERSONS[1:] if request.page_token else PERSONS[:1]
+        return person_rpc.ExportPersonsResponse(
+            persons=found, day=DAY, next_page_token="" if request.page_token else NEXT
+        )
+
     def __getattr__(self, _method: str) -> Any:
         return lambda *_: None
 
@@ -149,6 +204,8 @@ def office() -> Iterator[tuple[Office, str]]:
     fake: Any = office
     add_DirectoryServiceServicer_to_server(fake, server)
     add_RosterServiceServicer_to_server(fake, server)
+    add_ForceServiceServicer_to_server(fake, server)
+    add_PersonServiceServicer_to_server(fake, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield office, f"127.0.0.1:{port}"
@@ -173,8 +230,12 @@ def test_the_sheets_go_to_the_pipe_and_how_far_it_is_does_not(office: tuple[Offi
         "households",
         "departments",
         "duties",
+        "forces",
+        "persons",
+        "persons",
+        "persons",
     ]
-    assert f"2 units, 7 rows as of {DAY}" in result.stderr
+    assert f"2 units, 11 rows as of {DAY}" in result.stderr
 
 
 def test_all_pages_are_asked_for_of_the_day_of_the_first(office: tuple[Office, str], tmp_path: Path) -> None:
@@ -187,6 +248,18 @@ def test_all_pages_are_asked_for_of_the_day_of_the_first(office: tuple[Office, s
     sheets = gather(read_workbook(tmp_path / "all.xlsx"))
     assert (sheets.wrong, sheets.as_of) == ([], DAY)
     assert [each.message() for each in sheets.in_order()] == UNITS
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+@pytest.mark.parametrize("name", ["all.csv", "all.xlsx"])
+def test_forces_and_persons_are_exported_as_an_import_takes_them(
+    office: tuple[Office, str], tmp_path: Path, language: str, name: str
+) -> None:
+    assert export(office[1], str(tmp_path / name), "--language", language).exit_code == 0
+    sheets = gather((read_file if name.endswith("csv") else read_workbook)(tmp_path / name))
+    assert sheets.wrong == []
+    assert [each.force for each in sheets.forces.values()] == [FORCE]
+    assert [each.person for each in sheets.people.values()] == PERSONS
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])

@@ -110,6 +110,11 @@ class ForceServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_force__service__pb2.GetLedgerRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_force__service__pb2.GetLedgerResponse.FromString,
                 _registered_method=True)
+        self.ImportForces = channel.stream_unary(
+                '/fengqiao.routing.v1.ForceService/ImportForces',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_force__service__pb2.ImportForcesRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_force__service__pb2.ImportForcesResponse.FromString,
+                _registered_method=True)
 
 
 class ForceServiceServicer:
@@ -220,6 +225,13 @@ class ForceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportForces(self, request_iterator, context):
+        """Take many forces over from another register. One that is there already and the same is left alone, so an import can be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ForceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -297,6 +309,11 @@ def add_ForceServiceServicer_to_server(servicer, server):
                     servicer.GetLedger,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_force__service__pb2.GetLedgerRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_force__service__pb2.GetLedgerResponse.SerializeToString,
+            ),
+            'ImportForces': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportForces,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_force__service__pb2.ImportForcesRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_force__service__pb2.ImportForcesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -705,6 +722,33 @@ class ForceService:
             '/fengqiao.routing.v1.ForceService/GetLedger',
             fengqiao_dot_routing_dot_v1_dot_force__service__pb2.GetLedgerRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_force__service__pb2.GetLedgerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportForces(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/fengqiao.routing.v1.ForceService/ImportForces',
+            fengqiao_dot_routing_dot_v1_dot_force__service__pb2.ImportForcesRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_force__service__pb2.ImportForcesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -62,6 +62,8 @@ class ForceServiceStub:
     """A call-out; a volunteer sees where and when, what skill, and their own part, nothing of its case."""
     GetLedger: _grpc.UnaryUnaryMultiCallable[_force_service_pb2.GetLedgerRequest, _force_service_pb2.GetLedgerResponse]
     """A volunteer's hours: each minute once, also where two call-outs overlap."""
+    ImportForces: _grpc.StreamUnaryMultiCallable[_force_service_pb2.ImportForcesRequest, _force_service_pb2.ImportForcesResponse]
+    """Take many forces over from another register. One that is there already and the same is left alone, so an import can be repeated."""
 
 @_typing.type_check_only
 class ForceServiceAsyncStub(ForceServiceStub):
@@ -97,6 +99,8 @@ class ForceServiceAsyncStub(ForceServiceStub):
     """A call-out; a volunteer sees where and when, what skill, and their own part, nothing of its case."""
     GetLedger: _aio.UnaryUnaryMultiCallable[_force_service_pb2.GetLedgerRequest, _force_service_pb2.GetLedgerResponse]  # type: ignore[assignment]
     """A volunteer's hours: each minute once, also where two call-outs overlap."""
+    ImportForces: _aio.StreamUnaryMultiCallable[_force_service_pb2.ImportForcesRequest, _force_service_pb2.ImportForcesResponse]  # type: ignore[assignment]
+    """Take many forces over from another register. One that is there already and the same is left alone, so an import can be repeated."""
 
 class ForceServiceServicer(metaclass=_abc_1.ABCMeta):
     """Volunteers, teams and associations (志愿者、专业队伍、协会): who fits, call-outs, and hours."""
@@ -219,5 +223,13 @@ class ForceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_force_service_pb2.GetLedgerResponse, _abc.Awaitable[_force_service_pb2.GetLedgerResponse]]:
         """A volunteer's hours: each minute once, also where two call-outs overlap."""
+
+    @_abc_1.abstractmethod
+    def ImportForces(
+        self,
+        request_iterator: _MaybeAsyncIterator[_force_service_pb2.ImportForcesRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_force_service_pb2.ImportForcesResponse, _abc.Awaitable[_force_service_pb2.ImportForcesResponse]]:
+        """Take many forces over from another register. One that is there already and the same is left alone, so an import can be repeated."""
 
 def add_ForceServiceServicer_to_server(servicer: ForceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

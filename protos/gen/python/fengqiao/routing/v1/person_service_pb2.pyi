@@ -619,3 +619,152 @@ class CountPersonsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CountPersonsResponse: _TypeAlias = CountPersonsResponse  # noqa: Y015
+
+@_typing.final
+class ImportPersonsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    COMING_UNITS_FIELD_NUMBER: _builtins.int
+    COMING_FORCES_FIELD_NUMBER: _builtins.int
+    dry_run: _builtins.bool
+    """Only say what would become of it."""
+    as_of: _builtins.str
+    """The day on which what is told holds, if not today: who is there already is compared as of it."""
+    @_builtins.property
+    def person(self) -> Global___Person:
+        """As ExportPersons tells them; roles and memberships may be over by now."""
+
+    @_builtins.property
+    def coming_units(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For a dry run: units and forces that are to be imported before the person is, taken as if they stood."""
+
+    @_builtins.property
+    def coming_forces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        dry_run: _builtins.bool = ...,
+        person: Global___Person | None = ...,
+        as_of: _builtins.str = ...,
+        coming_units: _abc.Iterable[_builtins.str] | None = ...,
+        coming_forces: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["person", b"person"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "coming_forces", b"coming_forces", "coming_units", b"coming_units", "dry_run", b"dry_run", "person", b"person"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportPersonsRequest: _TypeAlias = ImportPersonsRequest  # noqa: Y015
+
+@_typing.final
+class ImportPersonsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREATED_FIELD_NUMBER: _builtins.int
+    UNCHANGED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    created: _builtins.int
+    unchanged: _builtins.int
+    @_builtins.property
+    def refused(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonRefusal]:
+        """One for each field that is wrong."""
+
+    def __init__(
+        self,
+        *,
+        created: _builtins.int = ...,
+        unchanged: _builtins.int = ...,
+        refused: _abc.Iterable[Global___PersonRefusal] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "refused", b"refused", "unchanged", b"unchanged"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportPersonsResponse: _TypeAlias = ImportPersonsResponse  # noqa: Y015
+
+@_typing.final
+class PersonRefusal(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_REF_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    person_ref: _builtins.str
+    field: _builtins.str
+    """The field of the person, as roles[0].unit_id."""
+    reason: _builtins.str
+    """Code of what is wrong."""
+    def __init__(
+        self,
+        *,
+        person_ref: _builtins.str = ...,
+        field: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "person_ref", b"person_ref", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PersonRefusal: _TypeAlias = PersonRefusal  # noqa: Y015
+
+@_typing.final
+class ExportPersonsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
+    """Today when empty; any day, past or to come."""
+    page_size: _builtins.int
+    """Persons looked at for a page; 50 when 0."""
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        day: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportPersonsRequest: _TypeAlias = ExportPersonsRequest  # noqa: Y015
+
+@_typing.final
+class ExportPersonsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    day: _builtins.str
+    """The day that they are told of: ask for it on the next page."""
+    @_builtins.property
+    def persons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Person]: ...
+    def __init__(
+        self,
+        *,
+        persons: _abc.Iterable[Global___Person] | None = ...,
+        next_page_token: _builtins.str = ...,
+        day: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "next_page_token", b"next_page_token", "persons", b"persons"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportPersonsResponse: _TypeAlias = ExportPersonsResponse  # noqa: Y015

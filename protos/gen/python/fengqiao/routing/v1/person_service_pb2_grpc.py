@@ -76,6 +76,16 @@ class PersonServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_person__service__pb2.CountPersonsRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_person__service__pb2.CountPersonsResponse.FromString,
                 _registered_method=True)
+        self.ImportPersons = channel.stream_unary(
+                '/fengqiao.routing.v1.PersonService/ImportPersons',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_person__service__pb2.ImportPersonsRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_person__service__pb2.ImportPersonsResponse.FromString,
+                _registered_method=True)
+        self.ExportPersons = channel.unary_unary(
+                '/fengqiao.routing.v1.PersonService/ExportPersons',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_person__service__pb2.ExportPersonsRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_person__service__pb2.ExportPersonsResponse.FromString,
+                _registered_method=True)
 
 
 class PersonServiceServicer:
@@ -139,6 +149,21 @@ class PersonServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportPersons(self, request_iterator, context):
+        """Take many over from another register, each whole and in one commit. Who is there already and the same is left alone, so an import can be
+        repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportPersons(self, request, context):
+        """The persons with a role on a day as far as they are the caller's, as an import takes them, by reference.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PersonServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -181,6 +206,16 @@ def add_PersonServiceServicer_to_server(servicer, server):
                     servicer.CountPersons,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_person__service__pb2.CountPersonsRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_person__service__pb2.CountPersonsResponse.SerializeToString,
+            ),
+            'ImportPersons': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportPersons,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_person__service__pb2.ImportPersonsRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_person__service__pb2.ImportPersonsResponse.SerializeToString,
+            ),
+            'ExportPersons': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportPersons,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_person__service__pb2.ExportPersonsRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_person__service__pb2.ExportPersonsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -401,6 +436,60 @@ class PersonService:
             '/fengqiao.routing.v1.PersonService/CountPersons',
             fengqiao_dot_routing_dot_v1_dot_person__service__pb2.CountPersonsRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_person__service__pb2.CountPersonsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportPersons(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/fengqiao.routing.v1.PersonService/ImportPersons',
+            fengqiao_dot_routing_dot_v1_dot_person__service__pb2.ImportPersonsRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_person__service__pb2.ImportPersonsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportPersons(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.PersonService/ExportPersons',
+            fengqiao_dot_routing_dot_v1_dot_person__service__pb2.ExportPersonsRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_person__service__pb2.ExportPersonsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,12 @@ class PersonServiceStub:
     """Somebody with all roles and posts of a day."""
     CountPersons: _grpc.UnaryUnaryMultiCallable[_person_service_pb2.CountPersonsRequest, _person_service_pb2.CountPersonsResponse]
     """How many have which role at a unit or below it on a day; nobody is counted twice."""
+    ImportPersons: _grpc.StreamUnaryMultiCallable[_person_service_pb2.ImportPersonsRequest, _person_service_pb2.ImportPersonsResponse]
+    """Take many over from another register, each whole and in one commit. Who is there already and the same is left alone, so an import can be
+    repeated.
+    """
+    ExportPersons: _grpc.UnaryUnaryMultiCallable[_person_service_pb2.ExportPersonsRequest, _person_service_pb2.ExportPersonsResponse]
+    """The persons with a role on a day as far as they are the caller's, as an import takes them, by reference."""
 
 @_typing.type_check_only
 class PersonServiceAsyncStub(PersonServiceStub):
@@ -75,6 +81,12 @@ class PersonServiceAsyncStub(PersonServiceStub):
     """Somebody with all roles and posts of a day."""
     CountPersons: _aio.UnaryUnaryMultiCallable[_person_service_pb2.CountPersonsRequest, _person_service_pb2.CountPersonsResponse]  # type: ignore[assignment]
     """How many have which role at a unit or below it on a day; nobody is counted twice."""
+    ImportPersons: _aio.StreamUnaryMultiCallable[_person_service_pb2.ImportPersonsRequest, _person_service_pb2.ImportPersonsResponse]  # type: ignore[assignment]
+    """Take many over from another register, each whole and in one commit. Who is there already and the same is left alone, so an import can be
+    repeated.
+    """
+    ExportPersons: _aio.UnaryUnaryMultiCallable[_person_service_pb2.ExportPersonsRequest, _person_service_pb2.ExportPersonsResponse]  # type: ignore[assignment]
+    """The persons with a role on a day as far as they are the caller's, as an import takes them, by reference."""
 
 class PersonServiceServicer(metaclass=_abc_1.ABCMeta):
     """Who somebody is for the sub-district: one person, many roles (党员、志愿者、邻长身份互有重叠). Persons are opaque references; names and numbers
@@ -144,5 +156,23 @@ class PersonServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_person_service_pb2.CountPersonsResponse, _abc.Awaitable[_person_service_pb2.CountPersonsResponse]]:
         """How many have which role at a unit or below it on a day; nobody is counted twice."""
+
+    @_abc_1.abstractmethod
+    def ImportPersons(
+        self,
+        request_iterator: _MaybeAsyncIterator[_person_service_pb2.ImportPersonsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_person_service_pb2.ImportPersonsResponse, _abc.Awaitable[_person_service_pb2.ImportPersonsResponse]]:
+        """Take many over from another register, each whole and in one commit. Who is there already and the same is left alone, so an import can be
+        repeated.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportPersons(
+        self,
+        request: _person_service_pb2.ExportPersonsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_person_service_pb2.ExportPersonsResponse, _abc.Awaitable[_person_service_pb2.ExportPersonsResponse]]:
+        """The persons with a role on a day as far as they are the caller's, as an import takes them, by reference."""
 
 def add_PersonServiceServicer_to_server(servicer: PersonServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,51 +1,28 @@
-"""gRPC of persons and forces: translate, call one handler. Errors are mapped in the chassis, in one place."""
+"""gRPC of forces: translate, call one handler. Errors are mapped in the chassis, in one place."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 
 from fengqiao.routing.v1 import force_events_pb2 as ev
 from fengqiao.routing.v1 import force_service_pb2 as rpc
-from fengqiao.routing.v1 import person_service_pb2 as persons
 from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceServicer
-from fengqiao.routing.v1.person_service_pb2_grpc import PersonServiceServicer
 from services.chassis.auth import Role, Rule
 from services.chassis.paging import read_place, write_place
 from services.chassis.rpc import principal
 from services.routing.directory.lookups import day_of
-from services.routing.domain.forces.counting import LEADER
-from services.routing.domain.forces.person import (
-    MASS,
-    MEDIATOR,
-    PART_TIME,
-    PARTY_MEMBER,
-    PROFESSIONAL,
-    VOLUNTEER,
-)
-from services.routing.forces.bodies import Bodies
 from services.routing.forces.callouts import CallOuts
+from services.routing.forces.importing import ImportForces, in_bulks
 from services.routing.forces.ledger import Ledger
 from services.routing.forces.persons import Persons
+from services.routing.forces.rpc.persons import ORDERING, READERS, THEMSELVES
 
-PERSON, FORCE = "/fengqiao.routing.v1.PersonService", "/fengqiao.routing.v1.ForceService"
-READERS = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK, Role.CLERK, Role.OPERATOR})
-ORDERING = frozenset({Role.SUPERVISOR, Role.DESK})
-THEMSELVES = ORDERING | {Role.VOLUNTEER}
-"""A volunteer may say of themselves what the desk may say of anybody."""
+FORCE = "/fengqiao.routing.v1.ForceService"
 CALLING = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})
 ANSWERING = CALLING | {Role.VOLUNTEER}
 
 # Default deny: a method that is not here is refused.
-PERSON_RULES = {
-    f"{PERSON}/RegisterPerson": Rule(ORDERING),
-    f"{PERSON}/GrantRole": Rule(ORDERING),
-    f"{PERSON}/EndRole": Rule(ORDERING),
-    f"{PERSON}/StateOffer": Rule(THEMSELVES),
-    f"{PERSON}/JoinForce": Rule(ORDERING),
-    f"{PERSON}/LeaveForce": Rule(THEMSELVES),
-    f"{PERSON}/GetPerson": Rule(READERS | {Role.VOLUNTEER}),
-    f"{PERSON}/CountPersons": Rule(READERS),
-}
 FORCE_RULES = {
     f"{FORCE}/EstablishForce": Rule(ORDERING),
     f"{FORCE}/NameSpeaker": Rule(ORDERING),
@@ -62,6 +39,7 @@ FORCE_RULES = {
     f"{FORCE}/CancelCallOut": Rule(CALLING),
     f"{FORCE}/GetCallOut": Rule(ANSWERING),
     f"{FORCE}/GetLedger": Rule(THEMSELVES),
+    f"{FORCE}/ImportForces": Rule(ORDERING, verdict_each=True),
 }
 
 DEFAULT_PAGE, SUGGESTED = 50, 20
@@ -69,89 +47,13 @@ DEFAULT_PAGE, SUGGESTED = 50, 20
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class PersonServicer(PersonServiceServicer):
-    """Who somebody is."""
-
-    def __init__(self, people: Persons) -> None:
-        """They do the work."""
-        self._people = people
-
-    async def RegisterPerson(
-        self, request: persons.RegisterPersonRequest, context: Context
-    ) -> persons.RegisterPersonResponse:
-        """An entry begins."""
-        del context
-        return persons.RegisterPersonResponse(person=await self._order(request))
-
-    async def GrantRole(
-        self, request: persons.GrantRoleRequest, context: Context
-    ) -> persons.GrantRoleResponse:
-        """A role begins."""
-        del context
-        return persons.GrantRoleResponse(person=await self._order(request))
-
-    async def EndRole(self, request: persons.EndRoleRequest, context: Context) -> persons.EndRoleResponse:
-        """A role ends."""
-        del context
-        return persons.EndRoleResponse(person=await self._order(request))
-
-    async def StateOffer(
-        self, request: persons.StateOfferRequest, context: Context
-    ) -> persons.StateOfferResponse:
-        """What a volunteer can do, and when."""
-        del context
-        return persons.StateOfferResponse(person=await self._order(request))
-
-    async def JoinForce(
-        self, request: persons.JoinForceRequest, context: Context
-    ) -> persons.JoinForceResponse:
-        """A member of a force."""
-        del context
-        return persons.JoinForceResponse(person=await self._order(request))
-
-    async def LeaveForce(
-        self, request: persons.LeaveForceRequest, context: Context
-    ) -> persons.LeaveForceResponse:
-        """A member no longer."""
-        del context
-        return persons.LeaveForceResponse(person=await self._order(request))
-
-    async def GetPerson(
-        self, request: persons.GetPersonRequest, context: Context
-    ) -> persons.GetPersonResponse:
-        """Somebody with roles and posts."""
-        del context
-        person = await self._people.one(principal(), request.person_ref, request.day)
-        return persons.GetPersonResponse(person=person)
-
-    async def CountPersons(
-        self, request: persons.CountPersonsRequest, context: Context
-    ) -> persons.CountPersonsResponse:
-        """How many there are, nobody twice."""
-        del context
-        counts = await self._people.count(principal(), request.within, request.day)
-        are = counts.by_role
-        return persons.CountPersonsResponse(
-            persons=counts.persons,
-            leaders=are.get(LEADER, 0),
-            volunteers=are.get(VOLUNTEER, 0),
-            party_members=are.get(PARTY_MEMBER, 0),
-            mediators_professional=are.get(f"{MEDIATOR}.{PROFESSIONAL}", 0),
-            mediators_part_time=are.get(f"{MEDIATOR}.{PART_TIME}", 0),
-            mediators_mass=are.get(f"{MEDIATOR}.{MASS}", 0),
-            in_several_roles=counts.in_several_roles,
-        )
-
-    async def _order(self, request: Any) -> persons.Person:
-        return await self._people.order(principal(), request.meta, request)
-
-
 class ForceServicer(ForceServiceServicer):
     """Teams, associations, call-outs, hours."""
 
-    def __init__(self, bodies: Bodies, call_outs: CallOuts, ledger: Ledger) -> None:
+    def __init__(self, people: Persons, call_outs: CallOuts, ledger: Ledger) -> None:
         """These do the work."""
-        self._bodies = bodies
+        self._people = people
+        self._bodies = people.bodies
         self._call_outs = call_outs
         self._ledger = ledger
 
@@ -257,6 +159,15 @@ class ForceServicer(ForceServiceServicer):
         del context
         since, until = day_of("since", request.since), day_of("until", request.until)
         return await self._ledger.of(principal(), request.person_ref, since, until)
+
+    async def ImportForces(
+        self, request: AsyncIterator[rpc.ImportForcesRequest], context: Context
+    ) -> rpc.ImportForcesResponse:
+        """Take many over, and say of each that was refused why."""
+        del context
+        work = ImportForces(self._people, self._bodies, principal())
+        await in_bulks(request, work.take)
+        return work.answer
 
     async def _order(self, request: Any) -> rpc.Force:
         return await self._bodies.order(principal(), request.meta, request)

@@ -1,0 +1,1 @@
+"""The edges of forces and of the register of persons."""
