@@ -7,6 +7,7 @@ from typing import Any
 from fengqiao.routing.v1.code_service_pb2_grpc import add_VillageCodeServiceServicer_to_server
 from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
 from fengqiao.routing.v1.force_service_pb2_grpc import add_ForceServiceServicer_to_server
+from fengqiao.routing.v1.meeting_service_pb2_grpc import add_MeetingServiceServicer_to_server
 from fengqiao.routing.v1.person_service_pb2_grpc import add_PersonServiceServicer_to_server
 from fengqiao.routing.v1.roster_service_pb2_grpc import add_RosterServiceServicer_to_server
 from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
@@ -26,6 +27,7 @@ from services.routing.directory.silence import Silence
 from services.routing.directory.standing import Standing
 from services.routing.domain import Case, Ladder, table
 from services.routing.domain.directory.ground import Ground
+from services.routing.domain.meetings.deciding import table as meeting_table
 from services.routing.domain.rosters.summons import table as summons_table
 from services.routing.forces import rpc as forces_rpc
 from services.routing.forces.bodies import Bodies
@@ -34,6 +36,8 @@ from services.routing.forces.ledger import Ledger
 from services.routing.forces.matching import Matching
 from services.routing.forces.persons import Persons
 from services.routing.handlers import Cases
+from services.routing.meetings import rpc as meetings_rpc
+from services.routing.meetings.meetings import Meetings
 from services.routing.rosters import rpc as rosters_rpc
 from services.routing.rosters.departments import Departments
 from services.routing.rosters.silence import Vigil
@@ -43,6 +47,7 @@ from services.routing.store import (
     call_outs,
     departments,
     forces,
+    meetings,
     persons,
     restructurings,
     summonses,
@@ -58,6 +63,7 @@ RULES = (
     | forces_rpc.PERSON_RULES
     | forces_rpc.FORCE_RULES
     | codes_rpc.RULES
+    | meetings_rpc.RULES
 )
 """Who may call what."""
 
@@ -99,6 +105,9 @@ def furnish(
     calling = CallOuts(Matching(lookups, people, call_out), cases, call_out)
     summoned = Summonses(desks, cases, called, summoning)
     hours = Ledger(people, call_out)
+    meeting_cells = meeting_table(base.sites)
+    met = base.side(meetings(meeting_cells), d.MeetingDocument)
+    meeting = Meetings(lookups, claims, desks, cases, met, meeting_cells)
     return Rooms(
         claims=claims,
         following=following,
@@ -116,5 +125,6 @@ def furnish(
             (add_PersonServiceServicer_to_server, forces_rpc.PersonServicer(people)),
             (add_ForceServiceServicer_to_server, forces_rpc.ForceServicer(bodies, calling, hours)),
             (add_VillageCodeServiceServicer_to_server, codes_rpc.VillageCodeServicer(codes)),
+            (add_MeetingServiceServicer_to_server, meetings_rpc.MeetingServicer(meeting)),
         ],
     )

@@ -118,6 +118,16 @@ class VillageCodeDocument(AggregateDocument):
     }
 
 
+class MeetingDocument(AggregateDocument):
+    """A joint meeting, whole; the texts of minutes and tasks by digest under `private`."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "meetings",
+        "indexes": [{"fields": ["site", "state.place"]}],
+    }
+
+
 class LookUpDocument(Document):
     """One look-up of cases: who asked, as what, why, when and for whom; insert-only.
 
@@ -159,5 +169,6 @@ BESIDE_CASES = (
     ForceDocument,
     CallOutDocument,
     VillageCodeDocument,
+    MeetingDocument,
     LookUpDocument,
 )

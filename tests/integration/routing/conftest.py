@@ -18,6 +18,7 @@ from fengqiao.routing.v1 import code_service_pb2 as code_rpc
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1 import force_service_pb2 as force_rpc
+from fengqiao.routing.v1 import meeting_service_pb2 as meeting_rpc
 from fengqiao.routing.v1 import person_service_pb2 as person_rpc
 from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from fengqiao.routing.v1 import routing_service_pb2 as routing_rpc
@@ -28,6 +29,7 @@ from fengqiao.routing.v1.directory_service_pb2_grpc import (
     DirectoryServiceStub,
 )
 from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceStub
+from fengqiao.routing.v1.meeting_service_pb2_grpc import MeetingServiceStub
 from fengqiao.routing.v1.person_service_pb2_grpc import (
     PersonServiceStub,
 )
@@ -231,6 +233,7 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             (code_rpc, VillageCodeServiceStub(to)),
             (person_rpc, PersonServiceStub(to)),
             (force_rpc, ForceServiceStub(to)),
+            (meeting_rpc, MeetingServiceStub(to)),
             (routing_rpc, RoutingServiceStub(to)),
         ]
         yield House(
