@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fengqiao.routing.v1.analysis_service_pb2_grpc import add_AnalysisServiceServicer_to_server
 from fengqiao.routing.v1.code_service_pb2_grpc import add_VillageCodeServiceServicer_to_server
 from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
 from fengqiao.routing.v1.force_service_pb2_grpc import add_ForceServiceServicer_to_server
@@ -36,6 +37,9 @@ from services.routing.forces.ledger import Ledger
 from services.routing.forces.matching import Matching
 from services.routing.forces.persons import Persons
 from services.routing.handlers import Cases
+from services.routing.hotspots import rpc as hotspots_rpc
+from services.routing.hotspots.arrivals import Arrivals
+from services.routing.hotspots.rpc import Hotspots
 from services.routing.meetings import rpc as meetings_rpc
 from services.routing.meetings.meetings import Meetings
 from services.routing.rosters import rpc as rosters_rpc
@@ -64,6 +68,7 @@ RULES = (
     | forces_rpc.FORCE_RULES
     | codes_rpc.RULES
     | meetings_rpc.RULES
+    | hotspots_rpc.RULES
 )
 """Who may call what."""
 
@@ -78,6 +83,7 @@ class Rooms:
     silence: Silence
     vigil: Vigil
     restructurings: Restructurings
+    arrivals: Arrivals
     servicers: Sequence[tuple[Any, Any]]
 
 
@@ -105,6 +111,7 @@ def furnish(
     calling = CallOuts(Matching(lookups, people, call_out), cases, call_out)
     summoned = Summonses(desks, cases, called, summoning)
     hours = Ledger(people, call_out)
+    arrivals = Arrivals(base)
     meeting_cells = meeting_table(base.sites)
     met = base.side(meetings(meeting_cells), d.MeetingDocument)
     meeting = Meetings(lookups, claims, desks, cases, met, meeting_cells)
@@ -115,6 +122,7 @@ def furnish(
         silence=Silence(base, directory, following, rules),
         vigil=Vigil(base, roster),
         restructurings=reshaping,
+        arrivals=arrivals,
         servicers=[
             (add_RoutingServiceServicer_to_server, rpc.RoutingServicer(cases)),
             (
@@ -125,6 +133,10 @@ def furnish(
             (add_PersonServiceServicer_to_server, forces_rpc.PersonServicer(people)),
             (add_ForceServiceServicer_to_server, forces_rpc.ForceServicer(bodies, calling, hours)),
             (add_VillageCodeServiceServicer_to_server, codes_rpc.VillageCodeServicer(codes)),
+            (
+                add_AnalysisServiceServicer_to_server,
+                hotspots_rpc.AnalysisServicer(Hotspots(lookups, arrivals)),
+            ),
             (add_MeetingServiceServicer_to_server, meetings_rpc.MeetingServicer(meeting)),
         ],
     )

@@ -287,7 +287,7 @@ def read_by_intake() -> set[str]:
 
 def read_by_routing() -> set[str]:
     worker = Listener()
-    routing_agents.register(cast("Any", worker), BASE, cast("Any", None))
+    routing_agents.register(cast("Any", worker), BASE, cast("Any", None), cast("Any", None))
     return worker.topics
 
 

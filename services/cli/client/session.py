@@ -17,6 +17,7 @@ from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from fengqiao.mediation.v1.mediation_service_pb2_grpc import MediationServiceStub
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
+from fengqiao.routing.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from fengqiao.routing.v1.code_service_pb2_grpc import VillageCodeServiceStub
 from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceStub
@@ -119,6 +120,11 @@ class Session:
     def meetings(self) -> Any:
         """The joint meetings' methods; routing has them."""
         return MeetingServiceStub(self._channel("routing"))
+
+    @property
+    def analysis(self) -> Any:
+        """The analysis' methods; routing has them."""
+        return AnalysisServiceStub(self._channel("routing"))
 
     @property
     def mediation(self) -> Any:

@@ -160,6 +160,26 @@ class LookUpDocument(Document):
     }
 
 
+class ArrivalsDocument(Document):
+    """How many requests came in on a day, by place and kind, as one partition told: no person, no case.
+
+    `upto` is the last offset that is counted; `counts` are triples of unit, kind, number.
+    """
+
+    id = StringField(primary_key=True)
+    site = StringField(required=True)
+    day = StringField(required=True)
+    upto = IntField(required=True)
+    counts = ListField(ListField())
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "arrivals",
+        "auto_create_index": False,
+        "indexes": [{"fields": ["site", "day"]}],
+    }
+
+
 BESIDE_CASES = (
     UnitDocument,
     RestructuringDocument,
@@ -171,4 +191,5 @@ BESIDE_CASES = (
     VillageCodeDocument,
     MeetingDocument,
     LookUpDocument,
+    ArrivalsDocument,
 )
