@@ -34,7 +34,7 @@ def wire(settings: RoutingSettings) -> Service:
         base=base,
         servicers=rooms.servicers,
         rules=RULES,
-        register=lambda worker: register(worker, base, rooms.following.known),
+        register=lambda worker: register(worker, base, rooms.following.known, rooms.arrivals.count),
         lead_topic=REQUESTS,
         decides_on=DECIDED_ON,
         loops=[

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fengqiao.routing.v1.analysis_service_pb2_grpc import add_AnalysisServiceServicer_to_server
 from fengqiao.routing.v1.code_service_pb2_grpc import add_VillageCodeServiceServicer_to_server
 from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
 from fengqiao.routing.v1.force_service_pb2_grpc import add_ForceServiceServicer_to_server
+from fengqiao.routing.v1.meeting_service_pb2_grpc import add_MeetingServiceServicer_to_server
 from fengqiao.routing.v1.person_service_pb2_grpc import add_PersonServiceServicer_to_server
 from fengqiao.routing.v1.roster_service_pb2_grpc import add_RosterServiceServicer_to_server
 from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
@@ -26,6 +28,7 @@ from services.routing.directory.silence import Silence
 from services.routing.directory.standing import Standing
 from services.routing.domain import Case, Ladder, table
 from services.routing.domain.directory.ground import Ground
+from services.routing.domain.meetings.deciding import table as meeting_table
 from services.routing.domain.rosters.summons import table as summons_table
 from services.routing.forces.bodies import Bodies
 from services.routing.forces.callouts import CallOuts
@@ -35,6 +38,11 @@ from services.routing.forces.persons import Persons
 from services.routing.forces.rpc import forces as forces_rpc
 from services.routing.forces.rpc import persons as persons_rpc
 from services.routing.handlers import Cases
+from services.routing.hotspots import rpc as hotspots_rpc
+from services.routing.hotspots.arrivals import Arrivals
+from services.routing.hotspots.rpc import Hotspots
+from services.routing.meetings import rpc as meetings_rpc
+from services.routing.meetings.meetings import Meetings
 from services.routing.preview import Preview
 from services.routing.rosters import rpc as rosters_rpc
 from services.routing.rosters.departments import Departments
@@ -45,6 +53,7 @@ from services.routing.store import (
     call_outs,
     departments,
     forces,
+    meetings,
     persons,
     restructurings,
     summonses,
@@ -60,6 +69,8 @@ RULES = (
     | persons_rpc.PERSON_RULES
     | forces_rpc.FORCE_RULES
     | codes_rpc.RULES
+    | meetings_rpc.RULES
+    | hotspots_rpc.RULES
 )
 """Who may call what."""
 
@@ -74,6 +85,7 @@ class Rooms:
     silence: Silence
     vigil: Vigil
     restructurings: Restructurings
+    arrivals: Arrivals
     servicers: Sequence[tuple[Any, Any]]
 
 
@@ -102,6 +114,10 @@ def furnish(
     calling = CallOuts(Matching(lookups, people, call_out), cases, call_out)
     summoned = Summonses(desks, cases, called, summoning)
     hours = Ledger(people, call_out)
+    arrivals = Arrivals(base)
+    meeting_cells = meeting_table(base.sites)
+    met = base.side(meetings(meeting_cells), d.MeetingDocument)
+    meeting = Meetings(lookups, claims, desks, cases, met, meeting_cells)
     return Rooms(
         claims=claims,
         following=following,
@@ -109,6 +125,7 @@ def furnish(
         silence=Silence(base, directory, following, rules),
         vigil=Vigil(base, roster),
         restructurings=reshaping,
+        arrivals=arrivals,
         servicers=[
             (add_RoutingServiceServicer_to_server, rpc.RoutingServicer(cases, preview)),
             (
@@ -119,5 +136,10 @@ def furnish(
             (add_PersonServiceServicer_to_server, persons_rpc.PersonServicer(people)),
             (add_ForceServiceServicer_to_server, forces_rpc.ForceServicer(people, calling, hours)),
             (add_VillageCodeServiceServicer_to_server, codes_rpc.VillageCodeServicer(codes)),
+            (
+                add_AnalysisServiceServicer_to_server,
+                hotspots_rpc.AnalysisServicer(Hotspots(lookups, arrivals)),
+            ),
+            (add_MeetingServiceServicer_to_server, meetings_rpc.MeetingServicer(meeting)),
         ],
     )

@@ -11,9 +11,11 @@ from fengqiao.mediation.v1 import mediation_service_pb2
 from fengqiao.notify.v1 import notify_service_pb2
 from fengqiao.petition.v1 import petition_service_pb2
 from fengqiao.routing.v1 import (
+    analysis_service_pb2,
     code_service_pb2,
     directory_service_pb2,
     force_service_pb2,
+    meeting_service_pb2,
     person_service_pb2,
     roster_service_pb2,
     routing_service_pb2,
@@ -29,6 +31,8 @@ from services.routing.codes.rpc import RULES as CODE_RULES
 from services.routing.directory.rpc import RULES as DIRECTORY_RULES
 from services.routing.forces.rpc.forces import FORCE_RULES
 from services.routing.forces.rpc.persons import PERSON_RULES
+from services.routing.hotspots.rpc import RULES as ANALYSIS_RULES
+from services.routing.meetings.rpc import RULES as MEETING_RULES
 from services.routing.rosters.rpc import RULES as ROSTER_RULES
 from services.routing.rpc import RULES as ROUTING_RULES
 
@@ -37,6 +41,8 @@ TABLES: dict[str, tuple[ServiceDescriptor, Mapping[str, Rule]]] = {
     "forces": (force_service_pb2.DESCRIPTOR.services_by_name["ForceService"], FORCE_RULES),
     "rosters": (roster_service_pb2.DESCRIPTOR.services_by_name["RosterService"], ROSTER_RULES),
     "village codes": (code_service_pb2.DESCRIPTOR.services_by_name["VillageCodeService"], CODE_RULES),
+    "analysis": (analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"], ANALYSIS_RULES),
+    "meetings": (meeting_service_pb2.DESCRIPTOR.services_by_name["MeetingService"], MEETING_RULES),
     "directory": (directory_service_pb2.DESCRIPTOR.services_by_name["DirectoryService"], DIRECTORY_RULES),
     "intake": (intake_service_pb2.DESCRIPTOR.services_by_name["IntakeService"], INTAKE_RULES),
     "mediation": (

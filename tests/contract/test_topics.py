@@ -23,6 +23,7 @@ from fengqiao.routing.v1 import code_events_pb2 as code_events
 from fengqiao.routing.v1 import directory_events_pb2 as directory_events
 from fengqiao.routing.v1 import events_pb2 as routing_events
 from fengqiao.routing.v1 import force_events_pb2 as force_events
+from fengqiao.routing.v1 import meeting_events_pb2 as meeting_events
 from fengqiao.routing.v1 import restructuring_events_pb2 as restructuring_events
 from fengqiao.routing.v1 import roster_events_pb2 as roster_events
 from services.chassis import topics
@@ -49,6 +50,8 @@ from services.routing import store as routing_store
 from services.routing.domain import folding
 from services.routing.domain.codes import folding as code_folding
 from services.routing.domain.codes import village_code
+from services.routing.domain.meetings import folding as meeting_folding
+from services.routing.domain.meetings import meeting
 
 EXAMPLES = Path(__file__).parents[2] / "protos" / "examples"
 SERVICES = {path.parent.name for path in Path(services.__path__[0]).glob("*/rpc.py")} - {"chassis"}
@@ -58,7 +61,7 @@ OUTSIDE = {"agency"}
 NAME = re.compile(
     r"fengqiao\.(?:"
     r"inbound\.\{source\}\.(?:requests|replies|dead)|"
-    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|summonses|persons|forces|callouts|village_codes|restructurings|requests|outcomes))"
+    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|summonses|persons|forces|callouts|village_codes|meetings|restructurings|requests|outcomes))"
 )
 
 PARTITIONS = {
@@ -88,6 +91,7 @@ PARTITIONS = {
     "fengqiao.routing.forces": 8,
     "fengqiao.routing.callouts": 8,
     "fengqiao.routing.village_codes": 8,
+    "fengqiao.routing.meetings": 8,
     "fengqiao.routing.disputes": 8,
     "fengqiao.routing.events": 8,
     "fengqiao.routing.outcomes": 8,
@@ -111,6 +115,7 @@ PARTS_OF_EVENTS = {
     "fengqiao.routing.v1.CallOutReference",
     "fengqiao.routing.v1.DepartmentReference",
     "fengqiao.routing.v1.ForceReference",
+    "fengqiao.routing.v1.MeetingReference",
     "fengqiao.routing.v1.PersonReference",
     "fengqiao.routing.v1.Reason",
     "fengqiao.routing.v1.Hours",
@@ -209,6 +214,7 @@ EVENT_FILES = (
     roster_events,
     force_events,
     code_events,
+    meeting_events,
     mediation_events,
     petition_events,
     notify_events,
@@ -281,7 +287,7 @@ def read_by_intake() -> set[str]:
 
 def read_by_routing() -> set[str]:
     worker = Listener()
-    routing_agents.register(cast("Any", worker), BASE, cast("Any", None))
+    routing_agents.register(cast("Any", worker), BASE, cast("Any", None), cast("Any", None))
     return worker.topics
 
 
@@ -338,6 +344,7 @@ MODELS: dict[str, Callable[[], Model[Any]]] = {
     "routing": lambda: routing_store.model(ladder()),
     "routing, of units": routing_store.units,
     "routing, of village codes": routing_store.village_codes,
+    "routing, of meetings": lambda: routing_store.meetings({}),
     "routing, of persons": routing_store.persons,
     "routing, of forces": routing_store.forces,
     "routing, of call-outs": routing_store.call_outs,
@@ -382,6 +389,7 @@ def test_what_is_repeated_for_one_service_is_handled_by_it(topic: str) -> None:
         (accusations.RESTRICTED, accusations.FOLDS),
         (routing.EVENTS, folding.FOLDS),
         (village_code.EVENTS, code_folding.FOLDS),
+        (meeting.EVENTS, {**meeting_folding.FOLDS, meeting_events.MeetingCalled: None}),
         (mediation.EVENTS, mediation.FOLDS),
         (petition.EVENTS, petition.FOLDS),
         (petition.RESTRICTED, petition.FOLDS),

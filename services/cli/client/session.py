@@ -17,9 +17,11 @@ from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from fengqiao.mediation.v1.mediation_service_pb2_grpc import MediationServiceStub
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
+from fengqiao.routing.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from fengqiao.routing.v1.code_service_pb2_grpc import VillageCodeServiceStub
 from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceStub
+from fengqiao.routing.v1.meeting_service_pb2_grpc import MeetingServiceStub
 from fengqiao.routing.v1.person_service_pb2_grpc import PersonServiceStub
 from fengqiao.routing.v1.roster_service_pb2_grpc import RosterServiceStub
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
@@ -113,6 +115,16 @@ class Session:
     def codes(self) -> Any:
         """The village codes' methods; routing has them."""
         return VillageCodeServiceStub(self._channel("routing"))
+
+    @property
+    def meetings(self) -> Any:
+        """The joint meetings' methods; routing has them."""
+        return MeetingServiceStub(self._channel("routing"))
+
+    @property
+    def analysis(self) -> Any:
+        """The analysis' methods; routing has them."""
+        return AnalysisServiceStub(self._channel("routing"))
 
     @property
     def mediation(self) -> Any:

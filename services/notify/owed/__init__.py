@@ -18,6 +18,7 @@ from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import force_events_pb2 as forces
+from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
 from services.chassis.protobuf import instant_or_none
 from services.notify.owed import parties as p
@@ -47,6 +48,7 @@ SOURCES = (
     "fengqiao.routing.events",
     "fengqiao.routing.summonses",
     "fengqiao.routing.callouts",
+    "fengqiao.routing.meetings",
     "fengqiao.mediation.events",
     "fengqiao.petition.events",
 )
@@ -60,6 +62,7 @@ OF_VOLUNTEERS = frozenset({"volunteer_asked", "call_out_cancelled"})
 # Volunteers see the minimum of a case: no number of it.
 OF_CALL_OUT = ("call_out.unit_id",)
 OF_SUMMONS = ("summons.request_no", "summons.department", "summons.unit_id")
+OF_MEETING = ("convener=meeting.unit_id", "day=meeting.on")
 UNTIL = "clock.rolled_due_at"
 
 OWED: Mapping[type[Message], News] = MappingProxyType({
@@ -142,6 +145,26 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     forces.CallOutCancelled: News(
         OF_CALL_OUT,
         (Owed(p.not_needed, "call_out_cancelled", AWAY_TOO),),
+    ),
+    meetings.MeetingCalled: News(
+        OF_MEETING,
+        (Owed(p.invited, "meeting_called", HERE),),
+    ),
+    meetings.MeetingCancelled: News(
+        (*OF_MEETING, "reason"),
+        (Owed(p.invited, "meeting_cancelled", HERE),),
+    ),
+    meetings.MeetingMissed: News(
+        (*OF_MEETING, "times"),
+        (Owed(p.meeting_desk, "meeting_missed", HERE),),
+    ),
+    meetings.MeetingTaskAssigned: News(
+        (*OF_MEETING, "task_id", "unit_id", "due_on"),
+        (Owed(p.tasked, "meeting_task_assigned", HERE),),
+    ),
+    meetings.MeetingTaskOverdue: News(
+        (*OF_MEETING, "task_id", "unit_id", "due_on", "times"),
+        (Owed(p.tasked, "meeting_task_overdue", HERE), Owed(p.meeting_desk, "meeting_task_overdue", HERE)),
     ),
     mediation.MediationOpened: News(
         OF_MEDIATION,
@@ -252,6 +275,12 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         forces.VolunteerCheckedOut,
         forces.CallOutBegan,
         forces.CallOutEnded,
+        # Whoever called a meeting looks at it; its tasks are told to those who have them.
+        meetings.AgendaItemAdded,
+        meetings.MinutesRecorded,
+        meetings.MeetingTaskDone,
+        meetings.MeetingTaskLeftOpen,
+        meetings.MeetingClosed,
         # What comes of it is the news.
         routing.ReferralRecalled,
         mediation.DisputeReceived,

@@ -120,6 +120,24 @@ def call_out_desk(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"desk:{event.call_out.site_id}"),)
 
 
+# -- joint meetings ------------------------------------------------------------------------------------------
+
+
+def invited(event: Any) -> tuple[Recipient, ...]:
+    """The units that are invited to a joint meeting."""
+    return tuple(Recipient(f"unit:{code}", code) for code in event.units)
+
+
+def tasked(event: Any) -> tuple[Recipient, ...]:
+    """The unit that has a task of a joint meeting."""
+    return (Recipient(f"unit:{event.unit_id}", event.unit_id),)
+
+
+def meeting_desk(event: Any) -> tuple[Recipient, ...]:
+    """The command desk of the site."""
+    return (Recipient(f"desk:{event.meeting.site_id}"),)
+
+
 # -- mediation -----------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,9 @@ from services.routing.domain.forces import folding as forces_folding
 from services.routing.domain.forces.callout import CallOut
 from services.routing.domain.forces.force import Force
 from services.routing.domain.forces.person import Person
+from services.routing.domain.meetings import deciding, meeting
+from services.routing.domain.meetings import folding as meeting_folding
+from services.routing.domain.meetings.meeting import Meeting
 from services.routing.domain.rosters import folding as roster_folding
 from services.routing.domain.rosters import summons
 from services.routing.domain.rosters.department import EVENTS as ROSTERS
@@ -180,4 +183,18 @@ def village_codes() -> Model[VillageCode]:
         evolve=code_folding.evolve,
         dump=converter.unstructure,
         load=lambda raw: converter.structure(raw, VillageCode),
+    )
+
+
+def meetings(cells: Table) -> Model[Meeting]:
+    """The joint meetings for the chassis."""
+    return Model(
+        service="routing",
+        topic=meeting.EVENTS,
+        evolve=meeting_folding.evolve,
+        dump=converter.unstructure,
+        load=lambda raw: converter.structure(raw, Meeting),
+        deadlines=meeting.deadlines,
+        fire=deciding.firing(cells),
+        known_since=lambda each: each.known_since,
     )

@@ -119,6 +119,16 @@ class VillageCodeDocument(AggregateDocument):
     }
 
 
+class MeetingDocument(AggregateDocument):
+    """A joint meeting, whole; the texts of minutes and tasks by digest under `private`."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "meetings",
+        "indexes": [{"fields": ["site", "state.place"]}],
+    }
+
+
 class LookUpDocument(Document):
     """One look-up of cases: who asked, as what, why, when and for whom; insert-only.
 
@@ -151,6 +161,26 @@ class LookUpDocument(Document):
     }
 
 
+class ArrivalsDocument(Document):
+    """How many requests came in on a day, by place and kind, as one partition told: no person, no case.
+
+    `upto` is the last offset that is counted; `counts` are triples of unit, kind, number.
+    """
+
+    id = StringField(primary_key=True)
+    site = StringField(required=True)
+    day = StringField(required=True)
+    upto = IntField(required=True)
+    counts = ListField(ListField())
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "arrivals",
+        "auto_create_index": False,
+        "indexes": [{"fields": ["site", "day"]}],
+    }
+
+
 BESIDE_CASES = (
     UnitDocument,
     RestructuringDocument,
@@ -160,5 +190,7 @@ BESIDE_CASES = (
     ForceDocument,
     CallOutDocument,
     VillageCodeDocument,
+    MeetingDocument,
     LookUpDocument,
+    ArrivalsDocument,
 )

@@ -14,13 +14,16 @@ import pytest
 from deploy.local.issuer import Issuer
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.intake.v1.events_pb2 import RequestSubmitted
+from fengqiao.routing.v1 import analysis_service_pb2 as analysis_rpc
 from fengqiao.routing.v1 import code_service_pb2 as code_rpc
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from fengqiao.routing.v1 import force_service_pb2 as force_rpc
+from fengqiao.routing.v1 import meeting_service_pb2 as meeting_rpc
 from fengqiao.routing.v1 import person_service_pb2 as person_rpc
 from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from fengqiao.routing.v1 import routing_service_pb2 as routing_rpc
+from fengqiao.routing.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from fengqiao.routing.v1.code_service_pb2_grpc import (
     VillageCodeServiceStub,
 )
@@ -28,6 +31,7 @@ from fengqiao.routing.v1.directory_service_pb2_grpc import (
     DirectoryServiceStub,
 )
 from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceStub
+from fengqiao.routing.v1.meeting_service_pb2_grpc import MeetingServiceStub
 from fengqiao.routing.v1.person_service_pb2_grpc import (
     PersonServiceStub,
 )
@@ -53,6 +57,7 @@ from services.routing.directory.silence import Silence
 from services.routing.directory.standing import Standing
 from services.routing.domain import Case, Ladder
 from services.routing.domain.directory.ground import Ground
+from services.routing.hotspots.arrivals import Arrivals
 from services.routing.rooms import RULES, furnish
 from services.routing.rosters.silence import Vigil
 from services.routing.rules import FixedPlaces, Post, Unit
@@ -102,6 +107,7 @@ class House:
     vigil: Vigil
     reshaping: Restructurings
     stubs: Sequence[tuple[Any, Any]]
+    arrivals: Arrivals
 
     def rosters(self) -> Any:
         """The rosters' methods."""
@@ -231,6 +237,8 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             (code_rpc, VillageCodeServiceStub(to)),
             (person_rpc, PersonServiceStub(to)),
             (force_rpc, ForceServiceStub(to)),
+            (meeting_rpc, MeetingServiceStub(to)),
+            (analysis_rpc, AnalysisServiceStub(to)),
             (routing_rpc, RoutingServiceStub(to)),
         ]
         yield House(
@@ -247,4 +255,5 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             rooms.vigil,
             rooms.restructurings,
             stubs,
+            rooms.arrivals,
         )

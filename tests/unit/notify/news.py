@@ -14,6 +14,7 @@ from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import force_events_pb2 as forces
+from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
 from services.chassis.model import Context
 from services.chassis.protobuf import timestamp
@@ -95,6 +96,7 @@ def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
         *_of_the_ladder(reference(person_ref)),
         *_of_rosters(),
         *_of_forces(),
+        *_of_meetings(),
         *_of_mediation(table(person_ref)),
         *_of_petitions(matter(person_ref)),
     )
@@ -152,6 +154,25 @@ def _of_forces() -> tuple[Message, ...]:
         forces.VolunteersAsked(call_out=about, asked=asked, skill="first_aid", begins=clock()),
         forces.CallOutRanShort(call_out=about, asked=2, coming=1, needed=2),
         forces.CallOutCancelled(call_out=about, cancelled_by="leader-1", person_refs=VOLUNTEERS),
+    )
+
+
+def _of_meetings() -> tuple[Message, ...]:
+    of = meetings.MeetingReference(site_id="jili", unit_id="jili", on="2026-03-05")
+    task: dict[str, Any] = {
+        "meeting": of,
+        "item_id": "1",
+        "task_id": "1-a",
+        "unit_id": "jili/c1",
+        "due_on": "2026-03-13",
+    }
+    units = ["jili/c1", "jili/c2"]
+    return (
+        meetings.MeetingCalled(meeting=of, units=units, departments=["works"]),
+        meetings.MeetingCancelled(meeting=of, reason="matter_settled", units=units),
+        meetings.MeetingMissed(meeting=of, times=2, again_at=timestamp(DUE)),
+        meetings.MeetingTaskAssigned(**task, clock=clock()),
+        meetings.MeetingTaskOverdue(**task, times=2, again_at=timestamp(DUE)),
     )
 
 

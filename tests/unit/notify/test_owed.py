@@ -12,6 +12,7 @@ from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import force_events_pb2 as forces
+from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
 from services.chassis.topics import declared_types
 from services.notify import domain
@@ -124,6 +125,15 @@ def test_there_is_an_example_of_every_owed_event() -> None:
         (
             forces.CallOutCancelled,
             {each for ref in VOLUNTEERS for each in both(ref, "call_out_cancelled")},
+        ),
+        (
+            meetings.MeetingCalled,
+            {(f"unit:jili/{code}", "meeting_called", IN_APP) for code in ("c1", "c2")},
+        ),
+        (meetings.MeetingMissed, {("desk:jili", "meeting_missed", IN_APP)}),
+        (
+            meetings.MeetingTaskOverdue,
+            {(f"{who}", "meeting_task_overdue", IN_APP) for who in ("unit:jili/c1", "desk:jili")},
         ),
         (
             routing.SupervisionOrdered,

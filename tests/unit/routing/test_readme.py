@@ -6,6 +6,7 @@ from services.chassis.model import diagram
 from services.routing.domain import Ladder, table
 from services.routing.domain.codes.adopting import CODES
 from services.routing.domain.forces import calling
+from services.routing.domain.meetings import deciding as meetings
 from services.routing.domain.rosters import summons
 
 README = Path(routing.__file__).with_name("README.md").read_text(encoding="utf-8")
@@ -28,6 +29,11 @@ def test_the_readmes_diagram_of_a_call_out_is_its_table() -> None:
 
 def test_the_readmes_diagram_of_a_village_code_is_its_table() -> None:
     drawn = diagram(CODES, [("in_force", "AdoptVillageCode")])
+    assert f"```mermaid\n{drawn}\n```" in README
+
+
+def test_the_readmes_diagram_of_a_joint_meeting_is_its_table() -> None:
+    drawn = diagram(meetings.table({}), [("called", "CallMeeting")])
     assert f"```mermaid\n{drawn}\n```" in README
 
 
