@@ -33,6 +33,8 @@ RULES = {
     f"{SERVICE}/ResolveCase": Rule(ACTORS),
     f"{SERVICE}/EscalateCase": Rule(ACTORS),
     f"{SERVICE}/ReturnCase": Rule(ACTORS),
+    f"{SERVICE}/RuleOnReturn": Rule(ACTORS),
+    f"{SERVICE}/TransferCase": Rule(ACTORS),
     f"{SERVICE}/ReferCase": Rule(ACTORS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
@@ -110,6 +112,20 @@ class RoutingServicer(RoutingServiceServicer):
         del context
         return rpc.ReturnCaseResponse(case=await self._command(request.case_id, request.meta, request))
 
+    async def RuleOnReturn(
+        self, request: rpc.RuleOnReturnRequest, context: Context
+    ) -> rpc.RuleOnReturnResponse:
+        """The superior rules on a return."""
+        del context
+        return rpc.RuleOnReturnResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def TransferCase(
+        self, request: rpc.TransferCaseRequest, context: Context
+    ) -> rpc.TransferCaseResponse:
+        """It goes to another unit."""
+        del context
+        return rpc.TransferCaseResponse(case=await self._command(request.case_id, request.meta, request))
+
     async def ReferCase(self, request: rpc.ReferCaseRequest, context: Context) -> rpc.ReferCaseResponse:
         """The top tier hands it over."""
         del context
@@ -147,5 +163,7 @@ class RoutingServicer(RoutingServiceServicer):
 def to_explanation(case: Case) -> rpc.ExplainDeadlineResponse:
     """Every tier's clock with its steps."""
     return rpc.ExplainDeadlineResponse(
-        clocks=[to_message(clock) for clock in case.plan], running=case.clock.name if case.clock else ""
+        clocks=[to_message(clock) for clock in case.plan],
+        running=case.clock.name if case.clock else "",
+        ruling=to_message(case.returned.clock) if case.returned else None,
     )

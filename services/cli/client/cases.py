@@ -1,4 +1,4 @@
-"""The handler's side: queue, accept, progress, resolve, escalate, return, refer, explain, board."""
+"""The handler's side: queue, accept, progress, resolve, escalate, return, rule, transfer, refer, explain."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -8,8 +8,8 @@ import typer
 from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
+from fengqiao.routing.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
-from fengqiao.routing.v1.events_pb2 import TRACK_MEDIATION, TRACK_PETITION
 from services.chassis.auth import Role
 from services.cli.client import text
 from services.cli.client.options import client
@@ -26,7 +26,35 @@ class Way(StrEnum):
     PETITION = "petition"
 
 
-TRACKS = {Way.MEDIATION: TRACK_MEDIATION, Way.PETITION: TRACK_PETITION}
+class NotMine(StrEnum):
+    """Why a case is not a unit's own."""
+
+    OTHER_PLACE = "other-place"
+    OTHER_REMIT = "other-remit"
+    WRONG_KIND = "wrong-kind"
+    BEYOND_MEANS = "beyond-means"
+    DIRECT_INTEREST = "direct-interest"
+
+
+class Said(StrEnum):
+    """What a superior rules on a return."""
+
+    STAYS = "stays"
+    GOES = "goes"
+    TAKEN = "taken"
+
+
+class Why(StrEnum):
+    """Why a case is transferred."""
+
+    OTHER_PLACE = "other-place"
+    OTHER_REMIT = "other-remit"
+    DIRECT_INTEREST = "direct-interest"
+    WORKLOAD = "workload"
+    RELATED_CASE = "related-case"
+
+
+TRACKS = {Way.MEDIATION: ev.TRACK_MEDIATION, Way.PETITION: ev.TRACK_PETITION}
 
 
 @client(Role.DESK)
@@ -94,10 +122,53 @@ async def escalate(
 
 @client(Role.HANDLER, changes=True)
 async def give_back(
-    to: Session, meta: CommandMeta, case: Case, note: Annotated[str, typer.Argument(help="Why.")]
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    note: Annotated[str, typer.Argument(help="Why.")],
+    *,
+    reason: Annotated[
+        NotMine | None,
+        typer.Option(help="Why, as a code; without it the case goes one tier up at once (deprecated)."),
+    ] = None,
+    belongs: Annotated[str, typer.Option("--to", metavar="UNIT", help="Whose it is, if you know.")] = "",
 ) -> None:
-    """It is not theirs: back to the next tier up; the resident's clock runs on."""
-    await _change(to, to.routing.ReturnCase, rpc.ReturnCaseRequest(meta=meta, case_id=case, note=note))
+    """It is not theirs: the superior rules on it; the resident's clock runs on."""
+    code = ev.ReturnReason.Value(_name("RETURN_REASON", reason)) if reason else ev.RETURN_REASON_UNSPECIFIED
+    request = rpc.ReturnCaseRequest(meta=meta, case_id=case, note=note, reason=code, proposed_unit_id=belongs)
+    await _change(to, to.routing.ReturnCase, request)
+
+
+@client(Role.HANDLER, changes=True)
+async def rule(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    ruling: Annotated[Said, typer.Argument(help="Where it belongs.")],
+    *,
+    goes: Annotated[str, typer.Option("--to", metavar="UNIT", help="The unit that it goes to.")] = "",
+    note: Note = "",
+) -> None:
+    """The superior rules on a return; the ruling is binding."""
+    code = ev.Ruling.Value(_name("RULING", ruling))
+    request = rpc.RuleOnReturnRequest(meta=meta, case_id=case, ruling=code, unit_id=goes, note=note)
+    await _change(to, to.routing.RuleOnReturn, request)
+
+
+@client(Role.DESK, changes=True)
+async def transfer(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    receiver: Annotated[str, typer.Argument(metavar="UNIT", help="Where to.")],
+    reason: Annotated[Why, typer.Argument(help="Why.")],
+    *,
+    note: Note = "",
+) -> None:
+    """Move an open case to another unit; what was promised stays."""
+    code = ev.TransferReason.Value(_name("TRANSFER_REASON", reason))
+    request = rpc.TransferCaseRequest(meta=meta, case_id=case, unit_id=receiver, reason=code, note=note)
+    await _change(to, to.routing.TransferCase, request)
 
 
 @client(Role.HANDLER, changes=True)
@@ -120,6 +191,8 @@ async def explain(to: Session, case: Case) -> None:
     request = rpc.ExplainDeadlineRequest(case_id=case)
     answer = await to.call(to.routing.ExplainDeadline, request, wait_for_it=True)
     clocks = [text.clock(clock, running=clock.name == answer.running) for clock in answer.clocks]
+    if answer.HasField("ruling"):
+        clocks.append(text.clock(answer.ruling, running=True))
     to.show(answer, "\n".join(clocks))
 
 
@@ -135,6 +208,11 @@ async def board(
     request = rpc.WatchBoardRequest(site_id=to.site, follow=follow)
     async for answer in to.stream(to.routing.WatchBoard, request):
         to.show(answer, text.board(answer))
+
+
+def _name(enum: str, word: StrEnum) -> str:
+    """`RETURN_REASON_OTHER_PLACE` for `other-place`."""
+    return f"{enum}_{word.value.replace('-', '_').upper()}"
 
 
 async def _change(to: Session, method: Callable[..., Any], request: Message) -> None:

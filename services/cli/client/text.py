@@ -61,6 +61,7 @@ def case(case: routing.Case) -> str:
         "submitted": at(case.submitted_at),
         "due": at(case.due_at) + (" (promised)" if case.due_promised else ""),
         "tier's clock": at(case.clock_due_at),
+        "returned": _returned(case.returned) if case.HasField("returned") else "",
         "supervised": at(case.supervised_at),
         "resolved": at(case.resolved_at),
         "by the village code": ", ".join(cited(clause) for clause in case.clauses),
@@ -73,6 +74,13 @@ def case(case: routing.Case) -> str:
         for step in case.steps
     ]
     return "\n".join([lines(facts), *steps])
+
+
+def _returned(pending: routing.Return) -> str:
+    """`2 other_place, to jili/hexi/s2; jili/hexi rules by 2026-03-03T01:00:00Z`."""
+    why = word(events.ReturnReason, pending.reason, "RETURN_REASON_")
+    belongs = f", to {pending.proposed_unit_id}" if pending.proposed_unit_id else ""
+    return f"{pending.number} {why}{belongs}; {pending.superior_unit_id} rules by {at(pending.rule_by)}"
 
 
 def cited(clause: events.CitedClause) -> str:

@@ -81,6 +81,14 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         ("case.request_no", "from_unit_id", "reason", *OWNER),
         (Owed(p.resident, "case_reassigned", AWAY_TOO), Owed(p.holder, "case_handed_over", HERE)),
     ),
+    routing.CaseReturned: News(
+        ("case.request_no", "proposed_unit_id", "return_reason=reason", "rule_by=clock.due_at", *OWNER),
+        (Owed(p.superior, "return_to_rule_on", HERE),),
+    ),
+    routing.ReturnRuled: News(
+        ("case.request_no", "unit_id", "superior_unit_id", "ruling", "to_unit_id"),
+        (Owed(p.unit, "return_ruled", HERE),),
+    ),
     routing.SupervisionOrdered: News(
         ("case.request_no", "reason", *OWNER),
         (

@@ -64,6 +64,11 @@ def unit(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"unit:{event.unit_id}", event.unit_id),)
 
 
+def superior(event: Any) -> tuple[Recipient, ...]:
+    """The unit that rules on a return."""
+    return (Recipient(f"unit:{event.superior_unit_id}", event.superior_unit_id),)
+
+
 def desk(event: Any) -> tuple[Recipient, ...]:
     """The command desk of the site."""
     return (Recipient(f"desk:{event.case.site_id}"),)

@@ -32,6 +32,8 @@ from services.routing.domain.commands import (
     ReportProgress,
     ResolveCase,
     ReturnCase,
+    RuleOnReturn,
+    TransferCase,
 )
 from services.routing.domain.decisions import Ladder
 from services.routing.domain.folding import evolve
@@ -63,7 +65,9 @@ __all__ = [
     "ReportProgress",
     "ResolveCase",
     "ReturnCase",
+    "RuleOnReturn",
     "Step",
+    "TransferCase",
     "consumed",
     "deadlines",
     "evolve",

@@ -18,6 +18,7 @@ PETITION_OUTCOMES = "fengqiao.petition.outcomes"
 ASSIGNED, IN_PROGRESS, RESOLVED, WITHDRAWN = "assigned", "in_progress", "resolved", "withdrawn"
 REFERRED = "referred"
 OPEN = (ASSIGNED, IN_PROGRESS)
+RULING_CLOCK = "ruling"
 UNSETTLED = (*OPEN, REFERRED)
 ENDED = (RESOLVED, WITHDRAWN)
 
@@ -49,12 +50,35 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Return:
+    """A return that waits for a ruling; `reason` is a `ReturnReason`, `clock` says until when."""
+
+    number: int
+    reason: int
+    proposed_unit_id: str
+    superior_unit_id: str
+    returned_by: str
+    at: datetime
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A ruling: `unit_id` returned the case, `other_id` is the unit that it went to, or was to go to."""
+
+    unit_id: str
+    other_id: str
+    stays: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case. It always has one owner; `running` names the tier whose clock runs (0: none).
 
     `track` is the `Track` that it is on or was settled on (0: the ladder), `referrals` counts how often it
     was handed over, `recall` is the resident's wish that was relayed there and is not settled yet.
-    `refused`: a party refused mediation. `clauses` are those that the resolution cites.
+    `refused`: a party refused mediation. `clauses` are those that the resolution cites. `returned` waits for
+    a ruling; `returns` counts them, `rulings` are those there were.
     """
 
     request_no: str
@@ -85,6 +109,14 @@ class Case:
     recall: str = ""
     refused: bool = False
     clauses: tuple[Citation, ...] = ()
+    returned: Return | None = None
+    returns: int = 0
+    rulings: tuple[Ruled, ...] = ()
+
+    @property
+    def assigned_at(self) -> datetime:
+        """Since when its unit has it."""
+        return self.steps[-1].at if self.steps else self.submitted_at
 
     @property
     def clock(self) -> Clock | None:
@@ -112,6 +144,6 @@ class Case:
 
 
 def deadlines(case: Case) -> tuple[Deadline, ...]:
-    """The clock that runs, if any."""
-    clock = case.clock
-    return (clock.deadline,) if clock else ()
+    """The tier's clock that runs, and that of a ruling, as far as there are any."""
+    clocks = (case.clock, case.returned and case.returned.clock)
+    return tuple(clock.deadline for clock in clocks if clock)

@@ -106,6 +106,8 @@ def test_there_is_an_example_of_every_owed_event() -> None:
             routing.CaseReassigned,
             {*both(PERSON, "case_reassigned"), ("leader-1", "case_handed_over", IN_APP)},
         ),
+        (routing.CaseReturned, {("unit:jili", "return_to_rule_on", IN_APP)}),
+        (routing.ReturnRuled, {("unit:jili/c1", "return_ruled", IN_APP)}),
         (rosters.AnswererSummoned, {(ANSWERER, "department_summoned", IN_APP)}),
         (rosters.SummonsAnswered, {("unit:jili/c1", "summons_answered", IN_APP)}),
         (

@@ -73,6 +73,7 @@ class Case(_message.Message):
     TRACK_FIELD_NUMBER: _builtins.int
     REFERRALS_FIELD_NUMBER: _builtins.int
     CLAUSES_FIELD_NUMBER: _builtins.int
+    RETURNED_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     request_no: _builtins.str
     site_id: _builtins.str
@@ -113,6 +114,10 @@ class Case(_message.Message):
     def clauses(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.CitedClause]:
         """Clauses of the village code that the resolution cites."""
 
+    @_builtins.property
+    def returned(self) -> Global___Return:
+        """The return that waits for a ruling, if one does."""
+
     def __init__(
         self,
         *,
@@ -138,14 +143,56 @@ class Case(_message.Message):
         track: _events_pb2.Track.ValueType = ...,
         referrals: _builtins.int = ...,
         clauses: _abc.Iterable[_events_pb2.CitedClause] | None = ...,
+        returned: Global___Return | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "resolved_at", b"resolved_at", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "resolved_at", b"resolved_at", "returned", b"returned", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "overdue", b"overdue", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "overdue", b"overdue", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Case: _TypeAlias = Case  # noqa: Y015
+
+@_typing.final
+class Return(_message.Message):
+    """A return that waits for a ruling."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PROPOSED_UNIT_ID_FIELD_NUMBER: _builtins.int
+    SUPERIOR_UNIT_ID_FIELD_NUMBER: _builtins.int
+    RETURNED_BY_FIELD_NUMBER: _builtins.int
+    RETURNED_AT_FIELD_NUMBER: _builtins.int
+    RULE_BY_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    reason: _events_pb2.ReturnReason.ValueType
+    proposed_unit_id: _builtins.str
+    superior_unit_id: _builtins.str
+    returned_by: _builtins.str
+    @_builtins.property
+    def returned_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def rule_by(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        reason: _events_pb2.ReturnReason.ValueType = ...,
+        proposed_unit_id: _builtins.str = ...,
+        superior_unit_id: _builtins.str = ...,
+        returned_by: _builtins.str = ...,
+        returned_at: _timestamp_pb2.Timestamp | None = ...,
+        rule_by: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["returned_at", b"returned_at", "rule_by", b"rule_by"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "proposed_unit_id", b"proposed_unit_id", "reason", b"reason", "returned_at", b"returned_at", "returned_by", b"returned_by", "rule_by", b"rule_by", "superior_unit_id", b"superior_unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Return: _TypeAlias = Return  # noqa: Y015
 
 @_typing.final
 class Step(_message.Message):
@@ -518,8 +565,14 @@ class ReturnCaseRequest(_message.Message):
     META_FIELD_NUMBER: _builtins.int
     CASE_ID_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PROPOSED_UNIT_ID_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     note: _builtins.str
+    reason: _events_pb2.ReturnReason.ValueType
+    """Leaving it out is deprecated: the case then goes one tier up at once, and nobody rules."""
+    proposed_unit_id: _builtins.str
+    """The unit that it belongs to, if they know; only with a reason."""
     @_builtins.property
     def meta(self) -> _common_pb2.CommandMeta: ...
     def __init__(
@@ -528,10 +581,12 @@ class ReturnCaseRequest(_message.Message):
         meta: _common_pb2.CommandMeta | None = ...,
         case_id: _builtins.str = ...,
         note: _builtins.str = ...,
+        reason: _events_pb2.ReturnReason.ValueType = ...,
+        proposed_unit_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "proposed_unit_id", b"proposed_unit_id", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -556,6 +611,113 @@ class ReturnCaseResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReturnCaseResponse: _TypeAlias = ReturnCaseResponse  # noqa: Y015
+
+@_typing.final
+class RuleOnReturnRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    RULING_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    ruling: _events_pb2.Ruling.ValueType
+    unit_id: _builtins.str
+    """Where it goes, for RULING_GOES."""
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        ruling: _events_pb2.Ruling.ValueType = ...,
+        unit_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "ruling", b"ruling", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RuleOnReturnRequest: _TypeAlias = RuleOnReturnRequest  # noqa: Y015
+
+@_typing.final
+class RuleOnReturnResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RuleOnReturnResponse: _TypeAlias = RuleOnReturnResponse  # noqa: Y015
+
+@_typing.final
+class TransferCaseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    unit_id: _builtins.str
+    reason: _events_pb2.TransferReason.ValueType
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        unit_id: _builtins.str = ...,
+        reason: _events_pb2.TransferReason.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "reason", b"reason", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TransferCaseRequest: _TypeAlias = TransferCaseRequest  # noqa: Y015
+
+@_typing.final
+class TransferCaseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TransferCaseResponse: _TypeAlias = TransferCaseResponse  # noqa: Y015
 
 @_typing.final
 class ReferCaseRequest(_message.Message):
@@ -631,19 +793,25 @@ class ExplainDeadlineResponse(_message.Message):
 
     CLOCKS_FIELD_NUMBER: _builtins.int
     RUNNING_FIELD_NUMBER: _builtins.int
+    RULING_FIELD_NUMBER: _builtins.int
     running: _builtins.str
     """Name of the clock that runs now; empty when none does."""
     @_builtins.property
     def clocks(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Clock]: ...
+    @_builtins.property
+    def ruling(self) -> _common_pb2.Clock:
+        """The clock of the ruling that is awaited, if one is."""
+
     def __init__(
         self,
         *,
         clocks: _abc.Iterable[_common_pb2.Clock] | None = ...,
         running: _builtins.str = ...,
+        ruling: _common_pb2.Clock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ruling", b"ruling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "running", b"running"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "ruling", b"ruling", "running", b"running"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

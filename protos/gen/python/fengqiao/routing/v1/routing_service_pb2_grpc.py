@@ -75,6 +75,16 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseResponse.FromString,
                 _registered_method=True)
+        self.RuleOnReturn = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RuleOnReturn',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RuleOnReturnRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RuleOnReturnResponse.FromString,
+                _registered_method=True)
+        self.TransferCase = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/TransferCase',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.TransferCaseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.TransferCaseResponse.FromString,
+                _registered_method=True)
         self.ReferCase = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/ReferCase',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.SerializeToString,
@@ -141,7 +151,22 @@ class RoutingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReturnCase(self, request, context):
-        """"Not mine": back to the next tier up, with the reason; the resident's clock runs on.
+        """"Not mine", within one working day and with a reason: the superior rules on it, the resident's clock runs on. Without a reason it goes
+        one tier up at once, which is deprecated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RuleOnReturn(self, request, context):
+        """The superior rules on a return: it stays, goes to another unit, or is taken. Binding; nobody rules on their own return.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TransferCase(self, request, context):
+        """The desk, or a superior of both units, moves an open case to another unit; its history and its due time stay.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -210,6 +235,16 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.ReturnCase,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseResponse.SerializeToString,
+            ),
+            'RuleOnReturn': grpc.unary_unary_rpc_method_handler(
+                    servicer.RuleOnReturn,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RuleOnReturnRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RuleOnReturnResponse.SerializeToString,
+            ),
+            'TransferCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.TransferCase,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.TransferCaseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.TransferCaseResponse.SerializeToString,
             ),
             'ReferCase': grpc.unary_unary_rpc_method_handler(
                     servicer.ReferCase,
@@ -444,6 +479,60 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/ReturnCase',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RuleOnReturn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RuleOnReturn',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RuleOnReturnRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RuleOnReturnResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TransferCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/TransferCase',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.TransferCaseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.TransferCaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,7 +43,13 @@ class RoutingServiceStub:
     EscalateCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.EscalateCaseRequest, _routing_service_pb2.EscalateCaseResponse]
     """The handler lifts the case one tier."""
     ReturnCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ReturnCaseRequest, _routing_service_pb2.ReturnCaseResponse]
-    """"Not mine": back to the next tier up, with the reason; the resident's clock runs on."""
+    """"Not mine", within one working day and with a reason: the superior rules on it, the resident's clock runs on. Without a reason it goes
+    one tier up at once, which is deprecated.
+    """
+    RuleOnReturn: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RuleOnReturnRequest, _routing_service_pb2.RuleOnReturnResponse]
+    """The superior rules on a return: it stays, goes to another unit, or is taken. Binding; nobody rules on their own return."""
+    TransferCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.TransferCaseRequest, _routing_service_pb2.TransferCaseResponse]
+    """The desk, or a superior of both units, moves an open case to another unit; its history and its due time stay."""
     ReferCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]
     """The top tier hands the case to mediation or petition handling."""
     ExplainDeadline: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ExplainDeadlineRequest, _routing_service_pb2.ExplainDeadlineResponse]
@@ -66,7 +72,13 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     EscalateCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.EscalateCaseRequest, _routing_service_pb2.EscalateCaseResponse]  # type: ignore[assignment]
     """The handler lifts the case one tier."""
     ReturnCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ReturnCaseRequest, _routing_service_pb2.ReturnCaseResponse]  # type: ignore[assignment]
-    """"Not mine": back to the next tier up, with the reason; the resident's clock runs on."""
+    """"Not mine", within one working day and with a reason: the superior rules on it, the resident's clock runs on. Without a reason it goes
+    one tier up at once, which is deprecated.
+    """
+    RuleOnReturn: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RuleOnReturnRequest, _routing_service_pb2.RuleOnReturnResponse]  # type: ignore[assignment]
+    """The superior rules on a return: it stays, goes to another unit, or is taken. Binding; nobody rules on their own return."""
+    TransferCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.TransferCaseRequest, _routing_service_pb2.TransferCaseResponse]  # type: ignore[assignment]
+    """The desk, or a superior of both units, moves an open case to another unit; its history and its due time stay."""
     ReferCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]  # type: ignore[assignment]
     """The top tier hands the case to mediation or petition handling."""
     ExplainDeadline: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ExplainDeadlineRequest, _routing_service_pb2.ExplainDeadlineResponse]  # type: ignore[assignment]
@@ -134,7 +146,25 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _routing_service_pb2.ReturnCaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_routing_service_pb2.ReturnCaseResponse, _abc.Awaitable[_routing_service_pb2.ReturnCaseResponse]]:
-        """"Not mine": back to the next tier up, with the reason; the resident's clock runs on."""
+        """"Not mine", within one working day and with a reason: the superior rules on it, the resident's clock runs on. Without a reason it goes
+        one tier up at once, which is deprecated.
+        """
+
+    @_abc_1.abstractmethod
+    def RuleOnReturn(
+        self,
+        request: _routing_service_pb2.RuleOnReturnRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RuleOnReturnResponse, _abc.Awaitable[_routing_service_pb2.RuleOnReturnResponse]]:
+        """The superior rules on a return: it stays, goes to another unit, or is taken. Binding; nobody rules on their own return."""
+
+    @_abc_1.abstractmethod
+    def TransferCase(
+        self,
+        request: _routing_service_pb2.TransferCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.TransferCaseResponse, _abc.Awaitable[_routing_service_pb2.TransferCaseResponse]]:
+        """The desk, or a superior of both units, moves an open case to another unit; its history and its due time stay."""
 
     @_abc_1.abstractmethod
     def ReferCase(
