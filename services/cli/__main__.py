@@ -37,6 +37,7 @@ COMMANDS = {
     "return": Entry(f"{CLIENT}.cases:give_back", "Give a case back: not mine.", HANDLE),
     "rule": Entry(f"{CLIENT}.cases:rule", "Rule on a return.", HANDLE),
     "transfer": Entry(f"{CLIENT}.cases:transfer", "Move a case to another unit.", HANDLE),
+    "supervision": Entry(f"{CLIENT}.supervision:supervision", "Orders: order, answer, judge, list.", HANDLE),
     "explain": Entry(f"{CLIENT}.cases:explain", "How a case's due times were found.", HANDLE),
     "board": Entry(f"{CLIENT}.cases:board", "Counts per tier and status.", HANDLE),
     "mediation": Entry(f"{CLIENT}.mediations:mediation", "Mediation: open … sign, end, show, list.", HANDLE),

@@ -22,7 +22,7 @@ from services.routing.domain import Case
 from services.routing.domain.codes.citing import Known, speaking
 from services.routing.ordering import may_order, to_command
 from services.routing.store import load
-from services.routing.telling import STATUSES, instant_of, to_message, told
+from services.routing.telling import STATUSES, answer_of, instant_of, to_message, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Cases:
         Raises:
             CommandError: refused; nothing changed, but for what had fallen due before.
         """
-        command = to_command(request, principal.subject)
+        command = to_command(request, principal)
         await self.fresh()
         if isinstance(command, domain.ResolveCase) and command.clauses:
             command = replace(command, known=await self._codes_of(case_id))
@@ -111,13 +111,38 @@ class Cases:
         Raises:
             Forbidden: not the caller's unit.
         """
-        if not principal.covers(unit_id):
+        found = await self._soonest_due(
+            principal, Queue([principal.site], domain.UNSETTLED, unit_id, below, after), limit
+        )
+        return [case for case, _raw in found]
+
+    async def orders(
+        self,
+        principal: Principal,
+        unit_id: str,
+        after: tuple[datetime, str] | None,
+        limit: int,
+        *,
+        below: bool,
+    ) -> list[rpc.ListedOrder]:
+        """As `queue`, those cases under a standing supervision order, with the answers in writing.
+
+        Raises:
+            Forbidden: not the caller's unit.
+        """
+        queue = Queue([principal.site], domain.OPEN, unit_id, below, after)
+        found = await self._soonest_due(principal, queue, limit, lambda raw: bool(raw["state"].get("order")))
+        return [rpc.ListedOrder(case=case, answer=answer_of(case, raw)) for case, raw in found]
+
+    async def _soonest_due(
+        self, principal: Principal, queue: Queue, limit: int, keep: Callable[[Raw], bool] = lambda _raw: True
+    ) -> list[tuple[rpc.Case, Raw]]:
+        if not principal.covers(queue.unit_id):
             raise Forbidden("not your unit")
-        queue = Queue([principal.site], domain.UNSETTLED, unit_id, below, after)
         collection = self.base.committer.repository.collection
-        raws = await self.base.threads.run(soonest_due, collection, queue, limit)
+        raws = await self.base.threads.run(soonest_due, collection, queue, limit, keep)
         now = (await self.base.threads.run(self.base.clocks.moment, principal.site)).now
-        return [told(raw["_id"], raw["revision"], load(raw["state"]), now) for raw in raws]
+        return [(told(raw["_id"], raw["revision"], load(raw["state"]), now), raw) for raw in raws]
 
     async def board(self, site_id: str) -> rpc.WatchBoardResponse:
         """Counts per tier and status of a site."""

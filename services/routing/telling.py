@@ -6,12 +6,15 @@ from typing import Any
 
 from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
-from fengqiao.routing.v1.events_pb2 import CitedClause, MoveReason, ReturnReason, Track
+from fengqiao.routing.v1.events_pb2 import CitedClause, MoveReason, OrderReason, ReturnReason, Track
 from services.chassis.errors import NotFound
 from services.chassis.protobuf import timestamp
 from services.chassis.record import Record
+from services.chassis.store import Raw
+from services.chassis.terms import to_message as clock_message
 from services.routing import domain
 from services.routing.domain import Case
+from services.routing.domain.case import ACCEPTED, ANSWERED, STANDING
 
 STATUSES: Mapping[str, rpc.CaseStatus.ValueType] = {
     domain.ASSIGNED: rpc.CASE_STATUS_ASSIGNED,
@@ -20,6 +23,19 @@ STATUSES: Mapping[str, rpc.CaseStatus.ValueType] = {
     domain.WITHDRAWN: rpc.CASE_STATUS_WITHDRAWN,
     domain.REFERRED: rpc.CASE_STATUS_REFERRED,
 }
+
+
+ORDER_STATUSES: Mapping[str, rpc.OrderStatus.ValueType] = {
+    STANDING: rpc.ORDER_STATUS_STANDING,
+    ANSWERED: rpc.ORDER_STATUS_ANSWERED,
+    ACCEPTED: rpc.ORDER_STATUS_ACCEPTED,
+}
+
+
+def answer_of(case: rpc.Case, raw: Raw) -> str:
+    """The answer in writing to the order that stands; empty where there is none yet."""
+    private = raw.get("private") or {}
+    return str(private.get("supervision_answer", "")) if case.order.result else ""
 
 
 def instant_of(record: Record[Any]) -> datetime:
@@ -79,6 +95,22 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
     )
     if case.clock:
         message.clock_due_at.CopyFrom(timestamp(case.clock.due_at))
+    if order := case.order:
+        message.order.CopyFrom(
+            rpc.SupervisionOrder(
+                number=order.number,
+                status=ORDER_STATUSES[order.status],
+                reason=MoveReason.ValueType(order.reason),
+                order_reason=OrderReason.ValueType(order.why),
+                orderer_unit_id=order.orderer_unit_id,
+                ordered_by=order.ordered_by,
+                ordered_at=timestamp(order.ordered_at),
+                clock=clock_message(order.clock) if order.clock else None,
+                repeats=order.repeats,
+                result=order.result,
+                answered_by=order.answered_by,
+            )
+        )
     if pending := case.returned:
         message.returned.CopyFrom(
             rpc.Return(

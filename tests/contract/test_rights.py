@@ -104,6 +104,10 @@ def test_a_resident_never_handles_a_case_and_a_handler_never_speaks_for_a_reside
         "ReturnCase",
         "RuleOnReturn",
         "TransferCase",
+        "OrderSupervision",
+        "AnswerSupervision",
+        "JudgeAnswer",
+        "ListOrders",
         "ReferCase",
     ):
         assert Role.RESIDENT not in ROUTING_RULES[f"{routing}/{method}"].roles

@@ -191,8 +191,8 @@ REFUSALS: dict[str, tuple[Callable[[Scene], object], str, str, dict[str, str]]] 
         "illegal_transition",
         {
             "state": "in_progress",
-            "allowed": "EscalateCase,ReferCase,ReportProgress,ResolveCase,ReturnCase,"
-            "RuleOnReturn,TransferCase",
+            "allowed": "AnswerSupervision,EscalateCase,JudgeAnswer,OrderSupervision,ReferCase,"
+            "ReportProgress,ResolveCase,ReturnCase,RuleOnReturn,TransferCase",
         },
     ),
     "progress on what is settled": (

@@ -54,6 +54,8 @@ class Why(StrEnum):
     RELATED_CASE = "related-case"
 
 
+BESIDE = ("ruling", "order")
+"""Clocks that run beside a tier's."""
 TRACKS = {Way.MEDIATION: ev.TRACK_MEDIATION, Way.PETITION: ev.TRACK_PETITION}
 
 
@@ -76,7 +78,7 @@ async def queue(
 @client(Role.HANDLER, changes=True)
 async def accept(to: Session, meta: CommandMeta, case: Case) -> None:
     """The owner takes a case on."""
-    await _change(to, to.routing.AcceptCase, rpc.AcceptCaseRequest(meta=meta, case_id=case))
+    await change(to, to.routing.AcceptCase, rpc.AcceptCaseRequest(meta=meta, case_id=case))
 
 
 @client(Role.HANDLER, changes=True)
@@ -90,7 +92,7 @@ async def progress(
 ) -> None:
     """The owner did something."""
     request = rpc.ReportProgressRequest(meta=meta, case_id=case, progress=code, note=note)
-    await _change(to, to.routing.ReportProgress, request)
+    await change(to, to.routing.ReportProgress, request)
 
 
 @client(Role.HANDLER, changes=True)
@@ -109,7 +111,7 @@ async def resolve(
     request = rpc.ResolveCaseRequest(
         meta=meta, case_id=case, outcome=outcome, note=note, clauses=clause or []
     )
-    await _change(to, to.routing.ResolveCase, request)
+    await change(to, to.routing.ResolveCase, request)
 
 
 @client(Role.HANDLER, changes=True)
@@ -117,7 +119,7 @@ async def escalate(
     to: Session, meta: CommandMeta, case: Case, note: Annotated[str, typer.Argument(help="Why.")]
 ) -> None:
     """The handler lifts a case one tier."""
-    await _change(to, to.routing.EscalateCase, rpc.EscalateCaseRequest(meta=meta, case_id=case, note=note))
+    await change(to, to.routing.EscalateCase, rpc.EscalateCaseRequest(meta=meta, case_id=case, note=note))
 
 
 @client(Role.HANDLER, changes=True)
@@ -134,9 +136,9 @@ async def give_back(
     belongs: Annotated[str, typer.Option("--to", metavar="UNIT", help="Whose it is, if you know.")] = "",
 ) -> None:
     """It is not theirs: the superior rules on it; the resident's clock runs on."""
-    code = ev.ReturnReason.Value(_name("RETURN_REASON", reason)) if reason else ev.RETURN_REASON_UNSPECIFIED
+    code = ev.ReturnReason.Value(name_of("RETURN_REASON", reason)) if reason else ev.RETURN_REASON_UNSPECIFIED
     request = rpc.ReturnCaseRequest(meta=meta, case_id=case, note=note, reason=code, proposed_unit_id=belongs)
-    await _change(to, to.routing.ReturnCase, request)
+    await change(to, to.routing.ReturnCase, request)
 
 
 @client(Role.HANDLER, changes=True)
@@ -150,9 +152,9 @@ async def rule(
     note: Note = "",
 ) -> None:
     """The superior rules on a return; the ruling is binding."""
-    code = ev.Ruling.Value(_name("RULING", ruling))
+    code = ev.Ruling.Value(name_of("RULING", ruling))
     request = rpc.RuleOnReturnRequest(meta=meta, case_id=case, ruling=code, unit_id=goes, note=note)
-    await _change(to, to.routing.RuleOnReturn, request)
+    await change(to, to.routing.RuleOnReturn, request)
 
 
 @client(Role.DESK, changes=True)
@@ -166,9 +168,9 @@ async def transfer(
     note: Note = "",
 ) -> None:
     """Move an open case to another unit; what was promised stays."""
-    code = ev.TransferReason.Value(_name("TRANSFER_REASON", reason))
+    code = ev.TransferReason.Value(name_of("TRANSFER_REASON", reason))
     request = rpc.TransferCaseRequest(meta=meta, case_id=case, unit_id=receiver, reason=code, note=note)
-    await _change(to, to.routing.TransferCase, request)
+    await change(to, to.routing.TransferCase, request)
 
 
 @client(Role.HANDLER, changes=True)
@@ -182,7 +184,7 @@ async def refer(
 ) -> None:
     """The top tier hands a case to mediation or petition handling."""
     request = rpc.ReferCaseRequest(meta=meta, case_id=case, track=TRACKS[track], note=note)
-    await _change(to, to.routing.ReferCase, request)
+    await change(to, to.routing.ReferCase, request)
 
 
 @client(Role.DESK)
@@ -191,8 +193,7 @@ async def explain(to: Session, case: Case) -> None:
     request = rpc.ExplainDeadlineRequest(case_id=case)
     answer = await to.call(to.routing.ExplainDeadline, request, wait_for_it=True)
     clocks = [text.clock(clock, running=clock.name == answer.running) for clock in answer.clocks]
-    if answer.HasField("ruling"):
-        clocks.append(text.clock(answer.ruling, running=True))
+    clocks += [text.clock(getattr(answer, name), running=True) for name in BESIDE if answer.HasField(name)]
     to.show(answer, "\n".join(clocks))
 
 
@@ -210,12 +211,12 @@ async def board(
         to.show(answer, text.board(answer))
 
 
-def _name(enum: str, word: StrEnum) -> str:
+def name_of(enum: str, word: StrEnum) -> str:
     """`RETURN_REASON_OTHER_PLACE` for `other-place`."""
     return f"{enum}_{word.value.replace('-', '_').upper()}"
 
 
-async def _change(to: Session, method: Callable[..., Any], request: Message) -> None:
+async def change(to: Session, method: Callable[..., Any], request: Message) -> None:
     """Call a command; a case that was submitted just now is waited for."""
     answer = await to.call(method, request, wait_for_it=True)
     to.show(answer, text.case(answer.case))

@@ -70,6 +70,38 @@ class TransferCase:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderSupervision:
+    """The desk or a superior orders the owner to act; `why` is an `OrderReason`, `units` those that `by` acts
+    for, none for the desk.
+    """
+
+    why: int
+    by: str
+    units: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSupervision:
+    """The owner answers an order; `result` is a code, `text` stays in the store."""
+
+    order: int
+    result: str
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeAnswer:
+    """Whoever ordered accepts the answer, or sends it back."""
+
+    order: int
+    accepted: bool
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReferCase:
     """The top tier hands it to mediation or petition handling; `track` is a `Track`."""
 
@@ -101,6 +133,16 @@ class ClockRanOut:
 @dataclass(frozen=True, slots=True)
 class RulingRanOut:
     """Nobody ruled on a return in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisionRanOut:
+    """A supervision order was not answered, or its answer not judged, in time."""
 
     happens_by_itself: ClassVar[bool] = True
 

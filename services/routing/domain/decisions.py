@@ -33,9 +33,9 @@ from services.routing.domain.shared import (
     reassigned,
     reference,
     refuse_if_moved_on,
-    supervision,
     tier,
 )
+from services.routing.domain.supervision import Orders
 from services.routing.rules import Rules
 
 
@@ -45,7 +45,8 @@ class Ladder:
     def __init__(self, rules: Mapping[str, Rules]) -> None:
         """`rules` is keyed by site id."""
         self._rules = rules
-        self.referrals = Referrals(rules)
+        self.orders = Orders(rules)
+        self.referrals = Referrals(rules, self.orders)
         self.returns = Returns(rules)
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:
@@ -81,21 +82,21 @@ class Ladder:
         above = ahead or rules.above(case.unit_id)
         fired = {"clock": command.clock, "epoch": command.epoch, "fired_at": timestamp(context.now)}
         if above is None:
-            return decided(supervision(case, ev.MOVE_REASON_TIMEOUT, **fired))
+            return decided(self.orders.ordered(case, ev.MOVE_REASON_TIMEOUT, context, **fired))
         began = context.start_after(context.at, rules.grace)
         climb = escalation(case, above, ev.MOVE_REASON_TIMEOUT, next_started_at=timestamp(began), **fired)
         if not clock_of(case.plan, max(above.unit.tier, case.running + 1)):
             # The matter's own time is over while a lower tier had it: no clock is left to run there.
-            ordered = supervision(case, ev.MOVE_REASON_TIMEOUT, **fired)
+            ordered = self.orders.ordered(case, ev.MOVE_REASON_TIMEOUT, context, **fired)
             ordered.assignment.CopyFrom(climb.assignment)
             return decided(climb, ordered)
         return decided(climb)
 
-    def resident_asks_up(self, case: Case, _event: EscalationRequested, _context: Context) -> Decision:
+    def resident_asks_up(self, case: Case, _event: EscalationRequested, context: Context) -> Decision:
         """The resident can always go up one tier; at the top a supervision order answers."""
         above = self._rules[case.site_id].above(case.unit_id)
         if above is None:
-            return decided(supervision(case, ev.MOVE_REASON_RESIDENT))
+            return decided(self.orders.ordered(case, ev.MOVE_REASON_RESIDENT, context))
         return decided(escalation(case, above, ev.MOVE_REASON_RESIDENT))
 
     def escalate(self, case: Case, command: EscalateCase, context: Context) -> Decision:
@@ -103,7 +104,8 @@ class Ladder:
         refuse_if_moved_on(case, context)
         above = self._rules[case.site_id].above(case.unit_id)
         if above is None:
-            return decided(supervision(case, ev.MOVE_REASON_HANDLER), note=command.note)
+            ordered = self.orders.ordered(case, ev.MOVE_REASON_HANDLER, context)
+            return decided(ordered, note=command.note)
         return decided(escalation(case, above, ev.MOVE_REASON_HANDLER), note=command.note)
 
     def give_back(self, case: Case, command: ReturnCase, context: Context) -> Decision:

@@ -11,6 +11,7 @@ from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis.model import Context
 from services.chassis.protobuf import instant
 from services.chassis.terms import from_message
+from services.routing.domain import order_folding
 from services.routing.domain.case import (
     ASSIGNED,
     IN_PROGRESS,
@@ -105,14 +106,6 @@ def _ruled(case: Case, event: ev.ReturnRuled, _context: Context) -> Case:
     return replace(case, returned=None, rulings=(*case.rulings, ruled))
 
 
-def _supervised(case: Case, event: ev.SupervisionOrdered, context: Context) -> Case:
-    return replace(
-        case,
-        supervised_at=case.supervised_at or context.at,
-        running=0 if event.reason == ev.MOVE_REASON_TIMEOUT else case.running,
-    )
-
-
 def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
     clauses = tuple(Citation(each.unit_code, each.version, each.number) for each in event.clauses)
     return replace(
@@ -123,11 +116,12 @@ def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
         clauses=clauses,
         running=0,
         returned=None,
+        order=None,
     )
 
 
 def _withdrawn(case: Case, _event: ev.CaseWithdrawn, _context: Context) -> Case:
-    return replace(case, status=WITHDRAWN, running=0, returned=None)
+    return replace(case, status=WITHDRAWN, running=0, returned=None, order=None)
 
 
 def _reopened(case: Case, event: ev.CaseReopened, context: Context) -> Case:
@@ -143,6 +137,7 @@ def _referred(case: Case, event: ev.CaseReferred, _context: Context) -> Case:
         recall="",
         running=0,
         returned=None,
+        order=None,
     )
 
 
@@ -167,6 +162,7 @@ def _restarted(case: Case, event: ev.CaseReopened | ev.CaseTakenBack, reason: in
         outcome="",
         clauses=(),
         supervised_at=None,
+        order=None,
         due_at=instant(event.due_at),
         due_promised=False,
         plan=tuple(from_message(message) for message in event.plan),
@@ -182,7 +178,11 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     ev.CaseReassigned: _reassigned,
     ev.CaseReturned: _returned,
     ev.ReturnRuled: _ruled,
-    ev.SupervisionOrdered: _supervised,
+    ev.SupervisionOrdered: order_folding.supervised,
+    ev.SupervisionAnswered: order_folding.answered,
+    ev.AnswerAccepted: order_folding.accepted,
+    ev.AnswerSentBack: order_folding.sent_back,
+    ev.SupervisionRepeated: order_folding.repeated,
     ev.CaseResolved: _resolved,
     ev.CaseWithdrawn: _withdrawn,
     ev.CaseReopened: _reopened,

@@ -21,6 +21,7 @@ from services.routing.domain.case import (
     IN_PROGRESS,
     MEDIATION_OUTCOMES,
     OPEN,
+    ORDER_CLOCK,
     PETITION_OUTCOMES,
     REFERRED,
     REQUESTS,
@@ -31,8 +32,11 @@ from services.routing.domain.case import (
 )
 from services.routing.domain.commands import (
     AcceptCase,
+    AnswerSupervision,
     ClockRanOut,
     EscalateCase,
+    JudgeAnswer,
+    OrderSupervision,
     ReassignCase,
     ReferCase,
     ReportProgress,
@@ -40,12 +44,16 @@ from services.routing.domain.commands import (
     ReturnCase,
     RuleOnReturn,
     RulingRanOut,
+    SupervisionRanOut,
     TransferCase,
 )
 from services.routing.domain.decisions import Ladder, declined
 from services.routing.domain.referrals import noted
 
-BY_CLOCK: Mapping[str, type[RulingRanOut]] = {RULING_CLOCK: RulingRanOut}
+BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut]] = {
+    RULING_CLOCK: RulingRanOut,
+    ORDER_CLOCK: SupervisionRanOut,
+}
 """What happens when a clock that is no tier's has passed, by its name."""
 
 
@@ -60,6 +68,10 @@ def table(ladder: Ladder) -> Table:
             (status, ReturnCase): Transition(ladder.give_back, (ASSIGNED, status)),
             (status, RuleOnReturn): Transition(ladder.returns.rule, (ASSIGNED, status)),
             (status, RulingRanOut): Transition(ladder.returns.ran_out, (ASSIGNED, status)),
+            (status, OrderSupervision): Transition(ladder.orders.order, (status,)),
+            (status, AnswerSupervision): Transition(ladder.orders.answer, (status,)),
+            (status, JudgeAnswer): Transition(ladder.orders.judge, (status,)),
+            (status, SupervisionRanOut): Transition(ladder.orders.ran_out, (status,)),
             (status, TransferCase): Transition(ladder.returns.transfer, (ASSIGNED,)),
             (status, ClockRanOut): Transition(ladder.ran_out, (ASSIGNED, status)),
             (status, ReassignCase): Transition(ladder.reassign, (ASSIGNED, status)),

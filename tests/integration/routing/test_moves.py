@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from fengqiao.routing.v1 import events_pb2 as ev
+from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from services.chassis.protobuf import instant
 from services.chassis.record import SHARDS
 from services.chassis.sweeper import Catchup
@@ -121,3 +122,63 @@ async def test_the_desk_and_a_common_superior_transfer_a_case_and_nobody_else(
     assert (first.from_unit_id, second.to_unit_id) == (NEIGHBOURS, "jili/hexi")
     nowhere = await house.refusal("TransferCase", DESK, **{**given, "unit_id": "jili/nowhere"})
     assert (nowhere.code, nowhere.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ["unit_id: unknown_unit"])
+
+
+# -- supervision orders --------------------------------------------------------------------------------------
+
+
+async def test_an_order_is_answered_in_writing_and_the_answer_sent_back_then_accepted(
+    house: House, case_id: str
+) -> None:
+    village = Who("handler", ("jili/hexi",), "p-hexi")
+    ordered = {"case_id": case_id, "reason": ev.ORDER_REASON_NO_PROGRESS}
+    for who in (LEADER, STRANGER):
+        assert (
+            await house.refusal("OrderSupervision", who, **ordered)
+        ).code == grpc.StatusCode.PERMISSION_DENIED
+    case = (await house.call("OrderSupervision", village, **ordered)).case
+    assert (case.order.number, case.order.orderer_unit_id) == (1, "jili/hexi")
+    assert case.order.clock.rule == "supervision.answer@1"
+    answer = {"case_id": case_id, "order": 1, "result": "visited", "text": "约好周四修。"}
+    assert (await house.refusal("AnswerSupervision", STRANGER, **answer)).code == (
+        grpc.StatusCode.PERMISSION_DENIED
+    )
+    await house.call("AnswerSupervision", LEADER, **answer)
+    [listed] = (await house.call("ListOrders", village, unit_id="jili/hexi", include_below=True)).orders
+    assert (listed.case.case_id, listed.answer) == (case_id, "约好周四修。")
+    assert listed.case.order.status == rpc.ORDER_STATUS_ANSWERED
+    judged = {"case_id": case_id, "order": 1}
+    sent_back, accepted = rpc.JUDGEMENT_SENT_BACK, rpc.JUDGEMENT_ACCEPTED
+    refused = await house.refusal("JudgeAnswer", CHIEF, judgement=accepted, **judged)
+    assert refused.code == grpc.StatusCode.PERMISSION_DENIED
+    await house.call("JudgeAnswer", village, judgement=sent_back, **judged)
+    await house.call("AnswerSupervision", LEADER, **answer)
+    done = (await house.call("JudgeAnswer", village, judgement=accepted, **judged)).case
+    assert not done.HasField("order")
+    assert not (await house.call("ListOrders", village, unit_id="jili/hexi", include_below=True)).orders
+    assert house.broker.types(EVENTS) == [
+        "CaseRouted",
+        "SupervisionOrdered",
+        "SupervisionAnswered",
+        "AnswerSentBack",
+        "SupervisionAnswered",
+        "AnswerAccepted",
+    ]
+
+
+async def test_an_unanswered_order_is_repeated_to_the_desk_and_listed_until_the_case_is_settled(
+    house: House, case_id: str
+) -> None:
+    await house.call("OrderSupervision", DESK, case_id=case_id, reason=ev.ORDER_REASON_RISK)
+    house.clock.move(timedelta(days=8))
+    await house.base.sweeper(Catchup()).fire(range(SHARDS))
+    explained = await house.call("ExplainDeadline", DESK, case_id=case_id)
+    assert (explained.order.name, explained.order.rule) == ("supervision", "supervision.answer@1")
+    [listed] = (await house.call("ListOrders", DESK, unit_id="jili", include_below=True)).orders
+    assert (listed.case.order.number, listed.case.order.orderer_unit_id) == (1, "")
+    assert listed.case.order.repeats >= 1
+    assert "SupervisionRepeated" in house.broker.types(EVENTS)
+    await house.call("ResolveCase", DESK, case_id=case_id, outcome="mended")
+    assert not (await house.call("ListOrders", DESK, unit_id="jili", include_below=True)).orders
+    others = await house.refusal("ListOrders", CHIEF, unit_id="jili")
+    assert others.code == grpc.StatusCode.PERMISSION_DENIED

@@ -11,11 +11,14 @@ from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServi
 from services.cli.client import text
 from tests.kit.terminal import terminal_at
 
+ORDER = rpc.SupervisionOrder(number=1, status=rpc.ORDER_STATUS_STANDING, repeats=2)
 CASE = "5d2b7c1e-0000-4000-8000-000000000001"
 
 
 def answers(request: Message) -> Message:
     name = type(request).__name__.removesuffix("Request")
+    if name == "ListOrders":
+        return rpc.ListOrdersResponse(orders=[rpc.ListedOrder(case=rpc.Case(case_id=CASE, order=ORDER))])
     response: Any = getattr(rpc, f"{name}Response")
     told: Message = response(case=rpc.Case(case_id=CASE))
     return told
@@ -44,6 +47,24 @@ def answers(request: Message) -> Message:
                 case_id=CASE, unit_id="jili/hexi/s2", reason=ev.TRANSFER_REASON_DIRECT_INTEREST
             ),
         ),
+        (
+            ["supervision", "order", CASE, "no-progress", "--note", "三天没有动静"],
+            rpc.OrderSupervisionRequest(
+                case_id=CASE, reason=ev.ORDER_REASON_NO_PROGRESS, note="三天没有动静"
+            ),
+        ),
+        (
+            ["supervision", "answer", CASE, "1", "visited", "约好周四修"],
+            rpc.AnswerSupervisionRequest(case_id=CASE, order=1, result="visited", text="约好周四修"),
+        ),
+        (
+            ["supervision", "judge", CASE, "1", "sent-back"],
+            rpc.JudgeAnswerRequest(case_id=CASE, order=1, judgement=rpc.JUDGEMENT_SENT_BACK),
+        ),
+        (
+            ["supervision", "list", "jili/hexi", "--below"],
+            rpc.ListOrdersRequest(unit_id="jili/hexi", include_below=True, page_size=50),
+        ),
     ],
     ids=lambda given: " ".join(given[:1]) if isinstance(given, list) else "",
 )
@@ -60,3 +81,7 @@ def test_a_case_that_waits_for_a_ruling_says_whose_and_until_when() -> None:
         returned=rpc.Return(number=1, reason=ev.RETURN_REASON_OTHER_PLACE, superior_unit_id="jili/hexi"),
     )
     assert "1 other_place; jili/hexi rules by" in text.case(case)
+
+
+def test_a_case_under_an_order_says_which_and_how_often_it_was_repeated() -> None:
+    assert "1 standing, repeated 2 times" in text.case(rpc.Case(case_id=CASE, order=ORDER))

@@ -136,6 +136,16 @@ def test_there_is_an_example_of_every_owed_event() -> None:
                 ("desk:jili", "supervision_ordered", IN_APP),
             },
         ),
+        (routing.SupervisionAnswered, {("unit:jili", "supervision_answered", IN_APP)}),
+        (routing.AnswerAccepted, {("unit:jili/c1", "answer_accepted", IN_APP)}),
+        (routing.AnswerSentBack, {("unit:jili/c1", "answer_sent_back", IN_APP)}),
+        (
+            routing.SupervisionRepeated,
+            {
+                ("post:jili/c1", "supervision_repeated", IN_APP),
+                ("desk:jili", "supervision_repeated", IN_APP),
+            },
+        ),
         (routing.CaseResolved, {(PERSON, "case_resolved", EMAIL), (PERSON, "case_resolved", IN_APP)}),
         (
             routing.CaseWithdrawn,

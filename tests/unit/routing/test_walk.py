@@ -115,6 +115,24 @@ class Ladders(RuleBasedStateMachine):
         if walk.case.unit_id != before.unit_id:
             assert walk.case.unit_id == to
 
+    @precondition(lambda self: self.walk is not None)
+    @rule(
+        order=st.sampled_from(
+            (
+                domain.OrderSupervision(ev.ORDER_REASON_RISK, "h-a", ("jili/c01", STREET)),
+                domain.OrderSupervision(ev.ORDER_REASON_RISK, "h-b"),
+                domain.AnswerSupervision(1, "visited", "去过了", "h-a"),
+                domain.AnswerSupervision(2, "visited", "去过了", "h-b"),
+                *(domain.JudgeAnswer(n, accepted, "h-b") for n in (1, 2) for accepted in (True, False)),
+            )
+        )
+    )
+    def supervise(self, order: object) -> None:
+        walk = self._walk()
+        before = self._tried(order, walk.now)
+        case = walk.case
+        assert (case.unit_id, case.status, case.running) == (before.unit_id, before.status, before.running)
+
     def _tried(self, command: object, at: datetime) -> domain.Case:
         """The case as it was before an order, and after what had fallen due; the due time never moves."""
         walk = self._walk()
@@ -185,6 +203,13 @@ class Ladders(RuleBasedStateMachine):
     def an_open_case_has_a_clock_or_a_supervision_order(self) -> None:
         if self.walk and self.walk.case.status in domain.OPEN:
             assert self.walk.record.next_due_at is not None or self.walk.case.supervised_at is not None
+
+    @invariant()
+    def an_open_case_is_never_left_in_silence(self) -> None:
+        if self.walk and self.walk.case.status in domain.OPEN:
+            case = self.walk.case
+            assert case.running or case.order
+            assert not case.order or case.order.clock
 
     @invariant()
     def a_case_is_on_one_way_only(self) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fengqiao.routing.v1.events_pb2 import (
+    ORDER_REASON_RISK,
     RETURN_REASON_OTHER_PLACE,
     RULING_GOES,
     RULING_STAYS,
@@ -21,7 +22,16 @@ from fengqiao.routing.v1.events_pb2 import (
     TRANSFER_REASON_OTHER_PLACE,
 )
 from services.chassis.errors import CommandError
-from services.routing.domain import AcceptCase, EscalateCase, ReturnCase, RuleOnReturn, TransferCase
+from services.routing.domain import (
+    AcceptCase,
+    AnswerSupervision,
+    EscalateCase,
+    JudgeAnswer,
+    OrderSupervision,
+    ReturnCase,
+    RuleOnReturn,
+    TransferCase,
+)
 from services.routing.domain.directory import commands as c
 from services.routing.domain.directory import restructuring as r
 from services.routing.domain.directory.carrying_out import follow
@@ -61,6 +71,9 @@ COMMANDS = (
     RuleOnReturn(RULING_TAKEN, by="p-2"),
     RuleOnReturn(RULING_GOES, "jili/hexi/s1/n2", "p-2"),
     TransferCase("jili/hexi/s1/n2", TRANSFER_REASON_OTHER_PLACE, "p-2"),
+    OrderSupervision(ORDER_REASON_RISK, "p-2", ("jili/hexi", "jili")),
+    AnswerSupervision(1, "visited", "去过了", "p-1"),
+    JudgeAnswer(order=1, accepted=True, by="p-2"),
     TransferCase("jili/hedong/s1", TRANSFER_REASON_OTHER_PLACE, "p-2"),
 )
 

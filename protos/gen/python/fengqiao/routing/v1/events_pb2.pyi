@@ -50,6 +50,8 @@ class _MoveReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MoveReason
     """A superior ruled on a return."""
     MOVE_REASON_TRANSFER: _MoveReason.ValueType  # 11
     """The desk or the common superior transferred it to another unit."""
+    MOVE_REASON_SUPERIOR: _MoveReason.ValueType  # 12
+    """A superior or the desk ordered it (督办)."""
 
 class MoveReason(_MoveReason, metaclass=_MoveReasonEnumTypeWrapper):
     """Events of `fengqiao.routing.events`; those that end or restart a request are repeated on `fengqiao.routing.outcomes`,
@@ -80,7 +82,43 @@ MOVE_REASON_RULING: MoveReason.ValueType  # 10
 """A superior ruled on a return."""
 MOVE_REASON_TRANSFER: MoveReason.ValueType  # 11
 """The desk or the common superior transferred it to another unit."""
+MOVE_REASON_SUPERIOR: MoveReason.ValueType  # 12
+"""A superior or the desk ordered it (督办)."""
 Global___MoveReason: _TypeAlias = MoveReason  # noqa: Y015
+
+class _OrderReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OrderReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ORDER_REASON_UNSPECIFIED: _OrderReason.ValueType  # 0
+    ORDER_REASON_NO_PROGRESS: _OrderReason.ValueType  # 1
+    """Nothing is seen to be done."""
+    ORDER_REASON_COMPLAINT: _OrderReason.ValueType  # 2
+    """The resident complained about how it is handled."""
+    ORDER_REASON_RISK: _OrderReason.ValueType  # 3
+    """Somebody may come to harm."""
+    ORDER_REASON_PUBLIC_CONCERN: _OrderReason.ValueType  # 4
+    """Many are concerned."""
+    ORDER_REASON_REPEATED: _OrderReason.ValueType  # 5
+    """It was settled badly before."""
+
+class OrderReason(_OrderReason, metaclass=_OrderReasonEnumTypeWrapper):
+    """Why a superior or the desk orders a unit to act."""
+
+ORDER_REASON_UNSPECIFIED: OrderReason.ValueType  # 0
+ORDER_REASON_NO_PROGRESS: OrderReason.ValueType  # 1
+"""Nothing is seen to be done."""
+ORDER_REASON_COMPLAINT: OrderReason.ValueType  # 2
+"""The resident complained about how it is handled."""
+ORDER_REASON_RISK: OrderReason.ValueType  # 3
+"""Somebody may come to harm."""
+ORDER_REASON_PUBLIC_CONCERN: OrderReason.ValueType  # 4
+"""Many are concerned."""
+ORDER_REASON_REPEATED: OrderReason.ValueType  # 5
+"""It was settled badly before."""
+Global___OrderReason: _TypeAlias = OrderReason  # noqa: Y015
 
 class _ReturnReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -567,7 +605,9 @@ Global___ReturnRuled: _TypeAlias = ReturnRuled  # noqa: Y015
 
 @_typing.final
 class SupervisionOrdered(_message.Message):
-    """A superior orders the owner to act: the top tier's clock ran out, or there is nobody higher to go to."""
+    """A superior orders the owner to act: the top tier's clock ran out, there is nobody higher to go to, or a superior or the desk ordered it.
+    While an order stands, what would order again names it and starts no clock anew.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -577,15 +617,31 @@ class SupervisionOrdered(_message.Message):
     CLOCK_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     FIRED_AT_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    ORDERER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    ORDERED_BY_FIELD_NUMBER: _builtins.int
+    ORDER_REASON_FIELD_NUMBER: _builtins.int
+    ANSWER_CLOCK_FIELD_NUMBER: _builtins.int
     reason: Global___MoveReason.ValueType
     clock: _builtins.str
     epoch: _builtins.int
+    order: _builtins.int
+    """Number of the order within its case; 0 while the case is in mediation or petition handling, whose own clocks run."""
+    orderer_unit_id: _builtins.str
+    """The unit that the answer goes to; empty: the desk."""
+    ordered_by: _builtins.str
+    """Opaque reference of who ordered it; empty where nobody did."""
+    order_reason: Global___OrderReason.ValueType
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     @_builtins.property
     def assignment(self) -> Global___Assignment: ...
     @_builtins.property
     def fired_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def answer_clock(self) -> _common_pb2.Clock:
+        """Until when the owner has to answer; unset for the order that stands already, and in a replay, where nobody could answer."""
+
     def __init__(
         self,
         *,
@@ -595,14 +651,193 @@ class SupervisionOrdered(_message.Message):
         clock: _builtins.str = ...,
         epoch: _builtins.int = ...,
         fired_at: _timestamp_pb2.Timestamp | None = ...,
+        order: _builtins.int = ...,
+        orderer_unit_id: _builtins.str = ...,
+        ordered_by: _builtins.str = ...,
+        order_reason: Global___OrderReason.ValueType = ...,
+        answer_clock: _common_pb2.Clock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "fired_at", b"fired_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "assignment", b"assignment", "case", b"case", "fired_at", b"fired_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "clock", b"clock", "epoch", b"epoch", "fired_at", b"fired_at", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "assignment", b"assignment", "case", b"case", "clock", b"clock", "epoch", b"epoch", "fired_at", b"fired_at", "order", b"order", "order_reason", b"order_reason", "ordered_by", b"ordered_by", "orderer_unit_id", b"orderer_unit_id", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SupervisionOrdered: _TypeAlias = SupervisionOrdered  # noqa: Y015
+
+@_typing.final
+class SupervisionAnswered(_message.Message):
+    """The owner answered an order in writing; the text stays in routing's store."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    ANSWERED_BY_FIELD_NUMBER: _builtins.int
+    ORDERER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    ANSWER_CLOCK_FIELD_NUMBER: _builtins.int
+    order: _builtins.int
+    unit_id: _builtins.str
+    result: _builtins.str
+    """A code of what came of it."""
+    answered_by: _builtins.str
+    """Opaque reference of who answered."""
+    orderer_unit_id: _builtins.str
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def answer_clock(self) -> _common_pb2.Clock:
+        """Until when the answer has to be judged."""
+
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        order: _builtins.int = ...,
+        unit_id: _builtins.str = ...,
+        result: _builtins.str = ...,
+        answered_by: _builtins.str = ...,
+        orderer_unit_id: _builtins.str = ...,
+        answer_clock: _common_pb2.Clock | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "answered_by", b"answered_by", "case", b"case", "order", b"order", "orderer_unit_id", b"orderer_unit_id", "result", b"result", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SupervisionAnswered: _TypeAlias = SupervisionAnswered  # noqa: Y015
+
+@_typing.final
+class AnswerAccepted(_message.Message):
+    """Whoever ordered accepts the answer. The order ends, unless no other clock of the open case runs: then they report again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    ACCEPTED_BY_FIELD_NUMBER: _builtins.int
+    ANSWER_CLOCK_FIELD_NUMBER: _builtins.int
+    order: _builtins.int
+    unit_id: _builtins.str
+    accepted_by: _builtins.str
+    """Opaque reference of who accepted it."""
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def answer_clock(self) -> _common_pb2.Clock:
+        """Until when to report again; unset: the order has ended."""
+
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        order: _builtins.int = ...,
+        unit_id: _builtins.str = ...,
+        accepted_by: _builtins.str = ...,
+        answer_clock: _common_pb2.Clock | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_by", b"accepted_by", "answer_clock", b"answer_clock", "case", b"case", "order", b"order", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerAccepted: _TypeAlias = AnswerAccepted  # noqa: Y015
+
+@_typing.final
+class AnswerSentBack(_message.Message):
+    """Whoever ordered sends the answer back: it has to be answered again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    SENT_BACK_BY_FIELD_NUMBER: _builtins.int
+    ANSWER_CLOCK_FIELD_NUMBER: _builtins.int
+    order: _builtins.int
+    unit_id: _builtins.str
+    sent_back_by: _builtins.str
+    """Opaque reference of who sent it back."""
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def answer_clock(self) -> _common_pb2.Clock: ...
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        order: _builtins.int = ...,
+        unit_id: _builtins.str = ...,
+        sent_back_by: _builtins.str = ...,
+        answer_clock: _common_pb2.Clock | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "case", b"case", "order", b"order", "sent_back_by", b"sent_back_by", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerSentBack: _TypeAlias = AnswerSentBack  # noqa: Y015
+
+@_typing.final
+class SupervisionRepeated(_message.Message):
+    """An order's clock ran out, unanswered or unjudged: it is repeated to the next superior, above the top to the desk."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    ORDERER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    ANSWERED_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    FIRED_AT_FIELD_NUMBER: _builtins.int
+    ANSWER_CLOCK_FIELD_NUMBER: _builtins.int
+    order: _builtins.int
+    repeats: _builtins.int
+    """How often it was repeated."""
+    orderer_unit_id: _builtins.str
+    """The unit that sees to it now; empty: the desk."""
+    answered: _builtins.bool
+    """Whether there is an answer that nobody judged."""
+    clock: _builtins.str
+    epoch: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def assignment(self) -> Global___Assignment: ...
+    @_builtins.property
+    def fired_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def answer_clock(self) -> _common_pb2.Clock: ...
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        assignment: Global___Assignment | None = ...,
+        order: _builtins.int = ...,
+        repeats: _builtins.int = ...,
+        orderer_unit_id: _builtins.str = ...,
+        answered: _builtins.bool = ...,
+        clock: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        fired_at: _timestamp_pb2.Timestamp | None = ...,
+        answer_clock: _common_pb2.Clock | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "assignment", b"assignment", "case", b"case", "fired_at", b"fired_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "answered", b"answered", "assignment", b"assignment", "case", b"case", "clock", b"clock", "epoch", b"epoch", "fired_at", b"fired_at", "order", b"order", "orderer_unit_id", b"orderer_unit_id", "repeats", b"repeats"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SupervisionRepeated: _TypeAlias = SupervisionRepeated  # noqa: Y015
 
 @_typing.final
 class CaseResolved(_message.Message):
