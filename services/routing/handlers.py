@@ -1,15 +1,13 @@
 """Load → decide → commit, for each command of a handler; and the reads that queues and boards are made of."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta, Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
-from fengqiao.routing.v1.events_pb2 import CitedClause, MoveReason, Track
 from services.chassis.auth import Principal
 from services.chassis.commands import order_of
 from services.chassis.errors import CommandError, Forbidden, NotFound
@@ -22,32 +20,9 @@ from services.chassis.store import Raw
 from services.routing import domain
 from services.routing.domain import Case
 from services.routing.domain.codes.citing import Known, speaking
+from services.routing.ordering import may_order, to_command
 from services.routing.store import load
-
-STATUSES: Mapping[str, rpc.CaseStatus.ValueType] = {
-    domain.ASSIGNED: rpc.CASE_STATUS_ASSIGNED,
-    domain.IN_PROGRESS: rpc.CASE_STATUS_IN_PROGRESS,
-    domain.RESOLVED: rpc.CASE_STATUS_RESOLVED,
-    domain.WITHDRAWN: rpc.CASE_STATUS_WITHDRAWN,
-    domain.REFERRED: rpc.CASE_STATUS_REFERRED,
-}
-
-
-def to_command(request: Message) -> object:
-    """The domain command of a request; the table below is all there is."""
-    return COMMANDS[type(request)](request)
-
-
-COMMANDS: Mapping[type[Message], Callable[[Any], object]] = {
-    rpc.AcceptCaseRequest: lambda _request: domain.AcceptCase(),
-    rpc.ReportProgressRequest: lambda request: domain.ReportProgress(request.progress, request.note),
-    rpc.ResolveCaseRequest: lambda request: domain.ResolveCase(
-        request.outcome, request.note, tuple(request.clauses)
-    ),
-    rpc.EscalateCaseRequest: lambda request: domain.EscalateCase(request.note),
-    rpc.ReturnCaseRequest: lambda request: domain.ReturnCase(request.note),
-    rpc.ReferCaseRequest: lambda request: domain.ReferCase(request.track, request.note),
-}
+from services.routing.telling import STATUSES, answer_of, instant_of, to_message, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +44,7 @@ class Cases:
         Raises:
             CommandError: refused; nothing changed, but for what had fallen due before.
         """
-        command = to_command(request)
+        command = to_command(request, principal)
         await self.fresh()
         if isinstance(command, domain.ResolveCase) and command.clauses:
             command = replace(command, known=await self._codes_of(case_id))
@@ -78,7 +53,7 @@ class Cases:
             return transition(self.cells, case.status, case, command, context)
 
         def authorize(case: Case, at: datetime) -> None:
-            if not acts_for(principal, case, case.owner_at(at)[0]):
+            if not may_order(principal, command, case, at):
                 raise out_of_reach(principal)
 
         answer = await self.base.commands.execute(
@@ -136,13 +111,38 @@ class Cases:
         Raises:
             Forbidden: not the caller's unit.
         """
-        if not principal.covers(unit_id):
+        found = await self._soonest_due(
+            principal, Queue([principal.site], domain.UNSETTLED, unit_id, below, after), limit
+        )
+        return [case for case, _raw in found]
+
+    async def orders(
+        self,
+        principal: Principal,
+        unit_id: str,
+        after: tuple[datetime, str] | None,
+        limit: int,
+        *,
+        below: bool,
+    ) -> list[rpc.ListedOrder]:
+        """As `queue`, those cases under a standing supervision order, with the answers in writing.
+
+        Raises:
+            Forbidden: not the caller's unit.
+        """
+        queue = Queue([principal.site], domain.OPEN, unit_id, below, after)
+        found = await self._soonest_due(principal, queue, limit, lambda raw: bool(raw["state"].get("order")))
+        return [rpc.ListedOrder(case=case, answer=answer_of(case, raw)) for case, raw in found]
+
+    async def _soonest_due(
+        self, principal: Principal, queue: Queue, limit: int, keep: Callable[[Raw], bool] = lambda _raw: True
+    ) -> list[tuple[rpc.Case, Raw]]:
+        if not principal.covers(queue.unit_id):
             raise Forbidden("not your unit")
-        queue = Queue([principal.site], domain.UNSETTLED, unit_id, below, after)
         collection = self.base.committer.repository.collection
-        raws = await self.base.threads.run(soonest_due, collection, queue, limit)
+        raws = await self.base.threads.run(soonest_due, collection, queue, limit, keep)
         now = (await self.base.threads.run(self.base.clocks.moment, principal.site)).now
-        return [told(raw["_id"], raw["revision"], load(raw["state"]), now) for raw in raws]
+        return [(told(raw["_id"], raw["revision"], load(raw["state"]), now), raw) for raw in raws]
 
     async def board(self, site_id: str) -> rpc.WatchBoardResponse:
         """Counts per tier and status of a site."""
@@ -188,11 +188,6 @@ def to_board(rows: Iterable[Raw], now: datetime) -> rpc.WatchBoardResponse:
     return board
 
 
-def acts_for(principal: Principal, case: Case, unit_id: str) -> bool:
-    """Whether the caller may act for a case's owner: it is their unit, one below it, or a replay."""
-    return principal.site == case.site_id and (principal.role == "replay" or principal.covers(unit_id))
-
-
 def may_see(principal: Principal, case: Case) -> bool:
     """Handlers see what their units own or owned; the resident their own case."""
     if principal.site not in {case.site_id, "*"}:
@@ -208,63 +203,3 @@ def out_of_reach(principal: Principal) -> CommandError:
     if principal.covers_all:
         return NotFound("no such case")
     return Forbidden("no such case in your territory")
-
-
-def instant_of(record: Record[Any]) -> datetime:
-    """The business time that an answer is given for: that of the latest thing applied."""
-    if record.last_at is None:
-        raise NotFound("no such case")
-    return record.last_at
-
-
-def to_message(record: Record[Case], now: datetime) -> rpc.Case:
-    """A case as clients see it."""
-    if record.state is None:
-        raise NotFound("no such case")
-    return told(record.id, record.revision, record.state, now)
-
-
-def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
-    """As `to_message`, of a case's parts."""
-    message = rpc.Case(
-        case_id=case_id,
-        request_no=case.request_no,
-        site_id=case.site_id,
-        kind=case.kind,
-        status=STATUSES[case.status],
-        start_tier=Tier.ValueType(case.start_tier),
-        submitted_at=timestamp(case.submitted_at),
-        due_at=timestamp(case.due_at),
-        due_promised=case.due_promised,
-        overdue=case.overdue(now),
-        revision=revision,
-        submitted_recorded_at=timestamp(case.submitted_recorded_at),
-        routed_recorded_at=timestamp(case.routed_recorded_at),
-        urgent=case.urgent,
-        track=Track.ValueType(case.track),
-        referrals=case.referrals,
-    )
-    message.assignment.tier = Tier.ValueType(case.tier)
-    message.assignment.unit_id = case.unit_id
-    message.assignment.post_id = case.post_id
-    message.assignment.holder_ref = case.holder_ref
-    message.assignment.reasons.extend(case.reasons)
-    for step in case.steps:
-        message.steps.add(
-            from_unit_id=step.from_unit_id,
-            to_unit_id=step.to_unit_id,
-            from_tier=Tier.ValueType(step.from_tier),
-            to_tier=Tier.ValueType(step.to_tier),
-            at=timestamp(step.at),
-            reason=MoveReason.ValueType(step.reason),
-        )
-    for name, at in (("supervised_at", case.supervised_at), ("resolved_at", case.resolved_at)):
-        if at:
-            getattr(message, name).CopyFrom(timestamp(at))
-    message.clauses.extend(
-        CitedClause(unit_code=each.unit_code, version=each.version, number=each.number)
-        for each in case.clauses
-    )
-    if case.clock:
-        message.clock_due_at.CopyFrom(timestamp(case.clock.due_at))
-    return message

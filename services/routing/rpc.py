@@ -1,7 +1,8 @@
 """gRPC: translate, call one handler. Errors are mapped in the chassis, in one place."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import grpc
@@ -34,6 +35,12 @@ RULES = {
     f"{SERVICE}/ResolveCase": Rule(ACTORS),
     f"{SERVICE}/EscalateCase": Rule(ACTORS),
     f"{SERVICE}/ReturnCase": Rule(ACTORS),
+    f"{SERVICE}/RuleOnReturn": Rule(ACTORS),
+    f"{SERVICE}/TransferCase": Rule(ACTORS),
+    f"{SERVICE}/OrderSupervision": Rule(ACTORS),
+    f"{SERVICE}/AnswerSupervision": Rule(ACTORS),
+    f"{SERVICE}/JudgeAnswer": Rule(ACTORS),
+    f"{SERVICE}/ListOrders": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
     f"{SERVICE}/ReferCase": Rule(ACTORS),
     f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
@@ -72,17 +79,10 @@ class RoutingServicer(RoutingServiceServicer):
         """Open cases of a unit, soonest due first."""
         del context
         limit = request.page_size or DEFAULT_PAGE
-        after = (
-            read_token(request.page_token, lambda at, rest: (at, str(rest[0])))
-            if request.page_token
-            else None
-        )
         cases = await self._cases.queue(
-            principal(), request.unit_id, after, limit, below=request.include_below
+            principal(), request.unit_id, _after(request.page_token), limit, below=request.include_below
         )
-        last = cases[-1] if len(cases) == limit else None
-        token = write_token(instant(last.due_at), last.case_id) if last else ""
-        return rpc.GetQueueResponse(cases=cases, next_page_token=token)
+        return rpc.GetQueueResponse(cases=cases, next_page_token=_next_token(cases, limit))
 
     async def AcceptCase(self, request: rpc.AcceptCaseRequest, context: Context) -> rpc.AcceptCaseResponse:
         """The owner takes it on."""
@@ -112,6 +112,49 @@ class RoutingServicer(RoutingServiceServicer):
         """The handler gives it back."""
         del context
         return rpc.ReturnCaseResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def RuleOnReturn(
+        self, request: rpc.RuleOnReturnRequest, context: Context
+    ) -> rpc.RuleOnReturnResponse:
+        """The superior rules on a return."""
+        del context
+        return rpc.RuleOnReturnResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def TransferCase(
+        self, request: rpc.TransferCaseRequest, context: Context
+    ) -> rpc.TransferCaseResponse:
+        """It goes to another unit."""
+        del context
+        return rpc.TransferCaseResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def OrderSupervision(
+        self, request: rpc.OrderSupervisionRequest, context: Context
+    ) -> rpc.OrderSupervisionResponse:
+        """The desk or a superior orders the owner to act."""
+        del context
+        return rpc.OrderSupervisionResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def AnswerSupervision(
+        self, request: rpc.AnswerSupervisionRequest, context: Context
+    ) -> rpc.AnswerSupervisionResponse:
+        """The owner answers an order."""
+        del context
+        return rpc.AnswerSupervisionResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def JudgeAnswer(self, request: rpc.JudgeAnswerRequest, context: Context) -> rpc.JudgeAnswerResponse:
+        """Whoever ordered accepts the answer, or sends it back."""
+        del context
+        return rpc.JudgeAnswerResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def ListOrders(self, request: rpc.ListOrdersRequest, context: Context) -> rpc.ListOrdersResponse:
+        """Standing orders of a unit, soonest due case first."""
+        del context
+        limit = request.page_size or DEFAULT_PAGE
+        orders = await self._cases.orders(
+            principal(), request.unit_id, _after(request.page_token), limit, below=request.include_below
+        )
+        token = _next_token([each.case for each in orders], limit)
+        return rpc.ListOrdersResponse(orders=orders, next_page_token=token)
 
     async def ReferCase(self, request: rpc.ReferCaseRequest, context: Context) -> rpc.ReferCaseResponse:
         """The top tier hands it over."""
@@ -152,8 +195,21 @@ class RoutingServicer(RoutingServiceServicer):
         return await self._cases.command(principal(), case_id, meta, request)
 
 
+def _after(token: str) -> tuple[datetime, str] | None:
+    """The (due time, id) pair that a page goes on after."""
+    return read_token(token, lambda at, rest: (at, str(rest[0]))) if token else None
+
+
+def _next_token(cases: Sequence[rpc.Case], limit: int) -> str:
+    last = cases[-1] if len(cases) == limit else None
+    return write_token(instant(last.due_at), last.case_id) if last else ""
+
+
 def to_explanation(case: Case) -> rpc.ExplainDeadlineResponse:
     """Every tier's clock with its steps."""
     return rpc.ExplainDeadlineResponse(
-        clocks=[to_message(clock) for clock in case.plan], running=case.clock.name if case.clock else ""
+        clocks=[to_message(clock) for clock in case.plan],
+        running=case.clock.name if case.clock else "",
+        ruling=to_message(case.returned.clock) if case.returned else None,
+        order=to_message(case.order.clock) if case.order and case.order.clock else None,
     )

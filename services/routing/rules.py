@@ -1,16 +1,22 @@
 """What routing decides by: territory, posts, capability table, default clock. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from services.chassis.calendar import Calendar, Term
+from services.chassis.terms import Rule, read_rules
 
 TOP_TIER = 4
 MEDIATION, PETITION = "mediation", "petition"
 """Ways that a kind of matter can go instead of the ladder; see `Capability.track`."""
+RETURN, RULING = "routing.return", "routing.ruling"
+ANSWER, JUDGEMENT, REPORT = "supervision.answer", "supervision.judgement", "supervision.report"
+SHIPPED: Mapping[str, Rule] = read_rules(Path(__file__).with_name("rules.yaml"))
+"""The rules of moves, by id, where a site says nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,8 @@ class Rules:
     """Whether `places` only holds until the site's sub-district stands in the directory."""
     leaderless_share: float = 0.05
     """Which part of the households may be without a leader before it is said."""
+    moves: Mapping[str, Rule] = field(default_factory=lambda: SHIPPED)
+    """How moves are timed and limited, by id."""
 
     def place(self, kind: str, unit_id: str, *, urgent: bool) -> Placement:
         """The lowest capable tier of the place, one up for each vacant post (小事不出片组 …)."""
@@ -153,6 +161,13 @@ class Rules:
     def answering(self, unit_id: str) -> Placement:
         """Who answers now for what a unit has: its post, or the next staffed unit up."""
         return self._staffed(self.places.unit(unit_id), [])
+
+    def superior(self, unit_id: str, other_id: str = "") -> Placement | None:
+        """Who answers for the lowest unit above a unit that is at or above another too; None at the top."""
+        chain = [unit.id for unit in self.chain(unit_id)][1:]
+        common = {unit.id for unit in self.chain(other_id)} if other_id else set(chain)
+        found = next((each for each in chain if each in common), None)
+        return self.answering(found) if found else None
 
     def chain(self, unit_id: str) -> Iterator[Unit]:
         """The unit and those above it, up to the top."""

@@ -9,7 +9,18 @@ import yaml
 from services.chassis.calendar import Term
 from services.chassis.calendar import Unit as TermUnit
 from services.chassis.site import Site, SiteError
-from services.routing.rules import MEDIATION, PETITION, TOP_TIER, Capability, FixedPlaces, Post, Rules, Unit
+from services.chassis.terms import rules_of
+from services.routing.rules import (
+    MEDIATION,
+    PETITION,
+    SHIPPED,
+    TOP_TIER,
+    Capability,
+    FixedPlaces,
+    Post,
+    Rules,
+    Unit,
+)
 
 GRACE = timedelta(hours=1)
 DEFAULT_ROW = "*"
@@ -71,6 +82,7 @@ def read_rules(site: Site) -> Rules:
         term_per_tier=per == PER_TIER,
         by_directory=source == DIRECTORY,
         leaderless_share=_share(site, territory),
+        moves=rules_of(site, SHIPPED),
     )
 
 

@@ -103,7 +103,20 @@ def test_contacts_are_read_by_services_and_the_desks_that_call_people_back() -> 
 
 def test_a_resident_never_handles_a_case_and_a_handler_never_speaks_for_a_resident() -> None:
     routing = "/fengqiao.routing.v1.RoutingService"
-    for method in ("AcceptCase", "ReportProgress", "ResolveCase", "EscalateCase", "ReturnCase", "ReferCase"):
+    for method in (
+        "AcceptCase",
+        "ReportProgress",
+        "ResolveCase",
+        "EscalateCase",
+        "ReturnCase",
+        "RuleOnReturn",
+        "TransferCase",
+        "OrderSupervision",
+        "AnswerSupervision",
+        "JudgeAnswer",
+        "ListOrders",
+        "ReferCase",
+    ):
         assert Role.RESIDENT not in ROUTING_RULES[f"{routing}/{method}"].roles
     intake = "/fengqiao.intake.v1.IntakeService"
     for method in ("WithdrawRequest", "RequestEscalation", "RateOutcome", "ReopenRequest"):

@@ -189,7 +189,11 @@ REFUSALS: dict[str, tuple[Callable[[Scene], object], str, str, dict[str, str]]] 
         lambda s: (s.leader.accept(s.case_id), s.leader.accept(s.case_id)),
         "FAILED_PRECONDITION",
         "illegal_transition",
-        {"state": "in_progress", "allowed": "EscalateCase,ReferCase,ReportProgress,ResolveCase,ReturnCase"},
+        {
+            "state": "in_progress",
+            "allowed": "AnswerSupervision,EscalateCase,JudgeAnswer,OrderSupervision,ReferCase,"
+            "ReportProgress,ResolveCase,ReturnCase,RuleOnReturn,TransferCase",
+        },
     ),
     "progress on what is settled": (
         lambda s: (s.leader.resolve(s.case_id), s.leader.progress(s.case_id)),

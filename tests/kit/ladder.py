@@ -6,6 +6,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from fengqiao.intake.v1 import events_pb2 as asked
+from services.chassis.calendar import LibraryCalendar
 from services.chassis.engine import Engine, Moment, parse
 from services.chassis.errors import Forbidden
 from services.chassis.model import transition
@@ -38,7 +39,7 @@ def rules() -> Rules:
         default_term=cast("Any", None),
         term_rule="",
         zone=ZoneInfo("UTC"),
-        calendar=cast("Any", None),
+        calendar=LibraryCalendar("CN"),
         grace=timedelta(minutes=5),
     )
 

@@ -1,4 +1,4 @@
-"""The handler's side: queue, accept, progress, resolve, escalate, return, refer, explain, board."""
+"""The handler's side: queue, accept, progress, resolve, escalate, return, rule, transfer, refer, explain."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -8,8 +8,9 @@ import typer
 from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
+from fengqiao.routing.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
-from fengqiao.routing.v1.events_pb2 import TRACK_MEDIATION, TRACK_PETITION, Track
+from fengqiao.routing.v1.events_pb2 import Track
 from services.chassis.auth import Role
 from services.cli.client import text
 from services.cli.client.options import client
@@ -26,7 +27,37 @@ class Way(StrEnum):
     PETITION = "petition"
 
 
-TRACKS = {Way.MEDIATION: TRACK_MEDIATION, Way.PETITION: TRACK_PETITION}
+class NotMine(StrEnum):
+    """Why a case is not a unit's own."""
+
+    OTHER_PLACE = "other-place"
+    OTHER_REMIT = "other-remit"
+    WRONG_KIND = "wrong-kind"
+    BEYOND_MEANS = "beyond-means"
+    DIRECT_INTEREST = "direct-interest"
+
+
+class Said(StrEnum):
+    """What a superior rules on a return."""
+
+    STAYS = "stays"
+    GOES = "goes"
+    TAKEN = "taken"
+
+
+class Why(StrEnum):
+    """Why a case is transferred."""
+
+    OTHER_PLACE = "other-place"
+    OTHER_REMIT = "other-remit"
+    DIRECT_INTEREST = "direct-interest"
+    WORKLOAD = "workload"
+    RELATED_CASE = "related-case"
+
+
+BESIDE = ("ruling", "order")
+"""Clocks that run beside a tier's."""
+TRACKS = {Way.MEDIATION: ev.TRACK_MEDIATION, Way.PETITION: ev.TRACK_PETITION}
 
 
 @client(Role.DESK)
@@ -48,7 +79,7 @@ async def queue(
 @client(Role.HANDLER, changes=True)
 async def accept(to: Session, meta: CommandMeta, case: Case) -> None:
     """The owner takes a case on."""
-    await _change(to, to.routing.AcceptCase, rpc.AcceptCaseRequest(meta=meta, case_id=case))
+    await change(to, to.routing.AcceptCase, rpc.AcceptCaseRequest(meta=meta, case_id=case))
 
 
 @client(Role.HANDLER, changes=True)
@@ -62,7 +93,7 @@ async def progress(
 ) -> None:
     """The owner did something."""
     request = rpc.ReportProgressRequest(meta=meta, case_id=case, progress=code, note=note)
-    await _change(to, to.routing.ReportProgress, request)
+    await change(to, to.routing.ReportProgress, request)
 
 
 @client(Role.HANDLER, changes=True)
@@ -81,7 +112,7 @@ async def resolve(
     request = rpc.ResolveCaseRequest(
         meta=meta, case_id=case, outcome=outcome, note=note, clauses=clause or []
     )
-    await _change(to, to.routing.ResolveCase, request)
+    await change(to, to.routing.ResolveCase, request)
 
 
 @client(Role.HANDLER, changes=True)
@@ -89,15 +120,58 @@ async def escalate(
     to: Session, meta: CommandMeta, case: Case, note: Annotated[str, typer.Argument(help="Why.")]
 ) -> None:
     """The handler lifts a case one tier."""
-    await _change(to, to.routing.EscalateCase, rpc.EscalateCaseRequest(meta=meta, case_id=case, note=note))
+    await change(to, to.routing.EscalateCase, rpc.EscalateCaseRequest(meta=meta, case_id=case, note=note))
 
 
 @client(Role.HANDLER, changes=True)
 async def give_back(
-    to: Session, meta: CommandMeta, case: Case, note: Annotated[str, typer.Argument(help="Why.")]
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    note: Annotated[str, typer.Argument(help="Why.")],
+    *,
+    reason: Annotated[
+        NotMine | None,
+        typer.Option(help="Why, as a code; without it the case goes one tier up at once (deprecated)."),
+    ] = None,
+    belongs: Annotated[str, typer.Option("--to", metavar="UNIT", help="Whose it is, if you know.")] = "",
 ) -> None:
-    """It is not theirs: back to the next tier up; the resident's clock runs on."""
-    await _change(to, to.routing.ReturnCase, rpc.ReturnCaseRequest(meta=meta, case_id=case, note=note))
+    """It is not theirs: the superior rules on it; the resident's clock runs on."""
+    code = ev.ReturnReason.Value(name_of("RETURN_REASON", reason)) if reason else ev.RETURN_REASON_UNSPECIFIED
+    request = rpc.ReturnCaseRequest(meta=meta, case_id=case, note=note, reason=code, proposed_unit_id=belongs)
+    await change(to, to.routing.ReturnCase, request)
+
+
+@client(Role.HANDLER, changes=True)
+async def rule(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    ruling: Annotated[Said, typer.Argument(help="Where it belongs.")],
+    *,
+    goes: Annotated[str, typer.Option("--to", metavar="UNIT", help="The unit that it goes to.")] = "",
+    note: Note = "",
+) -> None:
+    """The superior rules on a return; the ruling is binding."""
+    code = ev.Ruling.Value(name_of("RULING", ruling))
+    request = rpc.RuleOnReturnRequest(meta=meta, case_id=case, ruling=code, unit_id=goes, note=note)
+    await change(to, to.routing.RuleOnReturn, request)
+
+
+@client(Role.DESK, changes=True)
+async def transfer(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    receiver: Annotated[str, typer.Argument(metavar="UNIT", help="Where to.")],
+    reason: Annotated[Why, typer.Argument(help="Why.")],
+    *,
+    note: Note = "",
+) -> None:
+    """Move an open case to another unit; what was promised stays."""
+    code = ev.TransferReason.Value(name_of("TRANSFER_REASON", reason))
+    request = rpc.TransferCaseRequest(meta=meta, case_id=case, unit_id=receiver, reason=code, note=note)
+    await change(to, to.routing.TransferCase, request)
 
 
 @client(Role.HANDLER, changes=True)
@@ -111,7 +185,7 @@ async def refer(
 ) -> None:
     """The top tier hands a case to mediation or petition handling."""
     request = rpc.ReferCaseRequest(meta=meta, case_id=case, track=TRACKS[track], note=note)
-    await _change(to, to.routing.ReferCase, request)
+    await change(to, to.routing.ReferCase, request)
 
 
 @client(Role.DESK)
@@ -145,6 +219,7 @@ async def explain(to: Session, case: Case) -> None:
     request = rpc.ExplainDeadlineRequest(case_id=case)
     answer = await to.call(to.routing.ExplainDeadline, request, wait_for_it=True)
     clocks = [text.clock(clock, running=clock.name == answer.running) for clock in answer.clocks]
+    clocks += [text.clock(getattr(answer, name), running=True) for name in BESIDE if answer.HasField(name)]
     to.show(answer, "\n".join(clocks))
 
 
@@ -162,7 +237,12 @@ async def board(
         to.show(answer, text.board(answer))
 
 
-async def _change(to: Session, method: Callable[..., Any], request: Message) -> None:
+def name_of(enum: str, word: StrEnum) -> str:
+    """`RETURN_REASON_OTHER_PLACE` for `other-place`."""
+    return f"{enum}_{word.value.replace('-', '_').upper()}"
+
+
+async def change(to: Session, method: Callable[..., Any], request: Message) -> None:
     """Call a command; a case that was submitted just now is waited for."""
     answer = await to.call(method, request, wait_for_it=True)
     to.show(answer, text.case(answer.case))

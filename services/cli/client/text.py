@@ -61,7 +61,9 @@ def case(case: routing.Case) -> str:
         "submitted": at(case.submitted_at),
         "due": at(case.due_at) + (" (promised)" if case.due_promised else ""),
         "tier's clock": at(case.clock_due_at),
+        "returned": _returned(case.returned) if case.HasField("returned") else "",
         "supervised": at(case.supervised_at),
+        "order": _order(case.order) if case.HasField("order") else "",
         "resolved": at(case.resolved_at),
         "by the village code": ", ".join(cited(clause) for clause in case.clauses),
         "overdue": "yes" if case.overdue else "no",
@@ -73,6 +75,20 @@ def case(case: routing.Case) -> str:
         for step in case.steps
     ]
     return "\n".join([lines(facts), *steps])
+
+
+def _returned(pending: routing.Return) -> str:
+    """`2 other_place, to jili/hexi/s2; jili/hexi rules by 2026-03-03T01:00:00Z`."""
+    why = word(events.ReturnReason, pending.reason, "RETURN_REASON_")
+    belongs = f", to {pending.proposed_unit_id}" if pending.proposed_unit_id else ""
+    return f"{pending.number} {why}{belongs}; {pending.superior_unit_id} rules by {at(pending.rule_by)}"
+
+
+def _order(order: routing.SupervisionOrder) -> str:
+    """`2 standing, by 2026-03-03T01:00:00Z, repeated 1 times`."""
+    status = word(routing.OrderStatus, order.status, "ORDER_STATUS_")
+    until = f", by {at(order.clock.due_at)}" if order.HasField("clock") else ""
+    return f"{order.number} {status}{until}" + (f", repeated {order.repeats} times" if order.repeats else "")
 
 
 def cited(clause: events.CitedClause) -> str:

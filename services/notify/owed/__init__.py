@@ -55,6 +55,7 @@ SOURCES = (
 RESTRICTED_SOURCES = ("fengqiao.intake.restricted", "fengqiao.petition.restricted")
 
 OWNER = ("assignment.unit_id", "assignment.tier")
+OF_ORDER = ("case.request_no", "order", "unit_id", "answer_by=answer_clock.due_at")
 OF_MEDIATION = ("mediation.request_no", "mediation.unit_id")
 OF_PETITION = ("petition.request_no", "petition.unit_id")
 OF_VOLUNTEERS = frozenset({"volunteer_asked", "call_out_cancelled"})
@@ -86,13 +87,37 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         ("case.request_no", "from_unit_id", "reason", *OWNER),
         (Owed(p.resident, "case_reassigned", AWAY_TOO), Owed(p.holder, "case_handed_over", HERE)),
     ),
+    routing.CaseReturned: News(
+        ("case.request_no", "proposed_unit_id", "return_reason=reason", "rule_by=clock.due_at", *OWNER),
+        (Owed(p.superior, "return_to_rule_on", HERE),),
+    ),
+    routing.ReturnRuled: News(
+        ("case.request_no", "unit_id", "superior_unit_id", "ruling", "to_unit_id"),
+        (Owed(p.unit, "return_ruled", HERE),),
+    ),
     routing.SupervisionOrdered: News(
-        ("case.request_no", "reason", *OWNER),
+        ("case.request_no", "reason", "order", "answer_by=answer_clock.due_at", *OWNER),
         (
             Owed(p.resident, "case_supervised", AWAY_TOO),
             Owed(p.post, "supervision_ordered", HERE),
             Owed(p.desk, "supervision_ordered", HERE),
         ),
+    ),
+    routing.SupervisionAnswered: News(
+        (*OF_ORDER, "result"),
+        (Owed(p.orderer, "supervision_answered", HERE),),
+    ),
+    routing.AnswerAccepted: News(
+        OF_ORDER,
+        (Owed(p.unit, "answer_accepted", HERE),),
+    ),
+    routing.AnswerSentBack: News(
+        OF_ORDER,
+        (Owed(p.unit, "answer_sent_back", HERE),),
+    ),
+    routing.SupervisionRepeated: News(
+        ("case.request_no", "order", "repeats", "answered", "answer_by=answer_clock.due_at", *OWNER),
+        (Owed(p.post, "supervision_repeated", HERE), Owed(p.orderer, "supervision_repeated", HERE)),
     ),
     routing.CaseResolved: News(
         ("case.request_no", "unit_id", "outcome"),

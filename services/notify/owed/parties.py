@@ -64,6 +64,17 @@ def unit(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"unit:{event.unit_id}", event.unit_id),)
 
 
+def superior(event: Any) -> tuple[Recipient, ...]:
+    """The unit that rules on a return."""
+    return (Recipient(f"unit:{event.superior_unit_id}", event.superior_unit_id),)
+
+
+def orderer(event: Any) -> tuple[Recipient, ...]:
+    """Whoever ordered a supervision, or sees to it by now; the command desk where that is no unit."""
+    unit_id = event.orderer_unit_id
+    return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
+
+
 def desk(event: Any) -> tuple[Recipient, ...]:
     """The command desk of the site."""
     return (Recipient(f"desk:{event.case.site_id}"),)

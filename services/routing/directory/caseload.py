@@ -23,8 +23,8 @@ from services.routing.directory.lookups import HELD_BY, HOUSEHOLD_KEY, Lookups, 
 from services.routing.domain import ENDED, UNSETTLED
 from services.routing.domain.directory.decisions import PREFIX
 from services.routing.domain.directory.unit import Unit
-from services.routing.handlers import told
 from services.routing.store import load, unit_id
+from services.routing.telling import told
 
 OPEN, CLOSED = 0, 1
 """Open cases come first."""

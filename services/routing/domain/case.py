@@ -18,6 +18,9 @@ PETITION_OUTCOMES = "fengqiao.petition.outcomes"
 ASSIGNED, IN_PROGRESS, RESOLVED, WITHDRAWN = "assigned", "in_progress", "resolved", "withdrawn"
 REFERRED = "referred"
 OPEN = (ASSIGNED, IN_PROGRESS)
+RULING_CLOCK, ORDER_CLOCK = "ruling", "supervision"
+STANDING, ANSWERED, ACCEPTED = "standing", "answered", "accepted"
+"""How a supervision order stands: to be answered, to be judged, to be reported on again."""
 UNSETTLED = (*OPEN, REFERRED)
 ENDED = (RESOLVED, WITHDRAWN)
 
@@ -49,12 +52,57 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Return:
+    """A return that waits for a ruling; `reason` is a `ReturnReason`, `clock` says until when."""
+
+    number: int
+    reason: int
+    proposed_unit_id: str
+    superior_unit_id: str
+    returned_by: str
+    at: datetime
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A ruling: `unit_id` returned the case, `other_id` is the unit that it went to, or was to go to."""
+
+    unit_id: str
+    other_id: str
+    stays: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A supervision order (督办) that stands; it is the owner's to answer, whoever that is by now.
+
+    `orderer_unit_id` is who judges the answer (empty: the desk), `reason` a `MoveReason`, `why` an
+    `OrderReason`.
+    """
+
+    number: int
+    status: str
+    reason: int
+    why: int
+    orderer_unit_id: str
+    ordered_by: str
+    ordered_at: datetime
+    clock: Clock | None
+    repeats: int = 0
+    result: str = ""
+    answered_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case. It always has one owner; `running` names the tier whose clock runs (0: none).
 
     `track` is the `Track` that it is on or was settled on (0: the ladder), `referrals` counts how often it
     was handed over, `recall` is the resident's wish that was relayed there and is not settled yet.
-    `refused`: a party refused mediation. `clauses` are those that the resolution cites.
+    `refused`: a party refused mediation. `clauses` are those that the resolution cites. `returned` waits for
+    a ruling; `returns` counts them, `rulings` are those there were. `order` is the supervision order that
+    stands; `orders` counts them, `order_clocks` the clocks that they had.
     """
 
     request_no: str
@@ -85,6 +133,17 @@ class Case:
     recall: str = ""
     refused: bool = False
     clauses: tuple[Citation, ...] = ()
+    returned: Return | None = None
+    returns: int = 0
+    rulings: tuple[Ruled, ...] = ()
+    order: Order | None = None
+    orders: int = 0
+    order_clocks: int = 0
+
+    @property
+    def assigned_at(self) -> datetime:
+        """Since when its unit has it."""
+        return self.steps[-1].at if self.steps else self.submitted_at
 
     @property
     def clock(self) -> Clock | None:
@@ -112,6 +171,6 @@ class Case:
 
 
 def deadlines(case: Case) -> tuple[Deadline, ...]:
-    """The clock that runs, if any."""
-    clock = case.clock
-    return (clock.deadline,) if clock else ()
+    """The clocks that run: the tier's, a ruling's and a supervision order's, as far as there are any."""
+    clocks = (case.clock, case.returned and case.returned.clock, case.order and case.order.clock)
+    return tuple(clock.deadline for clock in clocks if clock)

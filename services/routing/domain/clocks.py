@@ -84,7 +84,10 @@ def shifted(plan: tuple[Clock, ...], ran_out: Clock, start: datetime) -> tuple[C
     )
 
 
-def clock_of(plan: tuple[Clock, ...], tier: int) -> int:
-    """The tier whose clock is for an owner of a tier: its own, or the next one up that the plan has."""
-    planned = [t for t in range(tier, TOP_TIER + 1) if any(c.name == tier_clock(t) for c in plan)]
-    return planned[0] if planned else 0
+def clock_of(plan: tuple[Clock, ...], tier: int, since: datetime | None = None) -> int:
+    """The tier whose clock is for an owner of a tier: its own, or the next one up that the plan has.
+
+    With `since`, of those that are not over by then; 0 where there is none.
+    """
+    ends = {c.name: c.due_at for c in plan if since is None or c.due_at >= since}
+    return next((t for t in range(tier, TOP_TIER + 1) if tier_clock(t) in ends), 0)

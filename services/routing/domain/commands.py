@@ -38,8 +38,66 @@ class EscalateCase:
 
 @dataclass(frozen=True, slots=True)
 class ReturnCase:
-    """The unit gives it back ("not mine"), one tier up; the resident's clock runs on."""
+    """The unit gives it back ("not mine") for a `ReturnReason`; `by` is who says so.
 
+    Without a reason it goes one tier up at once, as it did before there were rulings.
+    """
+
+    note: str = ""
+    reason: int = 0
+    proposed_unit_id: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOnReturn:
+    """The superior rules on a return; `ruling` is a `Ruling`, `unit_id` where it goes, `by` who rules."""
+
+    ruling: int
+    unit_id: str = ""
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferCase:
+    """The desk or a common superior moves it to another unit; `reason` is a `TransferReason`."""
+
+    unit_id: str
+    reason: int
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSupervision:
+    """The desk or a superior orders the owner to act; `why` is an `OrderReason`, `units` those that `by` acts
+    for, none for the desk.
+    """
+
+    why: int
+    by: str
+    units: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSupervision:
+    """The owner answers an order; `result` is a code, `text` stays in the store."""
+
+    order: int
+    result: str
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeAnswer:
+    """Whoever ordered accepts the answer, or sends it back."""
+
+    order: int
+    accepted: bool
+    by: str
     note: str = ""
 
 
@@ -65,6 +123,26 @@ class ReassignCase:
 @dataclass(frozen=True, slots=True)
 class ClockRanOut:
     """A tier's time has passed."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class RulingRanOut:
+    """Nobody ruled on a return in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisionRanOut:
+    """A supervision order was not answered, or its answer not judged, in time."""
 
     happens_by_itself: ClassVar[bool] = True
 

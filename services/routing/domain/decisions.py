@@ -10,12 +10,11 @@ from fengqiao.intake.v1.events_pb2 import (
     WithdrawalRequested,
 )
 from fengqiao.routing.v1 import events_pb2 as ev
-from services.chassis.errors import IllegalTransition
 from services.chassis.model import NOTHING, Context, Decision, Emit, decided
 from services.chassis.protobuf import instant, timestamp
 from services.chassis.terms import to_message
 from services.routing.domain.case import OUTCOMES, Case
-from services.routing.domain.clocks import make_plan
+from services.routing.domain.clocks import clock_of, make_plan
 from services.routing.domain.codes.citing import cite
 from services.routing.domain.commands import (
     AcceptCase,
@@ -27,8 +26,17 @@ from services.routing.domain.commands import (
     ReturnCase,
 )
 from services.routing.domain.referrals import OPINIONS, Referrals
-from services.routing.domain.shared import assignment, reference, refuse_if_moved_on, supervision, tier
-from services.routing.rules import Placement, Rules
+from services.routing.domain.returns import Returns, nobody_above, refuse_while_returned
+from services.routing.domain.shared import (
+    assignment,
+    escalation,
+    reassigned,
+    reference,
+    refuse_if_moved_on,
+    tier,
+)
+from services.routing.domain.supervision import Orders
+from services.routing.rules import Rules
 
 
 class Ladder:
@@ -37,7 +45,9 @@ class Ladder:
     def __init__(self, rules: Mapping[str, Rules]) -> None:
         """`rules` is keyed by site id."""
         self._rules = rules
-        self.referrals = Referrals(rules)
+        self.orders = Orders(rules)
+        self.referrals = Referrals(rules, self.orders)
+        self.returns = Returns(rules)
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:
         """Start at the lowest capable tier; plan a clock for each tier from there to the top."""
@@ -72,39 +82,45 @@ class Ladder:
         above = ahead or rules.above(case.unit_id)
         fired = {"clock": command.clock, "epoch": command.epoch, "fired_at": timestamp(context.now)}
         if above is None:
-            return decided(supervision(case, ev.MOVE_REASON_TIMEOUT, **fired))
+            return decided(self.orders.ordered(case, ev.MOVE_REASON_TIMEOUT, context, **fired))
         began = context.start_after(context.at, rules.grace)
-        return decided(
-            _escalation(case, above, ev.MOVE_REASON_TIMEOUT, next_started_at=timestamp(began), **fired)
-        )
+        climb = escalation(case, above, ev.MOVE_REASON_TIMEOUT, next_started_at=timestamp(began), **fired)
+        if not clock_of(case.plan, max(above.unit.tier, case.running + 1)):
+            # The matter's own time is over while a lower tier had it: no clock is left to run there.
+            ordered = self.orders.ordered(case, ev.MOVE_REASON_TIMEOUT, context, **fired)
+            ordered.assignment.CopyFrom(climb.assignment)
+            return decided(climb, ordered)
+        return decided(climb)
 
-    def resident_asks_up(self, case: Case, _event: EscalationRequested, _context: Context) -> Decision:
+    def resident_asks_up(self, case: Case, _event: EscalationRequested, context: Context) -> Decision:
         """The resident can always go up one tier; at the top a supervision order answers."""
         above = self._rules[case.site_id].above(case.unit_id)
         if above is None:
-            return decided(supervision(case, ev.MOVE_REASON_RESIDENT))
-        return decided(_escalation(case, above, ev.MOVE_REASON_RESIDENT))
+            return decided(self.orders.ordered(case, ev.MOVE_REASON_RESIDENT, context))
+        return decided(escalation(case, above, ev.MOVE_REASON_RESIDENT))
 
     def escalate(self, case: Case, command: EscalateCase, context: Context) -> Decision:
         """The handler lifts it; at the top it asks for a supervision order."""
         refuse_if_moved_on(case, context)
         above = self._rules[case.site_id].above(case.unit_id)
         if above is None:
-            return decided(supervision(case, ev.MOVE_REASON_HANDLER), note=command.note)
-        return decided(_escalation(case, above, ev.MOVE_REASON_HANDLER), note=command.note)
+            ordered = self.orders.ordered(case, ev.MOVE_REASON_HANDLER, context)
+            return decided(ordered, note=command.note)
+        return decided(escalation(case, above, ev.MOVE_REASON_HANDLER), note=command.note)
 
     def give_back(self, case: Case, command: ReturnCase, context: Context) -> Decision:
-        """Back to the next tier up, which rules on it; the top has nobody to return to."""
+        """With a reason the superior rules on it; without one it goes to the next tier up at once.
+
+        The top has nobody to return to.
+        """
         refuse_if_moved_on(case, context)
+        refuse_while_returned(case)
+        if command.reason:
+            return self.returns.give_back(case, command, context)
         above = self._rules[case.site_id].above(case.unit_id)
         if above is None:
-            raise IllegalTransition(
-                "the top tier has nobody to return a case to",
-                reason="top_of_ladder",
-                state=case.status,
-                allowed="",
-            )
-        return decided(_escalation(case, above, ev.MOVE_REASON_RETURNED), note=command.note)
+            raise nobody_above(case)
+        return decided(escalation(case, above, ev.MOVE_REASON_RETURNED), note=command.note)
 
     def reassign(self, case: Case, command: ReassignCase, _context: Context) -> Decision:
         """To whoever answers for the unit now: its holder, a substitute, a successor, or the next unit up.
@@ -114,14 +130,7 @@ class Ladder:
         placement = self._rules[case.site_id].answering(case.unit_id)
         if (placement.unit.id, placement.post.holder_ref or "") == (case.unit_id, case.holder_ref):
             return NOTHING
-        event = ev.CaseReassigned(
-            case=reference(case),
-            from_tier=tier(case.tier),
-            from_unit_id=case.unit_id,
-            assignment=assignment(placement),
-            reason=ev.MoveReason.ValueType(command.reason),
-        )
-        return decided(event)
+        return decided(reassigned(case, placement, ev.MoveReason.ValueType(command.reason)))
 
     def accept(self, case: Case, _command: AcceptCase, context: Context) -> Decision:
         """The owner takes it on; its clock runs on."""
@@ -185,16 +194,3 @@ def declined(wish: str) -> Callable[[Case, Any, Context], Decision]:
         return decided(ev.WishDeclined(case=reference(case), wish=wish, status=case.status), also=(OUTCOMES,))
 
     return decide
-
-
-def _escalation(
-    case: Case, above: Placement, reason: ev.MoveReason.ValueType, **fired: Any
-) -> ev.CaseEscalated:
-    return ev.CaseEscalated(
-        case=reference(case),
-        from_tier=tier(case.tier),
-        from_unit_id=case.unit_id,
-        assignment=assignment(above),
-        reason=reason,
-        **fired,
-    )

@@ -11,6 +11,7 @@ from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis.model import Context
 from services.chassis.protobuf import instant
 from services.chassis.terms import from_message
+from services.routing.domain import order_folding
 from services.routing.domain.case import (
     ASSIGNED,
     IN_PROGRESS,
@@ -19,6 +20,8 @@ from services.routing.domain.case import (
     WITHDRAWN,
     Case,
     Citation,
+    Return,
+    Ruled,
     Step,
 )
 from services.routing.domain.clocks import clock_of, shifted
@@ -51,7 +54,8 @@ def _routed(_case: Case | None, event: ev.CaseRouted, context: Context) -> Case:
 
 
 def _accepted(case: Case, _event: ev.CaseAccepted, _context: Context) -> Case:
-    return replace(case, status=IN_PROGRESS)
+    # Who takes it on takes back that it was not theirs.
+    return replace(case, status=IN_PROGRESS, returned=None)
 
 
 def _unchanged(case: Case, _event: Message, _context: Context) -> Case:
@@ -62,34 +66,62 @@ def _escalated(case: Case, event: ev.CaseEscalated, context: Context) -> Case:
     plan, clock = case.plan, case.clock
     if clock and event.HasField("next_started_at"):
         plan = shifted(plan, clock, instant(event.next_started_at))
-    running = clock_of(plan, event.assignment.tier)
+    if event.reason == ev.MOVE_REASON_TIMEOUT:
+        # Never the one that ran out, where a case was moved below the tier whose clock ran.
+        running = clock_of(plan, max(event.assignment.tier, case.running + 1))
+    else:
+        running = clock_of(plan, event.assignment.tier, context.at)
     if event.assignment.unit_id == case.unit_id:
-        return replace(case, plan=plan, running=running)
+        return replace(case, plan=plan, running=running, returned=None)
     return _moved(case, event.assignment, event.reason, context.at, plan=plan, running=running)
 
 
 def _reassigned(case: Case, event: ev.CaseReassigned, context: Context) -> Case:
     moved = _moved(case, event.assignment, event.reason, context.at)
-    return replace(moved, steps=case.steps) if event.assignment.unit_id == case.unit_id else moved
+    if event.assignment.unit_id == case.unit_id:
+        return replace(moved, steps=case.steps, returned=case.returned)
+    if event.reason in {ev.MOVE_REASON_RULING, ev.MOVE_REASON_TRANSFER}:
+        return replace(moved, running=clock_of(case.plan, event.assignment.tier, context.at))
+    return moved
 
 
-def _supervised(case: Case, event: ev.SupervisionOrdered, context: Context) -> Case:
-    return replace(
-        case,
-        supervised_at=case.supervised_at or context.at,
-        running=0 if event.reason == ev.MOVE_REASON_TIMEOUT else case.running,
+def _returned(case: Case, event: ev.CaseReturned, context: Context) -> Case:
+    pending = Return(
+        number=event.number,
+        reason=event.reason,
+        proposed_unit_id=event.proposed_unit_id,
+        superior_unit_id=event.superior_unit_id,
+        returned_by=event.returned_by,
+        at=context.at,
+        clock=from_message(event.clock),
     )
+    return replace(case, returned=pending, returns=event.number)
+
+
+def _ruled(case: Case, event: ev.ReturnRuled, _context: Context) -> Case:
+    stays = event.to_unit_id == event.unit_id
+    proposed = case.returned.proposed_unit_id if case.returned else ""
+    other = (proposed or event.superior_unit_id) if stays else event.to_unit_id
+    ruled = Ruled(unit_id=event.unit_id, other_id=other, stays=stays)
+    return replace(case, returned=None, rulings=(*case.rulings, ruled))
 
 
 def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
     clauses = tuple(Citation(each.unit_code, each.version, each.number) for each in event.clauses)
     return replace(
-        case, status=RESOLVED, resolved_at=context.at, outcome=event.outcome, clauses=clauses, running=0
+        case,
+        status=RESOLVED,
+        resolved_at=context.at,
+        outcome=event.outcome,
+        clauses=clauses,
+        running=0,
+        returned=None,
+        order=None,
     )
 
 
 def _withdrawn(case: Case, _event: ev.CaseWithdrawn, _context: Context) -> Case:
-    return replace(case, status=WITHDRAWN, running=0)
+    return replace(case, status=WITHDRAWN, running=0, returned=None, order=None)
 
 
 def _reopened(case: Case, event: ev.CaseReopened, context: Context) -> Case:
@@ -97,7 +129,16 @@ def _reopened(case: Case, event: ev.CaseReopened, context: Context) -> Case:
 
 
 def _referred(case: Case, event: ev.CaseReferred, _context: Context) -> Case:
-    return replace(case, status=REFERRED, track=event.track, referrals=event.referral, recall="", running=0)
+    return replace(
+        case,
+        status=REFERRED,
+        track=event.track,
+        referrals=event.referral,
+        recall="",
+        running=0,
+        returned=None,
+        order=None,
+    )
 
 
 def _recalled(case: Case, event: ev.ReferralRecalled, _context: Context) -> Case:
@@ -121,6 +162,7 @@ def _restarted(case: Case, event: ev.CaseReopened | ev.CaseTakenBack, reason: in
         outcome="",
         clauses=(),
         supervised_at=None,
+        order=None,
         due_at=instant(event.due_at),
         due_promised=False,
         plan=tuple(from_message(message) for message in event.plan),
@@ -134,7 +176,13 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     ev.ProgressReported: _unchanged,
     ev.CaseEscalated: _escalated,
     ev.CaseReassigned: _reassigned,
-    ev.SupervisionOrdered: _supervised,
+    ev.CaseReturned: _returned,
+    ev.ReturnRuled: _ruled,
+    ev.SupervisionOrdered: order_folding.supervised,
+    ev.SupervisionAnswered: order_folding.answered,
+    ev.AnswerAccepted: order_folding.accepted,
+    ev.AnswerSentBack: order_folding.sent_back,
+    ev.SupervisionRepeated: order_folding.repeated,
     ev.CaseResolved: _resolved,
     ev.CaseWithdrawn: _withdrawn,
     ev.CaseReopened: _reopened,
@@ -157,4 +205,11 @@ def _owner(assignment: ev.Assignment) -> dict[str, Any]:
 
 def _moved(case: Case, assignment: ev.Assignment, reason: int, at: datetime, **changes: Any) -> Case:
     step = Step(case.unit_id, assignment.unit_id, case.tier, assignment.tier, at, reason)
-    return replace(case, status=ASSIGNED, steps=(*case.steps, step), **_owner(assignment), **changes)
+    return replace(
+        case,
+        status=ASSIGNED,
+        steps=(*case.steps, step),
+        returned=None,
+        **_owner(assignment),
+        **changes,
+    )

@@ -21,6 +21,7 @@ from services.routing.domain import shared
 from services.routing.domain.case import DISPUTES, OUTCOMES, PETITIONS, Case
 from services.routing.domain.clocks import make_plan
 from services.routing.domain.commands import ReferCase
+from services.routing.domain.supervision import Orders
 from services.routing.rules import MEDIATION, PETITION, Rules
 
 BY_KIND, BY_TOP_TIER = "kind", "top_tier"
@@ -40,9 +41,10 @@ VOLUNTARY = "mediation.voluntary@1"
 class Referrals:
     """The decisions, by the rules of each site."""
 
-    def __init__(self, rules: Mapping[str, Rules]) -> None:
-        """`rules` is keyed by site id."""
+    def __init__(self, rules: Mapping[str, Rules], orders: Orders) -> None:
+        """`rules` is keyed by site id; `orders` begin where a resident's wish finds nobody higher."""
         self._rules = rules
+        self._orders = orders
 
     def of_kind(self, routed: ev.CaseRouted, site_id: str) -> Emit | None:
         """The referral that follows at once from a kind of matter; None for the ladder's own kinds."""
@@ -144,7 +146,7 @@ class Referrals:
             )
         ]
         if wished and above is None:
-            events.append(shared.supervision(case, ev.MOVE_REASON_RESIDENT))
+            events.append(self._orders.ordered(case, ev.MOVE_REASON_RESIDENT, context))
         return decided(*events)
 
 

@@ -33,6 +33,34 @@ def owner(case: Case) -> ev.Assignment:
     )
 
 
+def escalation(
+    case: Case, above: Placement, reason: ev.MoveReason.ValueType, **fired: Any
+) -> ev.CaseEscalated:
+    """One tier up, or to whoever answers there."""
+    return ev.CaseEscalated(
+        case=reference(case),
+        from_tier=tier(case.tier),
+        from_unit_id=case.unit_id,
+        assignment=assignment(above),
+        reason=reason,
+        **fired,
+    )
+
+
+def reassigned(
+    case: Case, placement: Placement, reason: ev.MoveReason.ValueType, **why: Any
+) -> ev.CaseReassigned:
+    """To another owner, whatever its tier."""
+    return ev.CaseReassigned(
+        case=reference(case),
+        from_tier=tier(case.tier),
+        from_unit_id=case.unit_id,
+        assignment=assignment(placement),
+        reason=reason,
+        **why,
+    )
+
+
 def supervision(case: Case, reason: ev.MoveReason.ValueType, **fired: Any) -> ev.SupervisionOrdered:
     """A supervision order (督办) to the owner."""
     return ev.SupervisionOrdered(case=reference(case), assignment=owner(case), reason=reason, **fired)
@@ -44,7 +72,9 @@ def refuse_if_moved_on(case: Case, context: Context) -> None:
     Raises:
         IllegalTransition: it is.
     """
-    if case.owner_at(context.at)[0] != case.unit_id:
+    last = case.steps[-1] if case.steps else None
+    # By the last step: it may have been with the same unit before.
+    if last and (context.at < last.at or (context.at == last.at and last.reason == ev.MOVE_REASON_TIMEOUT)):
         raise IllegalTransition(
             f"the case has moved on to {case.unit_id} since then",
             reason="moved_on",

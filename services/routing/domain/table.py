@@ -1,6 +1,6 @@
 """Which message is lawful in which status, and where it leads; total over the consumed events."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.protobuf.message import Message
@@ -21,25 +21,40 @@ from services.routing.domain.case import (
     IN_PROGRESS,
     MEDIATION_OUTCOMES,
     OPEN,
+    ORDER_CLOCK,
     PETITION_OUTCOMES,
     REFERRED,
     REQUESTS,
     RESOLVED,
+    RULING_CLOCK,
     WITHDRAWN,
     Case,
 )
 from services.routing.domain.commands import (
     AcceptCase,
+    AnswerSupervision,
     ClockRanOut,
     EscalateCase,
+    JudgeAnswer,
+    OrderSupervision,
     ReassignCase,
     ReferCase,
     ReportProgress,
     ResolveCase,
     ReturnCase,
+    RuleOnReturn,
+    RulingRanOut,
+    SupervisionRanOut,
+    TransferCase,
 )
 from services.routing.domain.decisions import Ladder, declined
 from services.routing.domain.referrals import noted
+
+BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut]] = {
+    RULING_CLOCK: RulingRanOut,
+    ORDER_CLOCK: SupervisionRanOut,
+}
+"""What happens when a clock that is no tier's has passed, by its name."""
 
 
 def table(ladder: Ladder) -> Table:
@@ -50,7 +65,14 @@ def table(ladder: Ladder) -> Table:
             (status, ReportProgress): Transition(ladder.progress, (status,)),
             (status, ResolveCase): Transition(ladder.resolve, (RESOLVED,)),
             (status, EscalateCase): Transition(ladder.escalate, (ASSIGNED, status)),
-            (status, ReturnCase): Transition(ladder.give_back, (ASSIGNED,)),
+            (status, ReturnCase): Transition(ladder.give_back, (ASSIGNED, status)),
+            (status, RuleOnReturn): Transition(ladder.returns.rule, (ASSIGNED, status)),
+            (status, RulingRanOut): Transition(ladder.returns.ran_out, (ASSIGNED, status)),
+            (status, OrderSupervision): Transition(ladder.orders.order, (status,)),
+            (status, AnswerSupervision): Transition(ladder.orders.answer, (status,)),
+            (status, JudgeAnswer): Transition(ladder.orders.judge, (status,)),
+            (status, SupervisionRanOut): Transition(ladder.orders.ran_out, (status,)),
+            (status, TransferCase): Transition(ladder.returns.transfer, (ASSIGNED,)),
             (status, ClockRanOut): Transition(ladder.ran_out, (ASSIGNED, status)),
             (status, ReassignCase): Transition(ladder.reassign, (ASSIGNED, status)),
             (status, EscalationRequested): Transition(ladder.resident_asks_up, (ASSIGNED, status)),
@@ -105,6 +127,7 @@ def firing(cells: Table) -> Callable[[Case, Deadline, Context], Decision]:
     """What happens when a deadline passes."""
 
     def fire(case: Case, deadline: Deadline, context: Context) -> Decision:
-        return transition(cells, case.status, case, ClockRanOut(deadline.name, deadline.epoch), context)
+        ran_out = BY_CLOCK.get(deadline.name, ClockRanOut)
+        return transition(cells, case.status, case, ran_out(deadline.name, deadline.epoch), context)
 
     return fire

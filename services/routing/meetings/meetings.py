@@ -19,11 +19,12 @@ from services.routing.directory.lookups import Lookups, day_of
 from services.routing.domain.meetings import commands as c
 from services.routing.domain.meetings.deciding import call
 from services.routing.domain.meetings.meeting import Meeting
-from services.routing.handlers import Cases, instant_of
+from services.routing.handlers import Cases
 from services.routing.meetings.messages import may_see, meeting_of, to_meeting
 from services.routing.rosters.departments import Departments
 from services.routing.rosters.messages import department_of
 from services.routing.store import department_id, unit_id
+from services.routing.telling import instant_of
 
 COMMANDS: Mapping[type[Message], Callable[[Any, str], Any]] = {
     rpc.RecordMinutesRequest: lambda m, by: c.RecordMinutes(m.item_id, m.text, by),

@@ -20,10 +20,10 @@ from services.routing.directory.claims import Claims
 from services.routing.directory.lookups import Lookups, day_of
 from services.routing.domain.rosters import planning as p
 from services.routing.domain.rosters.department import OFFICE, ON_CALL, RESIDENT, WHOLE_DAY, Department, Hours
-from services.routing.handlers import instant_of
 from services.routing.naming import begin_named
 from services.routing.rosters.messages import department_of, mode_of, to_department
 from services.routing.store import department_id
+from services.routing.telling import instant_of
 
 ANSWER_WITHIN_S = 900
 

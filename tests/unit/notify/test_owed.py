@@ -107,6 +107,8 @@ def test_there_is_an_example_of_every_owed_event() -> None:
             routing.CaseReassigned,
             {*both(PERSON, "case_reassigned"), ("leader-1", "case_handed_over", IN_APP)},
         ),
+        (routing.CaseReturned, {("unit:jili", "return_to_rule_on", IN_APP)}),
+        (routing.ReturnRuled, {("unit:jili/c1", "return_ruled", IN_APP)}),
         (rosters.AnswererSummoned, {(ANSWERER, "department_summoned", IN_APP)}),
         (rosters.SummonsAnswered, {("unit:jili/c1", "summons_answered", IN_APP)}),
         (
@@ -142,6 +144,16 @@ def test_there_is_an_example_of_every_owed_event() -> None:
                 (PERSON, "case_supervised", IN_APP),
                 ("post:jili/c1", "supervision_ordered", IN_APP),
                 ("desk:jili", "supervision_ordered", IN_APP),
+            },
+        ),
+        (routing.SupervisionAnswered, {("unit:jili", "supervision_answered", IN_APP)}),
+        (routing.AnswerAccepted, {("unit:jili/c1", "answer_accepted", IN_APP)}),
+        (routing.AnswerSentBack, {("unit:jili/c1", "answer_sent_back", IN_APP)}),
+        (
+            routing.SupervisionRepeated,
+            {
+                ("post:jili/c1", "supervision_repeated", IN_APP),
+                ("desk:jili", "supervision_repeated", IN_APP),
             },
         ),
         (routing.CaseResolved, {(PERSON, "case_resolved", EMAIL), (PERSON, "case_resolved", IN_APP)}),

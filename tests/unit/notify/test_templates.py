@@ -106,6 +106,8 @@ def test_every_reason_tier_wish_and_state_has_words_in_every_locale() -> None:
             assert texts(routing.CaseEscalated(case=reference(), assignment=assignment, reason=reason))
         assert texts(routing.CaseReassigned(case=reference(), assignment=owner(), reason=reason))
         assert texts(routing.SupervisionOrdered(case=reference(), assignment=owner(), reason=reason))
+    for why in routing.ReturnReason.values()[1:]:
+        assert texts(routing.CaseReturned(case=reference(), assignment=owner(), reason=why))
     for wish in ("escalation", "withdrawal", "reopening"):
         for status in ("assigned", "in_progress", "resolved", "withdrawn"):
             assert texts(routing.WishDeclined(case=reference(), wish=wish, status=status))

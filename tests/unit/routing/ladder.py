@@ -33,15 +33,19 @@ from services.routing.store import model
 OPENED = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 CASE = "5d2b7c1e-0000-4000-8000-000000000001"
 STREET, VILLAGE, SECTION, NEIGHBOURS = "jili", "jili/c01", "jili/c01/s01", "jili/c01/s01/n01"
+NEXT_DOOR, OTHER_SECTION, OTHER_VILLAGE = "jili/c01/s01/n02", "jili/c01/s02", "jili/c02"
 
 
 def rules(*, vacant: frozenset[str] = frozenset()) -> Rules:
-    """One unit per tier; posts in `vacant` have no holder."""
+    """One unit per tier, and three beside them; posts in `vacant` have no holder."""
     units = [
         Unit(STREET, 4, None),
         Unit(VILLAGE, 3, STREET),
         Unit(SECTION, 2, VILLAGE),
         Unit(NEIGHBOURS, 1, SECTION),
+        Unit(NEXT_DOOR, 1, SECTION),
+        Unit(OTHER_SECTION, 2, VILLAGE),
+        Unit(OTHER_VILLAGE, 3, STREET),
     ]
     return Rules(
         places=FixedPlaces(

@@ -1,6 +1,7 @@
 """Hypothesis walks the whole table: whatever is asked in whatever order, the ladder's promises hold."""
 
-from datetime import timedelta
+from collections import Counter
+from datetime import datetime, timedelta
 
 from google.protobuf.message import Message
 from hypothesis import settings
@@ -14,14 +15,28 @@ from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis import audit
 from services.chassis.consumer import Arrived, Received
 from services.chassis.envelope import Envelope, event_id
-from services.chassis.errors import IllegalTransition
+from services.chassis.errors import CommandError, IllegalTransition
 from services.chassis.rebuild import differences, fold
 from services.routing import domain
 from services.routing.domain import Ladder
 from services.routing.store import dump, load, model
-from tests.unit.routing.ladder import CASE, NEIGHBOURS, SECTION, VILLAGE, Walk, rules
+from tests.unit.routing.ladder import (
+    CASE,
+    NEIGHBOURS,
+    NEXT_DOOR,
+    OTHER_SECTION,
+    OTHER_VILLAGE,
+    SECTION,
+    STREET,
+    VILLAGE,
+    Walk,
+    rules,
+)
 
-UNITS = (NEIGHBOURS, SECTION, VILLAGE)
+UNITS = (NEIGHBOURS, NEXT_DOOR, SECTION, OTHER_SECTION, VILLAGE, OTHER_VILLAGE)
+ANYWHERE = st.sampled_from((*UNITS, STREET, "", "jili/c99"))
+WHO = st.sampled_from(("h-a", "h-b"))
+MAY_GO_DOWN = {ev.MOVE_REASON_RULING, ev.MOVE_REASON_TRANSFER}
 COMMANDS = (
     domain.AcceptCase(),
     domain.ReportProgress("visited"),
@@ -68,6 +83,67 @@ class Ladders(RuleBasedStateMachine):
         except IllegalTransition:
             return
         assert walk.case.status in walk.cells[before, type(command)].to or walk.case.steps
+
+    @precondition(lambda self: self.walk is not None)
+    @rule(to=ANYWHERE, by=WHO, back=st.integers(0, 30))
+    def give_back(self, to: str, by: str, back: int) -> None:
+        walk = self._walk()
+        at = max(walk.now - timedelta(hours=back), walk.case.submitted_at)
+        command = domain.ReturnCase("不是我们的", ev.RETURN_REASON_OTHER_PLACE, to, by)
+        before = self._tried(command, at)
+        if walk.case.returned and walk.case.returned != before.returned:
+            assert (walk.case.unit_id, walk.case.running) == (before.unit_id, before.running)
+            above = {unit.id for unit in walk.rules.chain(before.unit_id)} - {before.unit_id}
+            assert walk.case.returned.superior_unit_id in above
+
+    @precondition(lambda self: self.walk is not None)
+    @rule(ruling=st.sampled_from(ev.Ruling.values()[1:]), to=ANYWHERE, by=WHO)
+    def give_a_ruling(self, ruling: int, to: str, by: str) -> None:
+        walk = self._walk()
+        unit_id = to if ruling == ev.RULING_GOES else ""
+        before = self._tried(domain.RuleOnReturn(ruling, unit_id, by), walk.now)
+        if before.returned and len(walk.case.rulings) > len(before.rulings):
+            assert by != before.returned.returned_by
+            assert walk.case.returned is None
+
+    @precondition(lambda self: self.walk is not None)
+    @rule(to=ANYWHERE, back=st.integers(0, 100))
+    def transfer(self, to: str, back: int) -> None:
+        walk = self._walk()
+        at = max(walk.now - timedelta(hours=back), walk.case.submitted_at)
+        before = self._tried(domain.TransferCase(to, ev.TRANSFER_REASON_OTHER_PLACE, "desk"), at)
+        if walk.case.unit_id != before.unit_id:
+            assert walk.case.unit_id == to
+
+    @precondition(lambda self: self.walk is not None)
+    @rule(
+        order=st.sampled_from(
+            (
+                domain.OrderSupervision(ev.ORDER_REASON_RISK, "h-a", ("jili/c01", STREET)),
+                domain.OrderSupervision(ev.ORDER_REASON_RISK, "h-b"),
+                domain.AnswerSupervision(1, "visited", "去过了", "h-a"),
+                domain.AnswerSupervision(2, "visited", "去过了", "h-b"),
+                *(domain.JudgeAnswer(n, accepted, "h-b") for n in (1, 2) for accepted in (True, False)),
+            )
+        )
+    )
+    def supervise(self, order: object) -> None:
+        walk = self._walk()
+        before = self._tried(order, walk.now)
+        case = walk.case
+        assert (case.unit_id, case.status, case.running) == (before.unit_id, before.status, before.running)
+
+    def _tried(self, command: object, at: datetime) -> domain.Case:
+        """The case as it was before an order, and after what had fallen due; the due time never moves."""
+        walk = self._walk()
+        walk.wait(timedelta())
+        before = walk.case
+        try:
+            walk.order(command, at=at)
+        except CommandError:
+            assert walk.case == before
+        assert (walk.case.due_at, walk.case.plan) == (before.due_at, before.plan)
+        return before
 
     @precondition(lambda self: self.walk is not None)
     @rule(wish=st.sampled_from(WISHES))
@@ -129,6 +205,13 @@ class Ladders(RuleBasedStateMachine):
             assert self.walk.record.next_due_at is not None or self.walk.case.supervised_at is not None
 
     @invariant()
+    def an_open_case_is_never_left_in_silence(self) -> None:
+        if self.walk and self.walk.case.status in domain.OPEN:
+            case = self.walk.case
+            assert case.running or case.order
+            assert not case.order or case.order.clock
+
+    @invariant()
     def a_case_is_on_one_way_only(self) -> None:
         if self.walk:
             case = self.walk.case
@@ -146,7 +229,22 @@ class Ladders(RuleBasedStateMachine):
     def no_step_goes_down_and_steps_are_in_order(self) -> None:
         if self.walk:
             steps = self.walk.case.steps
-            assert all(step.to_tier >= step.from_tier for step in steps)
+            assert all(step.to_tier >= step.from_tier or step.reason in MAY_GO_DOWN for step in steps)
+            assert [step.at for step in steps] == sorted(step.at for step in steps)
+
+    @invariant()
+    def a_ruling_is_awaited_by_the_owner_until_its_clock_runs_out(self) -> None:
+        if self.walk and self.walk.case.returned:
+            case = self.walk.case
+            assert case.status in domain.OPEN
+            assert case.returned
+            assert case.returned.superior_unit_id != case.unit_id
+
+    @invariant()
+    def no_two_units_return_a_case_to_each_other_a_third_time(self) -> None:
+        if self.walk:
+            pairs = Counter(frozenset((r.unit_id, r.other_id)) for r in self.walk.case.rulings)
+            assert all(count <= 2 for count in pairs.values())
 
     @invariant()
     def the_state_is_what_the_events_say(self) -> None:

@@ -13,8 +13,25 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from fengqiao.routing.v1.events_pb2 import (
+    ORDER_REASON_RISK,
+    RETURN_REASON_OTHER_PLACE,
+    RULING_GOES,
+    RULING_STAYS,
+    RULING_TAKEN,
+    TRANSFER_REASON_OTHER_PLACE,
+)
 from services.chassis.errors import CommandError
-from services.routing.domain import AcceptCase, EscalateCase, ReturnCase
+from services.routing.domain import (
+    AcceptCase,
+    AnswerSupervision,
+    EscalateCase,
+    JudgeAnswer,
+    OrderSupervision,
+    ReturnCase,
+    RuleOnReturn,
+    TransferCase,
+)
 from services.routing.domain.directory import commands as c
 from services.routing.domain.directory import restructuring as r
 from services.routing.domain.directory.carrying_out import follow
@@ -45,6 +62,20 @@ CASES = 2
 PEOPLE = tuple(f"p-{n}" for n in range(6))
 HOUSEHOLDS = tuple(f"h-{n}" for n in range(1, 9))
 REASONS = ("term_ended", "resigned", "dismissed")
+COMMANDS = (
+    AcceptCase(),
+    EscalateCase(),
+    ReturnCase(),
+    ReturnCase(reason=RETURN_REASON_OTHER_PLACE, by="p-1"),
+    RuleOnReturn(RULING_STAYS, by="p-2"),
+    RuleOnReturn(RULING_TAKEN, by="p-2"),
+    RuleOnReturn(RULING_GOES, "jili/hexi/s1/n2", "p-2"),
+    TransferCase("jili/hexi/s1/n2", TRANSFER_REASON_OTHER_PLACE, "p-2"),
+    OrderSupervision(ORDER_REASON_RISK, "p-2", ("jili/hexi", "jili")),
+    AnswerSupervision(1, "visited", "去过了", "p-1"),
+    JudgeAnswer(order=1, accepted=True, by="p-2"),
+    TransferCase("jili/hedong/s1", TRANSFER_REASON_OTHER_PLACE, "p-2"),
+)
 
 nths = st.integers(0, 20)
 days_ahead = st.integers(0, 12)
@@ -163,7 +194,7 @@ class Directory(RuleBasedStateMachine):
         self.cases.append(submitted(self.register, self.nth(nth, SECTION, NEIGHBOURHOOD, TEMPORARY)))
 
     @precondition(lambda self: self.cases)
-    @rule(nth=nths, command=st.sampled_from((AcceptCase(), EscalateCase(), ReturnCase())))
+    @rule(nth=nths, command=st.sampled_from(COMMANDS))
     def handle(self, nth: int, command: object) -> None:
         case = self.cases[nth % len(self.cases)].look()
         try:

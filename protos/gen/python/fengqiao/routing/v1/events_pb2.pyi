@@ -46,6 +46,12 @@ class _MoveReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MoveReason
     """Its holder went on leave, or came back."""
     MOVE_REASON_UNIT_CLOSED: _MoveReason.ValueType  # 9
     """The unit was closed: moved, split or merged."""
+    MOVE_REASON_RULING: _MoveReason.ValueType  # 10
+    """A superior ruled on a return."""
+    MOVE_REASON_TRANSFER: _MoveReason.ValueType  # 11
+    """The desk or the common superior transferred it to another unit."""
+    MOVE_REASON_SUPERIOR: _MoveReason.ValueType  # 12
+    """A superior or the desk ordered it (督办)."""
 
 class MoveReason(_MoveReason, metaclass=_MoveReasonEnumTypeWrapper):
     """Events of `fengqiao.routing.events`; those that end or restart a request are repeated on `fengqiao.routing.outcomes`,
@@ -72,7 +78,141 @@ MOVE_REASON_LEAVE: MoveReason.ValueType  # 8
 """Its holder went on leave, or came back."""
 MOVE_REASON_UNIT_CLOSED: MoveReason.ValueType  # 9
 """The unit was closed: moved, split or merged."""
+MOVE_REASON_RULING: MoveReason.ValueType  # 10
+"""A superior ruled on a return."""
+MOVE_REASON_TRANSFER: MoveReason.ValueType  # 11
+"""The desk or the common superior transferred it to another unit."""
+MOVE_REASON_SUPERIOR: MoveReason.ValueType  # 12
+"""A superior or the desk ordered it (督办)."""
 Global___MoveReason: _TypeAlias = MoveReason  # noqa: Y015
+
+class _OrderReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OrderReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ORDER_REASON_UNSPECIFIED: _OrderReason.ValueType  # 0
+    ORDER_REASON_NO_PROGRESS: _OrderReason.ValueType  # 1
+    """Nothing is seen to be done."""
+    ORDER_REASON_COMPLAINT: _OrderReason.ValueType  # 2
+    """The resident complained about how it is handled."""
+    ORDER_REASON_RISK: _OrderReason.ValueType  # 3
+    """Somebody may come to harm."""
+    ORDER_REASON_PUBLIC_CONCERN: _OrderReason.ValueType  # 4
+    """Many are concerned."""
+    ORDER_REASON_REPEATED: _OrderReason.ValueType  # 5
+    """It was settled badly before."""
+
+class OrderReason(_OrderReason, metaclass=_OrderReasonEnumTypeWrapper):
+    """Why a superior or the desk orders a unit to act."""
+
+ORDER_REASON_UNSPECIFIED: OrderReason.ValueType  # 0
+ORDER_REASON_NO_PROGRESS: OrderReason.ValueType  # 1
+"""Nothing is seen to be done."""
+ORDER_REASON_COMPLAINT: OrderReason.ValueType  # 2
+"""The resident complained about how it is handled."""
+ORDER_REASON_RISK: OrderReason.ValueType  # 3
+"""Somebody may come to harm."""
+ORDER_REASON_PUBLIC_CONCERN: OrderReason.ValueType  # 4
+"""Many are concerned."""
+ORDER_REASON_REPEATED: OrderReason.ValueType  # 5
+"""It was settled badly before."""
+Global___OrderReason: _TypeAlias = OrderReason  # noqa: Y015
+
+class _ReturnReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReturnReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReturnReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RETURN_REASON_UNSPECIFIED: _ReturnReason.ValueType  # 0
+    RETURN_REASON_OTHER_PLACE: _ReturnReason.ValueType  # 1
+    """The place is another unit's."""
+    RETURN_REASON_OTHER_REMIT: _ReturnReason.ValueType  # 2
+    """The matter is another unit's or department's by its duties."""
+    RETURN_REASON_WRONG_KIND: _ReturnReason.ValueType  # 3
+    """The kind was recorded wrongly."""
+    RETURN_REASON_BEYOND_MEANS: _ReturnReason.ValueType  # 4
+    """It needs powers or means that the tier does not have."""
+    RETURN_REASON_DIRECT_INTEREST: _ReturnReason.ValueType  # 5
+    """Whoever would handle it has a direct interest in it (回避)."""
+
+class ReturnReason(_ReturnReason, metaclass=_ReturnReasonEnumTypeWrapper):
+    """Why a unit says that a case is not its own."""
+
+RETURN_REASON_UNSPECIFIED: ReturnReason.ValueType  # 0
+RETURN_REASON_OTHER_PLACE: ReturnReason.ValueType  # 1
+"""The place is another unit's."""
+RETURN_REASON_OTHER_REMIT: ReturnReason.ValueType  # 2
+"""The matter is another unit's or department's by its duties."""
+RETURN_REASON_WRONG_KIND: ReturnReason.ValueType  # 3
+"""The kind was recorded wrongly."""
+RETURN_REASON_BEYOND_MEANS: ReturnReason.ValueType  # 4
+"""It needs powers or means that the tier does not have."""
+RETURN_REASON_DIRECT_INTEREST: ReturnReason.ValueType  # 5
+"""Whoever would handle it has a direct interest in it (回避)."""
+Global___ReturnReason: _TypeAlias = ReturnReason  # noqa: Y015
+
+class _Ruling:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RulingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ruling.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RULING_UNSPECIFIED: _Ruling.ValueType  # 0
+    RULING_STAYS: _Ruling.ValueType  # 1
+    """It stays with the unit that returned it."""
+    RULING_GOES: _Ruling.ValueType  # 2
+    """It goes to a unit at or below the superior."""
+    RULING_TAKEN: _Ruling.ValueType  # 3
+    """The superior takes it."""
+
+class Ruling(_Ruling, metaclass=_RulingEnumTypeWrapper):
+    """What a superior rules on a return; it binds both units."""
+
+RULING_UNSPECIFIED: Ruling.ValueType  # 0
+RULING_STAYS: Ruling.ValueType  # 1
+"""It stays with the unit that returned it."""
+RULING_GOES: Ruling.ValueType  # 2
+"""It goes to a unit at or below the superior."""
+RULING_TAKEN: Ruling.ValueType  # 3
+"""The superior takes it."""
+Global___Ruling: _TypeAlias = Ruling  # noqa: Y015
+
+class _TransferReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TransferReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TransferReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRANSFER_REASON_UNSPECIFIED: _TransferReason.ValueType  # 0
+    TRANSFER_REASON_OTHER_PLACE: _TransferReason.ValueType  # 1
+    """The place is another unit's."""
+    TRANSFER_REASON_OTHER_REMIT: _TransferReason.ValueType  # 2
+    """The matter is another unit's by its duties."""
+    TRANSFER_REASON_DIRECT_INTEREST: _TransferReason.ValueType  # 3
+    """Whoever handles it has a direct interest in it (回避)."""
+    TRANSFER_REASON_WORKLOAD: _TransferReason.ValueType  # 4
+    """The unit has too many open cases."""
+    TRANSFER_REASON_RELATED_CASE: _TransferReason.ValueType  # 5
+    """It belongs with another case of the unit."""
+
+class TransferReason(_TransferReason, metaclass=_TransferReasonEnumTypeWrapper):
+    """Why a case is transferred (移送管辖)."""
+
+TRANSFER_REASON_UNSPECIFIED: TransferReason.ValueType  # 0
+TRANSFER_REASON_OTHER_PLACE: TransferReason.ValueType  # 1
+"""The place is another unit's."""
+TRANSFER_REASON_OTHER_REMIT: TransferReason.ValueType  # 2
+"""The matter is another unit's by its duties."""
+TRANSFER_REASON_DIRECT_INTEREST: TransferReason.ValueType  # 3
+"""Whoever handles it has a direct interest in it (回避)."""
+TRANSFER_REASON_WORKLOAD: TransferReason.ValueType  # 4
+"""The unit has too many open cases."""
+TRANSFER_REASON_RELATED_CASE: TransferReason.ValueType  # 5
+"""It belongs with another case of the unit."""
+Global___TransferReason: _TypeAlias = TransferReason  # noqa: Y015
 
 class _Track:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -285,7 +425,7 @@ class CaseEscalated(_message.Message):
     from_unit_id: _builtins.str
     reason: Global___MoveReason.ValueType
     clock: _builtins.str
-    """Clock that ran out, for a timeout."""
+    """Clock that ran out, for a timeout or a return without ruling."""
     epoch: _builtins.int
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
@@ -322,7 +462,9 @@ Global___CaseEscalated: _TypeAlias = CaseEscalated  # noqa: Y015
 
 @_typing.final
 class CaseReassigned(_message.Message):
-    """Another answers for the unit now, or another unit for its cases; the clocks run on as they did."""
+    """Another answers for the unit now, or another unit for its cases; the clocks run on as they did. After a ruling or a transfer the
+    clock of the new unit's tier runs, as planned, or the next one that is not over.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -331,9 +473,15 @@ class CaseReassigned(_message.Message):
     FROM_UNIT_ID_FIELD_NUMBER: _builtins.int
     ASSIGNMENT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    TRANSFER_REASON_FIELD_NUMBER: _builtins.int
+    DECIDED_BY_FIELD_NUMBER: _builtins.int
     from_tier: _common_pb2.Tier.ValueType
     from_unit_id: _builtins.str
     reason: Global___MoveReason.ValueType
+    transfer_reason: Global___TransferReason.ValueType
+    """Why, for a transfer."""
+    decided_by: _builtins.str
+    """Opaque reference of who ruled or transferred it."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     @_builtins.property
@@ -348,18 +496,118 @@ class CaseReassigned(_message.Message):
         from_unit_id: _builtins.str = ...,
         assignment: Global___Assignment | None = ...,
         reason: Global___MoveReason.ValueType = ...,
+        transfer_reason: Global___TransferReason.ValueType = ...,
+        decided_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "from_tier", b"from_tier", "from_unit_id", b"from_unit_id", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "decided_by", b"decided_by", "from_tier", b"from_tier", "from_unit_id", b"from_unit_id", "reason", b"reason", "transfer_reason", b"transfer_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CaseReassigned: _TypeAlias = CaseReassigned  # noqa: Y015
 
 @_typing.final
+class CaseReturned(_message.Message):
+    """A unit says that a case is not its own; it keeps it until its superior has ruled. No clock of the case stops."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PROPOSED_UNIT_ID_FIELD_NUMBER: _builtins.int
+    SUPERIOR_UNIT_ID_FIELD_NUMBER: _builtins.int
+    RETURNED_BY_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Counts the returns of the case."""
+    reason: Global___ReturnReason.ValueType
+    proposed_unit_id: _builtins.str
+    """The unit that they say it belongs to; empty where they don't know."""
+    superior_unit_id: _builtins.str
+    """Who rules: the unit one tier up, or the lowest unit above both."""
+    returned_by: _builtins.str
+    """Opaque reference of who returned it."""
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def assignment(self) -> Global___Assignment:
+        """The unit that returned it, and owns it."""
+
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """Until when there has to be a ruling; the case then goes up to the superior by itself."""
+
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        number: _builtins.int = ...,
+        assignment: Global___Assignment | None = ...,
+        reason: Global___ReturnReason.ValueType = ...,
+        proposed_unit_id: _builtins.str = ...,
+        superior_unit_id: _builtins.str = ...,
+        returned_by: _builtins.str = ...,
+        clock: _common_pb2.Clock | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "clock", b"clock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "clock", b"clock", "number", b"number", "proposed_unit_id", b"proposed_unit_id", "reason", b"reason", "returned_by", b"returned_by", "superior_unit_id", b"superior_unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaseReturned: _TypeAlias = CaseReturned  # noqa: Y015
+
+@_typing.final
+class ReturnRuled(_message.Message):
+    """The superior ruled on a return. Where the case changes its owner, `CaseReassigned` follows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    SUPERIOR_UNIT_ID_FIELD_NUMBER: _builtins.int
+    RULING_FIELD_NUMBER: _builtins.int
+    TO_UNIT_ID_FIELD_NUMBER: _builtins.int
+    RULED_BY_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    unit_id: _builtins.str
+    """The unit that returned it."""
+    superior_unit_id: _builtins.str
+    ruling: Global___Ruling.ValueType
+    to_unit_id: _builtins.str
+    """The unit that has it by the ruling."""
+    ruled_by: _builtins.str
+    """Opaque reference of who ruled."""
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        number: _builtins.int = ...,
+        unit_id: _builtins.str = ...,
+        superior_unit_id: _builtins.str = ...,
+        ruling: Global___Ruling.ValueType = ...,
+        to_unit_id: _builtins.str = ...,
+        ruled_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "number", b"number", "ruled_by", b"ruled_by", "ruling", b"ruling", "superior_unit_id", b"superior_unit_id", "to_unit_id", b"to_unit_id", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReturnRuled: _TypeAlias = ReturnRuled  # noqa: Y015
+
+@_typing.final
 class SupervisionOrdered(_message.Message):
-    """A superior orders the owner to act: the top tier's clock ran out, or there is nobody higher to go to."""
+    """A superior orders the owner to act: the top tier's clock ran out, there is nobody higher to go to, or a superior or the desk ordered it.
+    While an order stands, what would order again names it and starts no clock anew.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -369,15 +617,31 @@ class SupervisionOrdered(_message.Message):
     CLOCK_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     FIRED_AT_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    ORDERER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    ORDERED_BY_FIELD_NUMBER: _builtins.int
+    ORDER_REASON_FIELD_NUMBER: _builtins.int
+    ANSWER_CLOCK_FIELD_NUMBER: _builtins.int
     reason: Global___MoveReason.ValueType
     clock: _builtins.str
     epoch: _builtins.int
+    order: _builtins.int
+    """Number of the order within its case; 0 while the case is in mediation or petition handling, whose own clocks run."""
+    orderer_unit_id: _builtins.str
+    """The unit that the answer goes to; empty: the desk."""
+    ordered_by: _builtins.str
+    """Opaque reference of who ordered it; empty where nobody did."""
+    order_reason: Global___OrderReason.ValueType
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     @_builtins.property
     def assignment(self) -> Global___Assignment: ...
     @_builtins.property
     def fired_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def answer_clock(self) -> _common_pb2.Clock:
+        """Until when the owner has to answer; unset for the order that stands already, and in a replay, where nobody could answer."""
+
     def __init__(
         self,
         *,
@@ -387,14 +651,193 @@ class SupervisionOrdered(_message.Message):
         clock: _builtins.str = ...,
         epoch: _builtins.int = ...,
         fired_at: _timestamp_pb2.Timestamp | None = ...,
+        order: _builtins.int = ...,
+        orderer_unit_id: _builtins.str = ...,
+        ordered_by: _builtins.str = ...,
+        order_reason: Global___OrderReason.ValueType = ...,
+        answer_clock: _common_pb2.Clock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "fired_at", b"fired_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "assignment", b"assignment", "case", b"case", "fired_at", b"fired_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "clock", b"clock", "epoch", b"epoch", "fired_at", b"fired_at", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "assignment", b"assignment", "case", b"case", "clock", b"clock", "epoch", b"epoch", "fired_at", b"fired_at", "order", b"order", "order_reason", b"order_reason", "ordered_by", b"ordered_by", "orderer_unit_id", b"orderer_unit_id", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SupervisionOrdered: _TypeAlias = SupervisionOrdered  # noqa: Y015
+
+@_typing.final
+class SupervisionAnswered(_message.Message):
+    """The owner answered an order in writing; the text stays in routing's store."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    ANSWERED_BY_FIELD_NUMBER: _builtins.int
+    ORDERER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    ANSWER_CLOCK_FIELD_NUMBER: _builtins.int
+    order: _builtins.int
+    unit_id: _builtins.str
+    result: _builtins.str
+    """A code of what came of it."""
+    answered_by: _builtins.str
+    """Opaque reference of who answered."""
+    orderer_unit_id: _builtins.str
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def answer_clock(self) -> _common_pb2.Clock:
+        """Until when the answer has to be judged."""
+
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        order: _builtins.int = ...,
+        unit_id: _builtins.str = ...,
+        result: _builtins.str = ...,
+        answered_by: _builtins.str = ...,
+        orderer_unit_id: _builtins.str = ...,
+        answer_clock: _common_pb2.Clock | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "answered_by", b"answered_by", "case", b"case", "order", b"order", "orderer_unit_id", b"orderer_unit_id", "result", b"result", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SupervisionAnswered: _TypeAlias = SupervisionAnswered  # noqa: Y015
+
+@_typing.final
+class AnswerAccepted(_message.Message):
+    """Whoever ordered accepts the answer. The order ends, unless no other clock of the open case runs: then they report again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    ACCEPTED_BY_FIELD_NUMBER: _builtins.int
+    ANSWER_CLOCK_FIELD_NUMBER: _builtins.int
+    order: _builtins.int
+    unit_id: _builtins.str
+    accepted_by: _builtins.str
+    """Opaque reference of who accepted it."""
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def answer_clock(self) -> _common_pb2.Clock:
+        """Until when to report again; unset: the order has ended."""
+
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        order: _builtins.int = ...,
+        unit_id: _builtins.str = ...,
+        accepted_by: _builtins.str = ...,
+        answer_clock: _common_pb2.Clock | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_by", b"accepted_by", "answer_clock", b"answer_clock", "case", b"case", "order", b"order", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerAccepted: _TypeAlias = AnswerAccepted  # noqa: Y015
+
+@_typing.final
+class AnswerSentBack(_message.Message):
+    """Whoever ordered sends the answer back: it has to be answered again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    SENT_BACK_BY_FIELD_NUMBER: _builtins.int
+    ANSWER_CLOCK_FIELD_NUMBER: _builtins.int
+    order: _builtins.int
+    unit_id: _builtins.str
+    sent_back_by: _builtins.str
+    """Opaque reference of who sent it back."""
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def answer_clock(self) -> _common_pb2.Clock: ...
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        order: _builtins.int = ...,
+        unit_id: _builtins.str = ...,
+        sent_back_by: _builtins.str = ...,
+        answer_clock: _common_pb2.Clock | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "case", b"case", "order", b"order", "sent_back_by", b"sent_back_by", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerSentBack: _TypeAlias = AnswerSentBack  # noqa: Y015
+
+@_typing.final
+class SupervisionRepeated(_message.Message):
+    """An order's clock ran out, unanswered or unjudged: it is repeated to the next superior, above the top to the desk."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    ORDERER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    ANSWERED_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    FIRED_AT_FIELD_NUMBER: _builtins.int
+    ANSWER_CLOCK_FIELD_NUMBER: _builtins.int
+    order: _builtins.int
+    repeats: _builtins.int
+    """How often it was repeated."""
+    orderer_unit_id: _builtins.str
+    """The unit that sees to it now; empty: the desk."""
+    answered: _builtins.bool
+    """Whether there is an answer that nobody judged."""
+    clock: _builtins.str
+    epoch: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def assignment(self) -> Global___Assignment: ...
+    @_builtins.property
+    def fired_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def answer_clock(self) -> _common_pb2.Clock: ...
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        assignment: Global___Assignment | None = ...,
+        order: _builtins.int = ...,
+        repeats: _builtins.int = ...,
+        orderer_unit_id: _builtins.str = ...,
+        answered: _builtins.bool = ...,
+        clock: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        fired_at: _timestamp_pb2.Timestamp | None = ...,
+        answer_clock: _common_pb2.Clock | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "assignment", b"assignment", "case", b"case", "fired_at", b"fired_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_clock", b"answer_clock", "answered", b"answered", "assignment", b"assignment", "case", b"case", "clock", b"clock", "epoch", b"epoch", "fired_at", b"fired_at", "order", b"order", "orderer_unit_id", b"orderer_unit_id", "repeats", b"repeats"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SupervisionRepeated: _TypeAlias = SupervisionRepeated  # noqa: Y015
 
 @_typing.final
 class CaseResolved(_message.Message):

@@ -75,6 +75,36 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseResponse.FromString,
                 _registered_method=True)
+        self.RuleOnReturn = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RuleOnReturn',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RuleOnReturnRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RuleOnReturnResponse.FromString,
+                _registered_method=True)
+        self.TransferCase = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/TransferCase',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.TransferCaseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.TransferCaseResponse.FromString,
+                _registered_method=True)
+        self.OrderSupervision = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/OrderSupervision',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.OrderSupervisionRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.OrderSupervisionResponse.FromString,
+                _registered_method=True)
+        self.AnswerSupervision = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/AnswerSupervision',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerSupervisionRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerSupervisionResponse.FromString,
+                _registered_method=True)
+        self.JudgeAnswer = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/JudgeAnswer',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JudgeAnswerRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JudgeAnswerResponse.FromString,
+                _registered_method=True)
+        self.ListOrders = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/ListOrders',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersResponse.FromString,
+                _registered_method=True)
         self.ReferCase = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/ReferCase',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.SerializeToString,
@@ -146,7 +176,50 @@ class RoutingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReturnCase(self, request, context):
-        """"Not mine": back to the next tier up, with the reason; the resident's clock runs on.
+        """"Not mine", within one working day and with a reason: the superior rules on it, the resident's clock runs on. Without a reason it goes
+        one tier up at once, which is deprecated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RuleOnReturn(self, request, context):
+        """The superior rules on a return: it stays, goes to another unit, or is taken. Binding; nobody rules on their own return.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TransferCase(self, request, context):
+        """The desk, or a superior of both units, moves an open case to another unit; its history and its due time stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OrderSupervision(self, request, context):
+        """The desk or a superior orders the owner to act and to answer in writing (督办).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnswerSupervision(self, request, context):
+        """The owner answers an order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def JudgeAnswer(self, request, context):
+        """Whoever ordered accepts the answer, or sends it back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOrders(self, request, context):
+        """Standing orders of a unit and, on request, of the units below it, soonest due case first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -222,6 +295,36 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.ReturnCase,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseResponse.SerializeToString,
+            ),
+            'RuleOnReturn': grpc.unary_unary_rpc_method_handler(
+                    servicer.RuleOnReturn,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RuleOnReturnRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RuleOnReturnResponse.SerializeToString,
+            ),
+            'TransferCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.TransferCase,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.TransferCaseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.TransferCaseResponse.SerializeToString,
+            ),
+            'OrderSupervision': grpc.unary_unary_rpc_method_handler(
+                    servicer.OrderSupervision,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.OrderSupervisionRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.OrderSupervisionResponse.SerializeToString,
+            ),
+            'AnswerSupervision': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerSupervision,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerSupervisionRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerSupervisionResponse.SerializeToString,
+            ),
+            'JudgeAnswer': grpc.unary_unary_rpc_method_handler(
+                    servicer.JudgeAnswer,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JudgeAnswerRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JudgeAnswerResponse.SerializeToString,
+            ),
+            'ListOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOrders,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersResponse.SerializeToString,
             ),
             'ReferCase': grpc.unary_unary_rpc_method_handler(
                     servicer.ReferCase,
@@ -461,6 +564,168 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/ReturnCase',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReturnCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RuleOnReturn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RuleOnReturn',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RuleOnReturnRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RuleOnReturnResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TransferCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/TransferCase',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.TransferCaseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.TransferCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OrderSupervision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/OrderSupervision',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.OrderSupervisionRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.OrderSupervisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnswerSupervision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/AnswerSupervision',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerSupervisionRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerSupervisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def JudgeAnswer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/JudgeAnswer',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JudgeAnswerRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JudgeAnswerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/ListOrders',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersResponse.FromString,
             options,
             channel_credentials,
             insecure,

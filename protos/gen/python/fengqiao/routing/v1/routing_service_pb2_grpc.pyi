@@ -43,7 +43,21 @@ class RoutingServiceStub:
     EscalateCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.EscalateCaseRequest, _routing_service_pb2.EscalateCaseResponse]
     """The handler lifts the case one tier."""
     ReturnCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ReturnCaseRequest, _routing_service_pb2.ReturnCaseResponse]
-    """"Not mine": back to the next tier up, with the reason; the resident's clock runs on."""
+    """"Not mine", within one working day and with a reason: the superior rules on it, the resident's clock runs on. Without a reason it goes
+    one tier up at once, which is deprecated.
+    """
+    RuleOnReturn: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RuleOnReturnRequest, _routing_service_pb2.RuleOnReturnResponse]
+    """The superior rules on a return: it stays, goes to another unit, or is taken. Binding; nobody rules on their own return."""
+    TransferCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.TransferCaseRequest, _routing_service_pb2.TransferCaseResponse]
+    """The desk, or a superior of both units, moves an open case to another unit; its history and its due time stay."""
+    OrderSupervision: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.OrderSupervisionRequest, _routing_service_pb2.OrderSupervisionResponse]
+    """The desk or a superior orders the owner to act and to answer in writing (督办)."""
+    AnswerSupervision: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AnswerSupervisionRequest, _routing_service_pb2.AnswerSupervisionResponse]
+    """The owner answers an order."""
+    JudgeAnswer: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.JudgeAnswerRequest, _routing_service_pb2.JudgeAnswerResponse]
+    """Whoever ordered accepts the answer, or sends it back."""
+    ListOrders: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ListOrdersRequest, _routing_service_pb2.ListOrdersResponse]
+    """Standing orders of a unit and, on request, of the units below it, soonest due case first."""
     ReferCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]
     """The top tier hands the case to mediation or petition handling."""
     RouteCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RouteCaseRequest, _routing_service_pb2.RouteCaseResponse]
@@ -68,7 +82,21 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     EscalateCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.EscalateCaseRequest, _routing_service_pb2.EscalateCaseResponse]  # type: ignore[assignment]
     """The handler lifts the case one tier."""
     ReturnCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ReturnCaseRequest, _routing_service_pb2.ReturnCaseResponse]  # type: ignore[assignment]
-    """"Not mine": back to the next tier up, with the reason; the resident's clock runs on."""
+    """"Not mine", within one working day and with a reason: the superior rules on it, the resident's clock runs on. Without a reason it goes
+    one tier up at once, which is deprecated.
+    """
+    RuleOnReturn: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RuleOnReturnRequest, _routing_service_pb2.RuleOnReturnResponse]  # type: ignore[assignment]
+    """The superior rules on a return: it stays, goes to another unit, or is taken. Binding; nobody rules on their own return."""
+    TransferCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.TransferCaseRequest, _routing_service_pb2.TransferCaseResponse]  # type: ignore[assignment]
+    """The desk, or a superior of both units, moves an open case to another unit; its history and its due time stay."""
+    OrderSupervision: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.OrderSupervisionRequest, _routing_service_pb2.OrderSupervisionResponse]  # type: ignore[assignment]
+    """The desk or a superior orders the owner to act and to answer in writing (督办)."""
+    AnswerSupervision: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AnswerSupervisionRequest, _routing_service_pb2.AnswerSupervisionResponse]  # type: ignore[assignment]
+    """The owner answers an order."""
+    JudgeAnswer: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.JudgeAnswerRequest, _routing_service_pb2.JudgeAnswerResponse]  # type: ignore[assignment]
+    """Whoever ordered accepts the answer, or sends it back."""
+    ListOrders: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ListOrdersRequest, _routing_service_pb2.ListOrdersResponse]  # type: ignore[assignment]
+    """Standing orders of a unit and, on request, of the units below it, soonest due case first."""
     ReferCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]  # type: ignore[assignment]
     """The top tier hands the case to mediation or petition handling."""
     RouteCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RouteCaseRequest, _routing_service_pb2.RouteCaseResponse]  # type: ignore[assignment]
@@ -138,7 +166,57 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _routing_service_pb2.ReturnCaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_routing_service_pb2.ReturnCaseResponse, _abc.Awaitable[_routing_service_pb2.ReturnCaseResponse]]:
-        """"Not mine": back to the next tier up, with the reason; the resident's clock runs on."""
+        """"Not mine", within one working day and with a reason: the superior rules on it, the resident's clock runs on. Without a reason it goes
+        one tier up at once, which is deprecated.
+        """
+
+    @_abc_1.abstractmethod
+    def RuleOnReturn(
+        self,
+        request: _routing_service_pb2.RuleOnReturnRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RuleOnReturnResponse, _abc.Awaitable[_routing_service_pb2.RuleOnReturnResponse]]:
+        """The superior rules on a return: it stays, goes to another unit, or is taken. Binding; nobody rules on their own return."""
+
+    @_abc_1.abstractmethod
+    def TransferCase(
+        self,
+        request: _routing_service_pb2.TransferCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.TransferCaseResponse, _abc.Awaitable[_routing_service_pb2.TransferCaseResponse]]:
+        """The desk, or a superior of both units, moves an open case to another unit; its history and its due time stay."""
+
+    @_abc_1.abstractmethod
+    def OrderSupervision(
+        self,
+        request: _routing_service_pb2.OrderSupervisionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.OrderSupervisionResponse, _abc.Awaitable[_routing_service_pb2.OrderSupervisionResponse]]:
+        """The desk or a superior orders the owner to act and to answer in writing (督办)."""
+
+    @_abc_1.abstractmethod
+    def AnswerSupervision(
+        self,
+        request: _routing_service_pb2.AnswerSupervisionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.AnswerSupervisionResponse, _abc.Awaitable[_routing_service_pb2.AnswerSupervisionResponse]]:
+        """The owner answers an order."""
+
+    @_abc_1.abstractmethod
+    def JudgeAnswer(
+        self,
+        request: _routing_service_pb2.JudgeAnswerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.JudgeAnswerResponse, _abc.Awaitable[_routing_service_pb2.JudgeAnswerResponse]]:
+        """Whoever ordered accepts the answer, or sends it back."""
+
+    @_abc_1.abstractmethod
+    def ListOrders(
+        self,
+        request: _routing_service_pb2.ListOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.ListOrdersResponse, _abc.Awaitable[_routing_service_pb2.ListOrdersResponse]]:
+        """Standing orders of a unit and, on request, of the units below it, soonest due case first."""
 
     @_abc_1.abstractmethod
     def ReferCase(

@@ -1,0 +1,184 @@
+"""Returns, rulings and transfers by gRPC on a real store: who may, what is refused, and what stays."""
+
+from datetime import timedelta
+
+import grpc
+import pytest
+
+from fengqiao.routing.v1 import events_pb2 as ev
+from fengqiao.routing.v1 import routing_service_pb2 as rpc
+from services.chassis.protobuf import instant
+from services.chassis.record import SHARDS
+from services.chassis.sweeper import Catchup
+from services.routing.domain import EVENTS
+from tests.integration.routing.conftest import DESK, KINDS, NEIGHBOURS, OTHER_NEIGHBOURS, SECTION, House, meta
+from tests.kit.edge import Who
+
+LEADER = Who("handler", (NEIGHBOURS,), "p-n1")
+NEXT_DOOR = Who("handler", (OTHER_NEIGHBOURS,), "p-n2")
+CHIEF = Who("handler", (SECTION,), "p-s1")
+STRANGER = Who("handler", ("jili/hedong",), "p-stranger")
+
+
+@pytest.fixture
+async def case_id(house: House) -> str:
+    """A case of the settled village, which has two neighbourhoods."""
+    await house.settled()
+    await house.call("EstablishUnit", code=OTHER_NEIGHBOURS, kind=KINDS[NEIGHBOURS])
+    await house.appoint(OTHER_NEIGHBOURS, "p-n2")
+    await house.following.fresh()
+    return await house.case_at(NEIGHBOURS)
+
+
+async def give_back(house: House, case_id: str, who: Who = LEADER, to: str = OTHER_NEIGHBOURS) -> None:
+    given = {"case_id": case_id, "note": "不是我们的", "proposed_unit_id": to}
+    await house.call("ReturnCase", who, reason=ev.RETURN_REASON_OTHER_PLACE, **given)
+
+
+async def test_a_return_is_ruled_on_by_the_superior_and_goes_to_the_other_unit(
+    house: House, case_id: str
+) -> None:
+    before = await house.case(case_id)
+    await give_back(house, case_id)
+    told = (await house.call("GetCase", CHIEF, case_id=case_id)).case
+    assert (told.assignment.unit_id, told.returned.superior_unit_id) == (NEIGHBOURS, SECTION)
+    explained = await house.call("ExplainDeadline", LEADER, case_id=case_id)
+    assert (explained.ruling.rule, instant(explained.ruling.due_at)) == (
+        "routing.ruling@1",
+        instant(told.returned.rule_by),
+    )
+    fields = {"ruling": ev.RULING_GOES, "unit_id": OTHER_NEIGHBOURS}
+    case = (await house.call("RuleOnReturn", CHIEF, case_id=case_id, **fields)).case
+    assert (case.assignment.unit_id, case.assignment.holder_ref) == (OTHER_NEIGHBOURS, "p-n2")
+    assert instant(case.due_at) == before.due_at
+    assert not case.HasField("returned")
+    assert house.broker.types(EVENTS) == ["CaseRouted", "CaseReturned", "ReturnRuled", "CaseReassigned"]
+
+
+async def test_only_the_superior_or_the_desk_rules_and_nobody_on_their_own_return(
+    house: House, case_id: str
+) -> None:
+    both = Who("handler", (SECTION,), "p-n1")
+    await give_back(house, case_id)
+    stays = {"case_id": case_id, "ruling": ev.RULING_STAYS}
+    for who in (LEADER, NEXT_DOOR, STRANGER):
+        assert (await house.refusal("RuleOnReturn", who, **stays)).code == grpc.StatusCode.PERMISSION_DENIED
+    assert (await house.refusal("RuleOnReturn", both, **stays)).reason == "own_return"
+    key = meta()
+    first = await house.call("RuleOnReturn", DESK, meta=key, **stays)
+    again = await house.call("RuleOnReturn", DESK, meta=key, **stays)
+    assert first.case == again.case
+    refused = await house.refusal(
+        "ReturnCase", LEADER, case_id=case_id, note="nein", reason=ev.RETURN_REASON_OTHER_REMIT
+    )
+    assert (refused.code, refused.reason, refused.rule) == (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "ruled_already",
+        "routing.ruling@1",
+    )
+
+
+async def test_a_return_that_proposes_a_unit_that_does_not_stand_is_refused(
+    house: House, case_id: str
+) -> None:
+    given = {"case_id": case_id, "note": "x", "reason": ev.RETURN_REASON_OTHER_PLACE}
+    wrong = await house.refusal("ReturnCase", LEADER, proposed_unit_id="jili/nowhere", **given)
+    assert (wrong.code, wrong.fields) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        ["proposed_unit_id: unknown_unit"],
+    )
+
+
+async def test_a_return_without_a_ruling_goes_up_when_its_clock_is_over(house: House, case_id: str) -> None:
+    await house.call(
+        "TransferCase", DESK, case_id=case_id, unit_id=SECTION, reason=ev.TRANSFER_REASON_WORKLOAD
+    )
+    await give_back(house, case_id, CHIEF, to="")
+    record = await house.base.committer.get_one(case_id)
+    assert record is not None
+    assert record.next_due_at is not None
+    case = await house.case(case_id)
+    assert case.returned is not None
+    # The tier's clock is sooner here (a promise of four hours): the return ends with the climb.
+    house.clock.move(case.returned.clock.due_at - house.clock.now + timedelta(seconds=1))
+    await house.base.sweeper(Catchup()).fire(range(SHARDS))
+    after = await house.case(case_id)
+    assert after.returned is None
+    assert after.tier > case.tier
+
+
+async def test_the_desk_and_a_common_superior_transfer_a_case_and_nobody_else(
+    house: House, case_id: str
+) -> None:
+    given = {"case_id": case_id, "unit_id": OTHER_NEIGHBOURS, "reason": ev.TRANSFER_REASON_OTHER_PLACE}
+    for who in (LEADER, NEXT_DOOR, STRANGER):
+        assert (await house.refusal("TransferCase", who, **given)).code == grpc.StatusCode.PERMISSION_DENIED
+    case = (await house.call("TransferCase", CHIEF, **given)).case
+    assert case.assignment.unit_id == OTHER_NEIGHBOURS
+    up = {**given, "unit_id": "jili/hexi"}
+    assert (await house.refusal("TransferCase", CHIEF, **up)).code == grpc.StatusCode.PERMISSION_DENIED
+    assert (await house.call("TransferCase", DESK, **up)).case.assignment.unit_id == "jili/hexi"
+    [first, second] = (await house.call("GetCase", LEADER, case_id=case_id)).case.steps
+    assert (first.from_unit_id, second.to_unit_id) == (NEIGHBOURS, "jili/hexi")
+    nowhere = await house.refusal("TransferCase", DESK, **{**given, "unit_id": "jili/nowhere"})
+    assert (nowhere.code, nowhere.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ["unit_id: unknown_unit"])
+
+
+# -- supervision orders --------------------------------------------------------------------------------------
+
+
+async def test_an_order_is_answered_in_writing_and_the_answer_sent_back_then_accepted(
+    house: House, case_id: str
+) -> None:
+    village = Who("handler", ("jili/hexi",), "p-hexi")
+    ordered = {"case_id": case_id, "reason": ev.ORDER_REASON_NO_PROGRESS}
+    for who in (LEADER, STRANGER):
+        assert (
+            await house.refusal("OrderSupervision", who, **ordered)
+        ).code == grpc.StatusCode.PERMISSION_DENIED
+    case = (await house.call("OrderSupervision", village, **ordered)).case
+    assert (case.order.number, case.order.orderer_unit_id) == (1, "jili/hexi")
+    assert case.order.clock.rule == "supervision.answer@1"
+    answer = {"case_id": case_id, "order": 1, "result": "visited", "text": "约好周四修。"}
+    assert (await house.refusal("AnswerSupervision", STRANGER, **answer)).code == (
+        grpc.StatusCode.PERMISSION_DENIED
+    )
+    await house.call("AnswerSupervision", LEADER, **answer)
+    [listed] = (await house.call("ListOrders", village, unit_id="jili/hexi", include_below=True)).orders
+    assert (listed.case.case_id, listed.answer) == (case_id, "约好周四修。")
+    assert listed.case.order.status == rpc.ORDER_STATUS_ANSWERED
+    judged = {"case_id": case_id, "order": 1}
+    sent_back, accepted = rpc.JUDGEMENT_SENT_BACK, rpc.JUDGEMENT_ACCEPTED
+    refused = await house.refusal("JudgeAnswer", CHIEF, judgement=accepted, **judged)
+    assert refused.code == grpc.StatusCode.PERMISSION_DENIED
+    await house.call("JudgeAnswer", village, judgement=sent_back, **judged)
+    await house.call("AnswerSupervision", LEADER, **answer)
+    done = (await house.call("JudgeAnswer", village, judgement=accepted, **judged)).case
+    assert not done.HasField("order")
+    assert not (await house.call("ListOrders", village, unit_id="jili/hexi", include_below=True)).orders
+    assert house.broker.types(EVENTS) == [
+        "CaseRouted",
+        "SupervisionOrdered",
+        "SupervisionAnswered",
+        "AnswerSentBack",
+        "SupervisionAnswered",
+        "AnswerAccepted",
+    ]
+
+
+async def test_an_unanswered_order_is_repeated_to_the_desk_and_listed_until_the_case_is_settled(
+    house: House, case_id: str
+) -> None:
+    await house.call("OrderSupervision", DESK, case_id=case_id, reason=ev.ORDER_REASON_RISK)
+    house.clock.move(timedelta(days=8))
+    await house.base.sweeper(Catchup()).fire(range(SHARDS))
+    explained = await house.call("ExplainDeadline", DESK, case_id=case_id)
+    assert (explained.order.name, explained.order.rule) == ("supervision", "supervision.answer@1")
+    [listed] = (await house.call("ListOrders", DESK, unit_id="jili", include_below=True)).orders
+    assert (listed.case.order.number, listed.case.order.orderer_unit_id) == (1, "")
+    assert listed.case.order.repeats >= 1
+    assert "SupervisionRepeated" in house.broker.types(EVENTS)
+    await house.call("ResolveCase", DESK, case_id=case_id, outcome="mended")
+    assert not (await house.call("ListOrders", DESK, unit_id="jili", include_below=True)).orders
+    others = await house.refusal("ListOrders", CHIEF, unit_id="jili")
+    assert others.code == grpc.StatusCode.PERMISSION_DENIED
