@@ -42,12 +42,12 @@ class Matching:
         """Who fits best; farther units are asked only while nearer ones have too few."""
         if force and force.kind == ASSOCIATION:
             return [Suggestion(force.speaker_ref, (Reason("speaker", force.code),))]
-        if force:
-            return (await self._judged(site_id, {FORCES: key(site_id, force.code)}, wanted, force))[:limit]
+        members = {FORCES: key(site_id, force.code)} if force else {}
+        levels = [{OFFERS: key(site_id, f"{wanted.skill}@{above}")} for above in chain(wanted.unit_id)]
         found = list[Suggestion]()
-        for above in chain(wanted.unit_id):
-            query = {OFFERS: key(site_id, f"{wanted.skill}@{above}")}
-            found = await self._judged(site_id, query, wanted, None)
+        # Those of a force may be of anywhere.
+        for query in [*levels, *([{}] if force else [])]:
+            found = await self._judged(site_id, query | members, wanted, force)
             if len(found) >= limit:
                 break
         return found[:limit]
