@@ -24,8 +24,8 @@ OFFERS, FORCES, PERSON, ENDS = (
 )
 RECENT = timedelta(days=30)
 """How far back being called out counts as load."""
-CANDIDATES = 500
-"""At most so many of a level are looked at."""
+FIRST, CANDIDATES = 100, 500
+"""So many of a level are looked at, and at most so many where that was not enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Matching:
         found = list[Suggestion]()
         # Those of a force may be of anywhere.
         for query in [*levels, *([{}] if force else [])]:
-            found = await self._judged(site_id, query | members, wanted, force)
+            found = await self._judged(site_id, query | members, wanted, force, limit)
             if len(found) >= limit:
                 break
         return found[:limit]
@@ -77,11 +77,20 @@ class Matching:
         return tuple(Suggestion(ref, (Reason("named", wanted.skill),)) for ref in refs)
 
     async def _judged(
-        self, site_id: str, query: dict[str, str], wanted: Wanted, force: Force | None
+        self, site_id: str, query: dict[str, str], wanted: Wanted, force: Force | None, limit: int
     ) -> list[Suggestion]:
-        people = await self.persons.people(query, CANDIDATES)
-        refs = [person.person_ref for person in people]
-        recent = await self._recent(site_id, refs, wanted)
+        found = list[Suggestion]()
+        for most in (FIRST, CANDIDATES):
+            people = await self.persons.people(query, most)
+            found = await self._fitting(site_id, people, wanted, force)
+            if len(found) >= limit or len(people) < most:
+                break
+        return found
+
+    async def _fitting(
+        self, site_id: str, people: Sequence[Person], wanted: Wanted, force: Force | None
+    ) -> list[Suggestion]:
+        recent = await self._recent(site_id, [person.person_ref for person in people], wanted)
         return suggest(
             people,
             wanted,
@@ -95,6 +104,8 @@ class Matching:
 
     async def _recent(self, site_id: str, refs: Sequence[str], wanted: Wanted) -> list[CallOut]:
         """What these were called out to lately, or are to come to."""
+        if not refs:
+            return []
         query = {PERSON: {"$in": list(refs)}, ENDS: {"$gt": wanted.begins_at - RECENT}}
         records = await self.lookups.base.threads.run(self.kind.committer.repository.find, query)
         return [call_out_of(record) for record in records if record.site == site_id]
