@@ -45,8 +45,8 @@ class Matching:
         members = {FORCES: key(site_id, force.code)} if force else {}
         levels = [{OFFERS: key(site_id, f"{wanted.skill}@{above}")} for above in chain(wanted.unit_id)]
         found = list[Suggestion]()
-        # Those of a force may be of anywhere.
-        for query in [*levels, *([{}] if force else [])]:
+        # At last all members, wherever they are: fewer than those who offer the skill at the top.
+        for query in [*levels[:-1], {}] if force else levels:
             found = await self._judged(site_id, query | members, wanted, force, limit)
             if len(found) >= limit:
                 break
