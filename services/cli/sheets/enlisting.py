@@ -73,16 +73,21 @@ async def send_persons(
     What was taken over before an interruption stays, and is quick to be looked at again. Raises what `call`
     raises.
     """
-    sent, everybody = SentPersons(), list(sheets.people.items())
-    for begin in range(0, len(everybody), AT_ONCE):
-        some = everybody[begin : begin + AT_ONCE]
-        answer = await _call(call, service, sheets, [each for _, each in some], refused, dry_run=dry_run)
+    sent, everybody = SentPersons(), dict[str, tuple[str, Entry]]()
+    for who, entry in sheets.people.items():
+        _, first = everybody.setdefault(entry.person.person_ref, (who, entry))
+        if first is not entry:  # once by reference, and once by a name that the vault knows
+            sent.wrong.append(Wrong(PERSONS, entry.roles[0], "person", f"twice:row {first.roles[0]}"))
+    refs = list(everybody)
+    for begin in range(0, len(refs), AT_ONCE):
+        some = refs[begin : begin + AT_ONCE]
+        entries = [everybody[ref][1] for ref in some]
+        answer = await _call(call, service, sheets, entries, refused, dry_run=dry_run)
         sent.answer.created += answer.created
         sent.answer.unchanged += answer.unchanged
         sent.answer.refused.extend(answer.refused)
-        by_ref = {each.person.person_ref: (who, each) for who, each in some}
         for refusal in answer.refused:
-            who, entry = by_ref[refusal.person_ref]
+            who, entry = everybody[refusal.person_ref]
             sent.wrong.append(Wrong(*entry.place(refusal.field), refusal.reason))
             sent.refused.add((PERSONS, who))
         told(len(some))

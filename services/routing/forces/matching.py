@@ -24,8 +24,8 @@ OFFERS, FORCES, PERSON, ENDS = (
 )
 RECENT = timedelta(days=30)
 """How far back being called out counts as load."""
-CANDIDATES = 500
-"""At most so many of a level are looked at."""
+FIRST, CANDIDATES = 100, 500
+"""So many of a level are looked at, and at most so many where that was not enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class Matching:
         """Who fits best; farther units are asked only while nearer ones have too few."""
         if force and force.kind == ASSOCIATION:
             return [Suggestion(force.speaker_ref, (Reason("speaker", force.code),))]
-        if force:
-            return (await self._judged(site_id, {FORCES: key(site_id, force.code)}, wanted, force))[:limit]
+        members = {FORCES: key(site_id, force.code)} if force else {}
+        levels = [{OFFERS: key(site_id, f"{wanted.skill}@{above}")} for above in chain(wanted.unit_id)]
         found = list[Suggestion]()
-        for above in chain(wanted.unit_id):
-            query = {OFFERS: key(site_id, f"{wanted.skill}@{above}")}
-            found = await self._judged(site_id, query, wanted, None)
+        # At last all members, wherever they are: fewer than those who offer the skill at the top.
+        for query in [*levels[:-1], {}] if force else levels:
+            found = await self._judged(site_id, query | members, wanted, force, limit)
             if len(found) >= limit:
                 break
         return found[:limit]
@@ -77,11 +77,20 @@ class Matching:
         return tuple(Suggestion(ref, (Reason("named", wanted.skill),)) for ref in refs)
 
     async def _judged(
-        self, site_id: str, query: dict[str, str], wanted: Wanted, force: Force | None
+        self, site_id: str, query: dict[str, str], wanted: Wanted, force: Force | None, limit: int
     ) -> list[Suggestion]:
-        people = await self.persons.people(query, CANDIDATES)
-        refs = [person.person_ref for person in people]
-        recent = await self._recent(site_id, refs, wanted)
+        found = list[Suggestion]()
+        for most in (FIRST, CANDIDATES):
+            people = await self.persons.people(query, most)
+            found = await self._fitting(site_id, people, wanted, force)
+            if len(found) >= limit or len(people) < most:
+                break
+        return found
+
+    async def _fitting(
+        self, site_id: str, people: Sequence[Person], wanted: Wanted, force: Force | None
+    ) -> list[Suggestion]:
+        recent = await self._recent(site_id, [person.person_ref for person in people], wanted)
         return suggest(
             people,
             wanted,
@@ -95,6 +104,8 @@ class Matching:
 
     async def _recent(self, site_id: str, refs: Sequence[str], wanted: Wanted) -> list[CallOut]:
         """What these were called out to lately, or are to come to."""
+        if not refs:
+            return []
         query = {PERSON: {"$in": list(refs)}, ENDS: {"$gt": wanted.begins_at - RECENT}}
         records = await self.lookups.base.threads.run(self.kind.committer.repository.find, query)
         return [call_out_of(record) for record in records if record.site == site_id]

@@ -16,6 +16,7 @@ from services.chassis.errors import CommandError, Forbidden, NotFound
 from services.chassis.kinds import Kind
 from services.chassis.model import Context, Decision
 from services.chassis.record import Record
+from services.chassis.store import converter, infrastructure
 from services.routing.directory.lookups import HELD_BY, Lookups, below, day_of
 from services.routing.domain.directory.unit import Unit
 from services.routing.domain.forces import registering as r
@@ -31,6 +32,8 @@ from services.routing.naming import begin_named
 from services.routing.store import person_id, unit_id
 
 PLACES, REFERENCE = "state.places", "state.person_ref"
+WHO_THEY_ARE = {f"state.{name}": 1 for name in ("person_ref", "site_id", "roles", "memberships", "offer")}
+"""A team's four hundred are read at once, many times a minute: not their outboxes and keys as well."""
 
 
 def to_offer(message: rpc.Offer) -> Offer:
@@ -157,10 +160,19 @@ class Persons:
         return told, people[-1].person_ref if len(people) == limit else "", on
 
     async def people(self, query: Mapping[str, Any], limit: int = 0) -> list[Person]:
-        """Those that match."""
-        find = self.kind.committer.repository.find
-        records = await self.lookups.base.threads.run(lambda: find(query, limit=limit))
-        return [person_of(record) for record in records]
+        """Those that match, as far as it says who they are: not by what the store finds them."""
+        collection = self.kind.committer.repository.collection
+
+        def read() -> list[Person]:
+            with infrastructure():
+                found = [
+                    raw["state"]
+                    for raw in collection.find(query, WHO_THEY_ARE).limit(limit)
+                    if raw.get("state")
+                ]
+            return [converter.structure(state, Person) for state in found]
+
+        return await self.lookups.base.threads.run(read)
 
     async def some(self, site_id: str, refs: Collection[str]) -> dict[str, Person]:
         """Those of some references who stand in the register."""

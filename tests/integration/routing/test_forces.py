@@ -12,7 +12,15 @@ from fengqiao.routing.v1 import person_service_pb2 as persons
 from services.chassis.protobuf import timestamp
 from services.chassis.record import SHARDS
 from services.chassis.sweeper import Catchup
-from tests.integration.routing.conftest import NEIGHBOURS, SECTION, TOP, VILLAGE, House, meta
+from tests.integration.routing.conftest import (
+    KINDS,
+    NEIGHBOURS,
+    SECTION,
+    TOP,
+    VILLAGE,
+    House,
+    meta,
+)
 from tests.kit.edge import Who
 
 LEADER = Who("handler", (NEIGHBOURS,), "p-n1")
@@ -209,6 +217,29 @@ async def test_of_a_team_its_members_are_asked_and_for_an_association_its_speake
     assert asked(await call_out(house, force="women", skill="comfort")) == ["p-speaker"]
     wrong = await house.refusal("CallOutVolunteers", LEADER, skill="cooking", unit_id=NEIGHBOURS, force=TEAM)
     assert wrong.fields == ["skill: none_of_the_team"]
+
+
+async def test_of_a_team_the_nearest_come_first_and_one_from_anywhere_at_last(house: House) -> None:
+    await house.settled()
+    await team(house)
+    for ref, unit in (("p-far", TOP), ("p-near", NEIGHBOURS), ("p-other", VILLAGE)):
+        await register(house, ref, unit)
+        await house.call("JoinForce", person_ref=ref, force=TEAM)
+    await register(house, "p-none")
+    fits = {"skill": "first_aid", "unit_id": NEIGHBOURS, "force": TEAM}
+
+    async def suggested(**more: Any) -> list[str]:
+        answer = await house.call("SuggestVolunteers", **{**fits, **more})
+        return [each.person_ref for each in answer.suggestions]
+
+    assert await suggested() == ["p-near", "p-other", "p-far"]
+    assert await suggested(limit=1) == ["p-near"]
+    everywhere = Who("desk", ("*",), "p-county")
+    await house.call("EstablishUnit", everywhere, code="lishan", kind=KINDS[TOP])
+    role = persons.RoleToGrant(role=ev.PERSON_ROLE_VOLUNTEER, unit_id="lishan")
+    await house.call("RegisterPerson", everywhere, person_ref="p-else", roles=[role], offer=FIRST_AID)
+    await house.call("JoinForce", everywhere, person_ref="p-else", force=TEAM)
+    assert await suggested() == ["p-near", "p-other", "p-far", "p-else"]
 
 
 async def test_a_disbanded_force_is_neither_joined_nor_called(house: House) -> None:

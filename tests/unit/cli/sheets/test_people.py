@@ -269,16 +269,16 @@ def test_who_is_named_is_not_in_what_is_logged_of_them() -> None:
 
 FORCES = "force,kind,unit,skills,speaker,since\nred,team,a/b,first_aid,p-9,2026-02-01\n"
 PEOPLE = (
-    "entry,name,phone,role,unit,since,skills,member_of\n"
-    f"V-1,{NAMES[0]},{PHONES[0]},volunteer,a/b/c/d,2026-02-01,first_aid,red\n"
-    f"V-1,{NAMES[0]},{PHONES[0]},party_member,a/b,2026-02-01,,\n"
-    f"V-2,{NAMES[2]},,volunteer,a/elsewhere,2026-02-01,,\n"
+    "entry,name,phone,role,unit,since,skills,member_of,person\n"
+    f"V-1,{NAMES[0]},{PHONES[0]},volunteer,a/b/c/d,2026-02-01,first_aid,red,\n"
+    f"V-1,{NAMES[0]},{PHONES[0]},party_member,a/b,2026-02-01,,,\n"
+    f"V-2,{NAMES[2]},,volunteer,a/elsewhere,2026-02-01,,,\n"
 )
 
 
-def enlist(folder: Path, address: str, *words: str) -> Result:
+def enlist(folder: Path, address: str, *words: str, more: str = "") -> Result:
     (folder / "forces.csv").write_text(FORCES, encoding="utf-8")
-    (folder / "persons.csv").write_text(PEOPLE, encoding="utf-8")
+    (folder / "persons.csv").write_text(PEOPLE + more, encoding="utf-8")
     return take_over(folder, address, *words)
 
 
@@ -319,3 +319,16 @@ def test_volunteers_whom_the_vault_refuses_are_named_by_each_of_their_rows(
     assert there.people == []
     assert enlist(tmp_path, address, "--sound-only").exit_code == 1
     assert len(there.people) == 1
+
+
+def test_who_is_told_by_reference_and_by_name_as_well_is_named_with_both_rows(
+    office: tuple[Office, str], tmp_path: Path
+) -> None:
+    there, address = office
+    assert enlist(tmp_path, address, "--dry-run").exit_code == 0
+    ref = there.coming[1][0]
+    result = enlist(tmp_path, address, "--dry-run", more=f",,,party_member,a,2026-02-01,,,{ref}\n")
+    assert result.exit_code == 1
+    assert ["persons", "5", "person", "twice:row", "2"] in [
+        line.split() for line in result.output.splitlines()
+    ]
