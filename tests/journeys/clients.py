@@ -339,10 +339,16 @@ class Actor:
         request = routing.EscalateCaseRequest(meta=self.meta(**meta), case_id=case_id, note=note)
         return self.call(self.house.routing.EscalateCase, request).case
 
-    def give_back(self, case_id: str, note: str = "not ours", **meta: Any) -> routing.Case:
+    def give_back(self, case_id: str, note: str = "not ours", **more: Any) -> routing.Case:
         """Say that it is not theirs."""
-        request = routing.ReturnCaseRequest(meta=self.meta(**meta), case_id=case_id, note=note)
+        request = routing.ReturnCaseRequest(meta=self.meta(), case_id=case_id, note=note, **more)
         return self.call(self.house.routing.ReturnCase, request).case
+
+    def superior(self, name: str, case_id: str, **fields: Any) -> routing.Case:
+        """What a superior, the desk or who answers them orders: RuleOnReturn, TransferCase, JudgeAnswer …"""
+        request = getattr(routing, f"{name}Request")(meta=self.meta(), case_id=case_id, **fields)
+        case: routing.Case = self.call(getattr(self.house.routing, name), request).case
+        return case
 
     def board(self) -> routing.WatchBoardResponse:
         """The counts of the site, now."""

@@ -149,6 +149,45 @@ def test_a_unit_returns_what_is_not_its_own_and_the_residents_clock_runs_on(hous
     assert (refused.code.name, refused.reason) == ("FAILED_PRECONDITION", "top_of_ladder")
 
 
+def test_the_superior_rules_on_a_return_and_both_units_are_bound(house: House) -> None:
+    resident, neighbours, section = house.resident(), house.leader(NEIGHBOURS), house.leader(SECTION)
+    case_id = resident.submit().case_id
+    before = resident.until_case(case_id)
+    returned = neighbours.give_back(case_id, reason=events.RETURN_REASON_OTHER_REMIT)
+    # Nobody else has it meanwhile, and no clock stops.
+    assert (returned.assignment.unit_id, returned.returned.superior_unit_id) == (NEIGHBOURS, SECTION)
+    assert (returned.due_at, returned.clock_due_at) == (before.due_at, before.clock_due_at)
+    stays = {"ruling": events.RULING_STAYS}
+    refused = refusal(lambda: neighbours.superior("RuleOnReturn", case_id, **stays))
+    assert refused.code.name == "PERMISSION_DENIED"
+    assert section.superior("RuleOnReturn", case_id, **stays).assignment.unit_id == NEIGHBOURS
+    again = refusal(lambda: neighbours.give_back(case_id, reason=events.RETURN_REASON_OTHER_REMIT))
+    assert (again.code.name, again.reason) == ("FAILED_PRECONDITION", "ruled_already")
+
+
+def test_the_desk_transfers_a_case_and_what_was_promised_stays(house: House) -> None:
+    resident, desk = house.resident(), house.desk()
+    case_id = resident.submit().case_id
+    before = resident.until_case(case_id)
+    to = {"unit_id": COMMUNITY, "reason": events.TRANSFER_REASON_OTHER_REMIT}
+    moved = desk.superior("TransferCase", case_id, **to)
+    assert (moved.assignment.unit_id, moved.due_at) == (COMMUNITY, before.due_at)
+    assert (moved.steps[-1].from_unit_id, moved.steps[-1].reason) == (NEIGHBOURS, events.MOVE_REASON_TRANSFER)
+
+
+def test_a_supervision_order_is_answered_in_writing_and_its_answer_judged(house: House) -> None:
+    resident, desk, neighbours = house.resident(), house.desk(), house.leader(NEIGHBOURS)
+    case_id = resident.submit().case_id
+    resident.until_case(case_id)
+    ordered = desk.superior("OrderSupervision", case_id, reason=events.ORDER_REASON_COMPLAINT)
+    assert ordered.order.number == 1
+    answer = {"order": 1, "result": "visited", "text": "visited twice"}
+    answered = neighbours.superior("AnswerSupervision", case_id, **answer)
+    assert answered.order.status == routing.ORDER_STATUS_ANSWERED
+    accepted = desk.superior("JudgeAnswer", case_id, order=1, judgement=routing.JUDGEMENT_ACCEPTED)
+    assert not accepted.HasField("order")
+
+
 def test_what_is_not_solved_is_reopened_one_tier_up_with_a_fresh_clock(house: House) -> None:
     resident, section = house.resident(), house.leader(SECTION)
     case_id = resident.submit().case_id

@@ -10,6 +10,7 @@ from fengqiao.intake.v1.events_pb2 import (
     WithdrawalRequested,
 )
 from fengqiao.routing.v1 import events_pb2 as ev
+from services.chassis.errors import Invalid, Violation
 from services.chassis.model import NOTHING, Context, Decision, Emit, decided
 from services.chassis.protobuf import instant, timestamp
 from services.chassis.terms import to_message
@@ -117,6 +118,8 @@ class Ladder:
         refuse_while_returned(case)
         if command.reason:
             return self.returns.give_back(case, command, context)
+        if command.proposed_unit_id:
+            raise Invalid([Violation("reason", "required")])
         above = self._rules[case.site_id].above(case.unit_id)
         if above is None:
             raise nobody_above(case)

@@ -154,6 +154,10 @@ def test_a_return_without_a_reason_goes_one_tier_up_as_before() -> None:
     assert (walk.case.unit_id, walk.case.steps[-1].reason) == (SECTION, ev.MOVE_REASON_RETURNED)
 
 
+def test_who_proposes_a_unit_says_why() -> None:
+    assert wrong(refused(Walk().submit(), not_mine(NEXT_DOOR, reason=0))) == [("reason", "required")]
+
+
 # -- rulings -----------------------------------------------------------------------------------------------
 
 
