@@ -52,6 +52,7 @@ COMMANDS = {
     "force": Entry(f"{CLIENT}.forces:force", "Volunteers: teams, call-outs, hours.", HANDLE),
     "code": Entry(f"{CLIENT}.codes:code", "Village codes: adopt, repeal, show, list.", HANDLE),
     "hotspots": Entry(f"{CLIENT}.analysis:hotspots", "Where more of a kind comes in than before.", HANDLE),
+    "indicators": Entry(f"{CLIENT}.analysis:indicators", "How units did in a period.", HANDLE),
     "meeting": Entry(f"{CLIENT}.meetings:meeting", "Joint meetings: call, agenda, minutes, tasks.", HANDLE),
     "deliveries": Entry(f"{CLIENT}.people:deliveries", "Who was told, and how it ended.", OPERATE),
     "source": Entry(f"{CLIENT}.agencies:source", "Sources of agencies: register.", OPERATE),

@@ -41,6 +41,7 @@ from services.routing.handlers import Cases
 from services.routing.hotspots import rpc as hotspots_rpc
 from services.routing.hotspots.arrivals import Arrivals
 from services.routing.hotspots.rpc import Hotspots
+from services.routing.indicators.board import Board
 from services.routing.meetings import rpc as meetings_rpc
 from services.routing.meetings.meetings import Meetings
 from services.routing.preview import Preview
@@ -138,7 +139,7 @@ def furnish(
             (add_VillageCodeServiceServicer_to_server, codes_rpc.VillageCodeServicer(codes)),
             (
                 add_AnalysisServiceServicer_to_server,
-                hotspots_rpc.AnalysisServicer(Hotspots(lookups, arrivals)),
+                hotspots_rpc.AnalysisServicer(Hotspots(lookups, arrivals), Board(lookups)),
             ),
             (add_MeetingServiceServicer_to_server, meetings_rpc.MeetingServicer(meeting)),
         ],

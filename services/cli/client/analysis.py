@@ -24,6 +24,34 @@ async def hotspots(
     to.show(answer := await to.call(to.analysis.ListHotspots, request), told(answer))
 
 
+@client(Role.DESK)
+async def indicators(
+    to: Session,
+    within: Annotated[str, typer.Argument(metavar="UNIT", help="This unit and those next below it.")],
+    since: Annotated[str, typer.Argument(metavar="DAY", help="First day of the period.")],
+    until: Annotated[str, typer.Argument(metavar="DAY", help="Last day of the period.")],
+) -> None:
+    """How units did in a period: 响应率 and 解决率, with what they are of."""
+    request = rpc.GetIndicatorsRequest(unit_code=within, since=since, until=until)
+    answer = await to.call(to.analysis.GetIndicators, request)
+    rows = [
+        (
+            each.unit_code,
+            _rate(each, "response_rate", each.answered, each.turns),
+            _rate(each, "resolution_rate", each.resolved, each.due),
+            str(each.withdrawn),
+            str(each.on_another_track),
+        )
+        for each in answer.units
+    ]
+    to.show(answer, text.columns(rows, ("unit", "answered", "resolved", "withdrawn", "on another track")))
+
+
+def _rate(of: rpc.UnitIndicators, name: str, part: int, whole: int) -> str:
+    rate = f" = {getattr(of, name):.1%}" if whole else ""
+    return f"{part} of {whole}{rate}"
+
+
 def told(answer: rpc.ListHotspotsResponse) -> str:
     """What stands out, with what it was compared with and how often that is chance."""
     if answer.too_little_known:

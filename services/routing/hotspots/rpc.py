@@ -14,11 +14,13 @@ from services.chassis.rpc import principal
 from services.routing.directory.lookups import Lookups, day_of
 from services.routing.domain.hotspots.hotspot import COMPARED_WINDOWS, FALSE_ALARMS, Span, find
 from services.routing.hotspots.arrivals import Arrivals
+from services.routing.indicators.board import Board
 
 SERVICE = "/fengqiao.routing.v1.AnalysisService"
 
 # Default deny: a method that is not here is refused.
-RULES = {f"{SERVICE}/ListHotspots": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK}))}
+READERS = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})
+RULES = {f"{SERVICE}/ListHotspots": Rule(READERS), f"{SERVICE}/GetIndicators": Rule(READERS)}
 
 DEFAULT_WINDOW = 7
 
@@ -71,9 +73,10 @@ class Hotspots:
 class AnalysisServicer(AnalysisServiceServicer):
     """Places and kinds, never persons."""
 
-    def __init__(self, hotspots: Hotspots) -> None:
-        """`hotspots` does the work."""
+    def __init__(self, hotspots: Hotspots, board: Board) -> None:
+        """These do the work."""
         self._hotspots = hotspots
+        self._board = board
 
     async def ListHotspots(
         self, request: rpc.ListHotspotsRequest, context: Context
@@ -81,3 +84,10 @@ class AnalysisServicer(AnalysisServiceServicer):
         """What stands out."""
         del context
         return await self._hotspots.look(principal(), request)
+
+    async def GetIndicators(
+        self, request: rpc.GetIndicatorsRequest, context: Context
+    ) -> rpc.GetIndicatorsResponse:
+        """How units did."""
+        del context
+        return await self._board.read(principal(), request)

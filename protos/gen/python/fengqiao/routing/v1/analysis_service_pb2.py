@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*fengqiao/routing/v1/analysis_service.proto\x12\x13\x66\x65ngqiao.routing.v1\x1a\x1b\x62uf/validate/validate.proto\"\xa6\x01\n\x13ListHotspotsRequest\x12\x34\n\tunit_code\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x18\xc8\x01\x32\x17^[a-z0-9][a-z0-9/_.-]*$\x12$\n\x0bwindow_days\x18\x02 \x01(\x05\x42\x0f\xbaH\x0c\x1a\n0\x00\x30\x07\x30\x0e\x30\x15\x30\x1c\x12\x33\n\x03\x64\x61y\x18\x03 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\"\xc0\x01\n\x14ListHotspotsResponse\x12.\n\x08hotspots\x18\x01 \x03(\x0b\x32\x1c.fengqiao.routing.v1.Hotspot\x12\r\n\x05since\x18\x02 \x01(\t\x12\r\n\x05until\x18\x03 \x01(\t\x12\x16\n\x0e\x63ompared_since\x18\x04 \x01(\t\x12\x0e\n\x06tested\x18\x05 \x01(\x05\x12\x18\n\x10\x66\x61lse_alarm_rate\x18\x06 \x01(\x01\x12\x18\n\x10too_little_known\x18\x07 \x01(\x08\"n\n\x07Hotspot\x12\x11\n\tunit_code\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x05\x12\x10\n\x08\x65xpected\x18\x04 \x01(\x01\x12\x0f\n\x07p_value\x18\x05 \x01(\x01\x12\x10\n\x08\x61\x64justed\x18\x06 \x01(\x01\x32v\n\x0f\x41nalysisService\x12\x63\n\x0cListHotspots\x12(.fengqiao.routing.v1.ListHotspotsRequest\x1a).fengqiao.routing.v1.ListHotspotsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*fengqiao/routing/v1/analysis_service.proto\x12\x13\x66\x65ngqiao.routing.v1\x1a\x1b\x62uf/validate/validate.proto\"\xa6\x01\n\x13ListHotspotsRequest\x12\x34\n\tunit_code\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x18\xc8\x01\x32\x17^[a-z0-9][a-z0-9/_.-]*$\x12$\n\x0bwindow_days\x18\x02 \x01(\x05\x42\x0f\xbaH\x0c\x1a\n0\x00\x30\x07\x30\x0e\x30\x15\x30\x1c\x12\x33\n\x03\x64\x61y\x18\x03 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$\"\xc0\x01\n\x14ListHotspotsResponse\x12.\n\x08hotspots\x18\x01 \x03(\x0b\x32\x1c.fengqiao.routing.v1.Hotspot\x12\r\n\x05since\x18\x02 \x01(\t\x12\r\n\x05until\x18\x03 \x01(\t\x12\x16\n\x0e\x63ompared_since\x18\x04 \x01(\t\x12\x0e\n\x06tested\x18\x05 \x01(\x05\x12\x18\n\x10\x66\x61lse_alarm_rate\x18\x06 \x01(\x01\x12\x18\n\x10too_little_known\x18\x07 \x01(\x08\"n\n\x07Hotspot\x12\x11\n\tunit_code\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x05\x12\x10\n\x08\x65xpected\x18\x04 \x01(\x01\x12\x0f\n\x07p_value\x18\x05 \x01(\x01\x12\x10\n\x08\x61\x64justed\x18\x06 \x01(\x01\"\xb4\x01\n\x14GetIndicatorsRequest\x12\x34\n\tunit_code\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x18\xc8\x01\x32\x17^[a-z0-9][a-z0-9/_.-]*$\x12\x32\n\x05since\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12\x32\n\x05until\x18\x03 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\"K\n\x15GetIndicatorsResponse\x12\x32\n\x05units\x18\x01 \x03(\x0b\x32#.fengqiao.routing.v1.UnitIndicators\"\xf0\x01\n\x0eUnitIndicators\x12\x11\n\tunit_code\x18\x01 \x01(\t\x12\r\n\x05turns\x18\x02 \x01(\x05\x12\x10\n\x08\x61nswered\x18\x03 \x01(\x05\x12\x1a\n\rresponse_rate\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x0b\n\x03\x64ue\x18\x05 \x01(\x05\x12\x10\n\x08resolved\x18\x06 \x01(\x05\x12\x1c\n\x0fresolution_rate\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\twithdrawn\x18\x08 \x01(\x05\x12\x18\n\x10on_another_track\x18\t \x01(\x05\x42\x10\n\x0e_response_rateB\x12\n\x10_resolution_rate2\xde\x01\n\x0f\x41nalysisService\x12\x63\n\x0cListHotspots\x12(.fengqiao.routing.v1.ListHotspotsRequest\x1a).fengqiao.routing.v1.ListHotspotsResponse\x12\x66\n\rGetIndicators\x12).fengqiao.routing.v1.GetIndicatorsRequest\x1a*.fengqiao.routing.v1.GetIndicatorsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,12 +38,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTHOTSPOTSREQUEST'].fields_by_name['window_days']._serialized_options = b'\272H\014\032\n0\0000\0070\0160\0250\034'
   _globals['_LISTHOTSPOTSREQUEST'].fields_by_name['day']._loaded_options = None
   _globals['_LISTHOTSPOTSREQUEST'].fields_by_name['day']._serialized_options = b'\272H#r!2\037^([0-9]{4}-[0-9]{2}-[0-9]{2})?$'
+  _globals['_GETINDICATORSREQUEST'].fields_by_name['unit_code']._loaded_options = None
+  _globals['_GETINDICATORSREQUEST'].fields_by_name['unit_code']._serialized_options = b'\272H\036r\034\030\310\0012\027^[a-z0-9][a-z0-9/_.-]*$'
+  _globals['_GETINDICATORSREQUEST'].fields_by_name['since']._loaded_options = None
+  _globals['_GETINDICATORSREQUEST'].fields_by_name['since']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_GETINDICATORSREQUEST'].fields_by_name['until']._loaded_options = None
+  _globals['_GETINDICATORSREQUEST'].fields_by_name['until']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
   _globals['_LISTHOTSPOTSREQUEST']._serialized_start=97
   _globals['_LISTHOTSPOTSREQUEST']._serialized_end=263
   _globals['_LISTHOTSPOTSRESPONSE']._serialized_start=266
   _globals['_LISTHOTSPOTSRESPONSE']._serialized_end=458
   _globals['_HOTSPOT']._serialized_start=460
   _globals['_HOTSPOT']._serialized_end=570
-  _globals['_ANALYSISSERVICE']._serialized_start=572
-  _globals['_ANALYSISSERVICE']._serialized_end=690
+  _globals['_GETINDICATORSREQUEST']._serialized_start=573
+  _globals['_GETINDICATORSREQUEST']._serialized_end=753
+  _globals['_GETINDICATORSRESPONSE']._serialized_start=755
+  _globals['_GETINDICATORSRESPONSE']._serialized_end=830
+  _globals['_UNITINDICATORS']._serialized_start=833
+  _globals['_UNITINDICATORS']._serialized_end=1073
+  _globals['_ANALYSISSERVICE']._serialized_start=1076
+  _globals['_ANALYSISSERVICE']._serialized_end=1298
 # @@protoc_insertion_point(module_scope)

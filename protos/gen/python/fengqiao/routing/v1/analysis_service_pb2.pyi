@@ -126,3 +126,108 @@ class Hotspot(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Hotspot: _TypeAlias = Hotspot  # noqa: Y015
+
+@_typing.final
+class GetIndicatorsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_CODE_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    unit_code: _builtins.str
+    since: _builtins.str
+    """First and last day of the period, 92 days at most; a case counts on the day that it was due."""
+    until: _builtins.str
+    def __init__(
+        self,
+        *,
+        unit_code: _builtins.str = ...,
+        since: _builtins.str = ...,
+        until: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "unit_code", b"unit_code", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetIndicatorsRequest: _TypeAlias = GetIndicatorsRequest  # noqa: Y015
+
+@_typing.final
+class GetIndicatorsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNITS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnitIndicators]:
+        """The unit first, then those next below it that had any, by code."""
+
+    def __init__(
+        self,
+        *,
+        units: _abc.Iterable[Global___UnitIndicators] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetIndicatorsResponse: _TypeAlias = GetIndicatorsResponse  # noqa: Y015
+
+@_typing.final
+class UnitIndicators(_message.Message):
+    """Counts, so that whoever reads a rate sees what it is of; a rate of nothing is unset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_CODE_FIELD_NUMBER: _builtins.int
+    TURNS_FIELD_NUMBER: _builtins.int
+    ANSWERED_FIELD_NUMBER: _builtins.int
+    RESPONSE_RATE_FIELD_NUMBER: _builtins.int
+    DUE_FIELD_NUMBER: _builtins.int
+    RESOLVED_FIELD_NUMBER: _builtins.int
+    RESOLUTION_RATE_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_FIELD_NUMBER: _builtins.int
+    ON_ANOTHER_TRACK_FIELD_NUMBER: _builtins.int
+    unit_code: _builtins.str
+    turns: _builtins.int
+    """Turns: times that a unit had one of the cases and it was for the unit to act; answered: it did before its clock ran out."""
+    answered: _builtins.int
+    response_rate: _builtins.float
+    """Answered ÷ turns (响应率)."""
+    due: _builtins.int
+    """Cases that the units owned last, but for those withdrawn and those on another track; resolved: by the due time, and not reopened since."""
+    resolved: _builtins.int
+    resolution_rate: _builtins.float
+    """Resolved ÷ due (解决率)."""
+    withdrawn: _builtins.int
+    """Shown apart."""
+    on_another_track: _builtins.int
+    def __init__(
+        self,
+        *,
+        unit_code: _builtins.str = ...,
+        turns: _builtins.int = ...,
+        answered: _builtins.int = ...,
+        response_rate: _builtins.float | None = ...,
+        due: _builtins.int = ...,
+        resolved: _builtins.int = ...,
+        resolution_rate: _builtins.float | None = ...,
+        withdrawn: _builtins.int = ...,
+        on_another_track: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_resolution_rate", b"_resolution_rate", "_response_rate", b"_response_rate", "resolution_rate", b"resolution_rate", "response_rate", b"response_rate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_resolution_rate", b"_resolution_rate", "_response_rate", b"_response_rate", "answered", b"answered", "due", b"due", "on_another_track", b"on_another_track", "resolution_rate", b"resolution_rate", "resolved", b"resolved", "response_rate", b"response_rate", "turns", b"turns", "unit_code", b"unit_code", "withdrawn", b"withdrawn"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__resolution_rate: _TypeAlias = _typing.Literal["resolution_rate"]  # noqa: Y015
+    _WhichOneofArgType__resolution_rate: _TypeAlias = _typing.Literal["_resolution_rate", b"_resolution_rate"]  # noqa: Y015
+    _WhichOneofReturnType__response_rate: _TypeAlias = _typing.Literal["response_rate"]  # noqa: Y015
+    _WhichOneofArgType__response_rate: _TypeAlias = _typing.Literal["_response_rate", b"_response_rate"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__resolution_rate) -> _WhichOneofReturnType__resolution_rate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__response_rate) -> _WhichOneofReturnType__response_rate | None: ...
+
+Global___UnitIndicators: _TypeAlias = UnitIndicators  # noqa: Y015

@@ -40,6 +40,11 @@ class AnalysisServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_analysis__service__pb2.ListHotspotsRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_analysis__service__pb2.ListHotspotsResponse.FromString,
                 _registered_method=True)
+        self.GetIndicators = channel.unary_unary(
+                '/fengqiao.routing.v1.AnalysisService/GetIndicators',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_analysis__service__pb2.GetIndicatorsRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_analysis__service__pb2.GetIndicatorsResponse.FromString,
+                _registered_method=True)
 
 
 class AnalysisServiceServicer:
@@ -53,6 +58,13 @@ class AnalysisServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetIndicators(self, request, context):
+        """How units did in a period (响应率、解决率), by the formula that routing's README publishes: a unit and those next below it, each with all below.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AnalysisServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +72,11 @@ def add_AnalysisServiceServicer_to_server(servicer, server):
                     servicer.ListHotspots,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_analysis__service__pb2.ListHotspotsRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_analysis__service__pb2.ListHotspotsResponse.SerializeToString,
+            ),
+            'GetIndicators': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetIndicators,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_analysis__service__pb2.GetIndicatorsRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_analysis__service__pb2.GetIndicatorsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +107,33 @@ class AnalysisService:
             '/fengqiao.routing.v1.AnalysisService/ListHotspots',
             fengqiao_dot_routing_dot_v1_dot_analysis__service__pb2.ListHotspotsRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_analysis__service__pb2.ListHotspotsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetIndicators(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.AnalysisService/GetIndicators',
+            fengqiao_dot_routing_dot_v1_dot_analysis__service__pb2.GetIndicatorsRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_analysis__service__pb2.GetIndicatorsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,109 @@
+"""What a case says of the units that had it. Of units and their timeliness alone, never of whoever asked."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Self
+
+from fengqiao.routing.v1 import events_pb2 as ev
+from services.routing.domain.case import RESOLVED, WITHDRAWN, Case
+from services.routing.domain.directory.unit import parent_of
+
+ANSWERED: Mapping[int, bool] = {
+    ev.MOVE_REASON_TIMEOUT: False,
+    ev.MOVE_REASON_HANDLER: True,
+    ev.MOVE_REASON_RETURNED: True,
+    ev.MOVE_REASON_REOPENED: True,
+    ev.MOVE_REASON_REFERRAL_ENDED: True,
+}
+"""Whether a unit acted in its turn, by why the case left it. Any other move was not the unit's to make or to
+hinder, and its turn does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A unit's turn that is over, and why the case left it: a `MoveReason`."""
+
+    from_unit_id: str
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What of a case is judged."""
+
+    unit_id: str
+    status: str
+    due_at: datetime
+    resolved_at: datetime | None
+    track: int
+    steps: tuple[Left, ...]
+
+    @classmethod
+    def of(cls, case: Case) -> Self:
+        """That of a case."""
+        left = tuple(Left(step.from_unit_id, step.reason) for step in case.steps)
+        return cls(case.unit_id, case.status, case.due_at, case.resolved_at, case.track, left)
+
+
+@dataclass(frozen=True, slots=True)
+class Indicators:
+    """Counts, of which the rates are made."""
+
+    turns: int = 0
+    answered: int = 0
+    due: int = 0
+    resolved: int = 0
+    withdrawn: int = 0
+    on_another_track: int = 0
+
+    def __add__(self, other: "Indicators") -> "Indicators":
+        """Of both."""
+        both = {each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)}
+        return Indicators(**both)
+
+    @property
+    def response_rate(self) -> float | None:
+        """响应率: answered ÷ turns; None of nothing."""
+        return self.answered / self.turns if self.turns else None
+
+    @property
+    def resolution_rate(self) -> float | None:
+        """解决率: resolved ÷ due; None of nothing."""
+        return self.resolved / self.due if self.due else None
+
+
+def judged(course: Course) -> Iterator[tuple[str, Indicators]]:
+    """What a case whose due time is over says of the units that had it, each turn by itself."""
+    for left in course.steps:
+        if left.reason in ANSWERED:
+            yield left.from_unit_id, Indicators(turns=1, answered=int(ANSWERED[left.reason]))
+    if course.status == WITHDRAWN:
+        yield course.unit_id, Indicators(withdrawn=1)
+    elif course.track:
+        # Whoever handed it over acted; when it is settled there is not theirs to say.
+        yield course.unit_id, Indicators(turns=1, answered=1, on_another_track=1)
+    else:
+        at, settled = course.resolved_at, course.status == RESOLVED
+        in_time = int(settled and at is not None and at <= course.due_at)
+        yield course.unit_id, Indicators(turns=1, answered=in_time, due=1, resolved=in_time)
+
+
+def by_unit(courses: Iterable[Course], unit_code: str) -> dict[str, Indicators]:
+    """Of a unit and of those next below it, each with all below it; a unit that had none is left out."""
+    found = {unit_code: Indicators()}
+    for course in courses:
+        for code, said in judged(course):
+            for place in _shown(code, unit_code):
+                found[place] = found.get(place, Indicators()) + said
+    return found
+
+
+def _shown(code: str, unit_code: str) -> Iterator[str]:
+    if code == unit_code:
+        yield unit_code
+    elif code.startswith(f"{unit_code}/"):
+        yield unit_code
+        while parent_of(code) != unit_code:
+            code = parent_of(code)
+        yield code
