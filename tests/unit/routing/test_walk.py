@@ -149,6 +149,7 @@ class Ladders(RuleBasedStateMachine):
     @rule(wish=st.sampled_from(WISHES))
     def hear(self, wish: Message) -> None:
         walk = self._walk()
+        walk.wait(timedelta())
         before = walk.case
         walk.hear(wish)
         if isinstance(wish, EscalationRequested) and before.status in domain.OPEN:
@@ -160,6 +161,7 @@ class Ladders(RuleBasedStateMachine):
     @rule(reason=st.sampled_from(END_REASONS), older=st.booleans())
     def mediated(self, reason: EndReason.ValueType, *, older: bool) -> None:
         walk = self._walk()
+        walk.wait(timedelta())
         before = walk.case
         walk.mediated(reason, referral=max(before.referrals - older, 0))
         awaited = before.status == domain.REFERRED and before.track == ev.TRACK_MEDIATION and not older
@@ -171,6 +173,7 @@ class Ladders(RuleBasedStateMachine):
     @rule(conclusion=st.sampled_from(["supported", "replied", "not_accepted", "withdrawn"]))
     def answered(self, conclusion: str) -> None:
         walk = self._walk()
+        walk.wait(timedelta())
         before = walk.case
         walk.answered(conclusion)
         if before.status == domain.REFERRED and before.track == ev.TRACK_PETITION:
