@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import structlog
 from pymongo import MongoClient
 
 from deploy.local.runtime import SERVICES
-from services.chassis.clock import monotonic
+from services.chassis.clock import monotonic, process_time
 from services.chassis.store import EPOCH
 from tests.faults.agency import Agency, look_on
 from tests.faults.crowd import Crowd, Load
@@ -32,6 +33,7 @@ READY_S = 90.0
 REST_S = 150.0
 AFTER_S = 5.0
 LOOK_S = 0.3
+SOON = timedelta(days=1)
 SHOWN = 5
 
 
@@ -197,7 +199,9 @@ def _moves(stage: Stage, house: House) -> str:
         if lag or any(counts.values()) or not status.ready:
             found.append(f"{name}: lag {lag} {counts} {[r.code for r in status.reasons]}")
     with MongoClient[dict[str, Any]](stage.running.mongo_url) as client:
-        if running := client["fengqiao_routing"]["cases"].count_documents({"next_due_at": {"$gt": EPOCH}}):
+        # A supervision order is due in days, and again for as long as its case is open.
+        soon = {"next_due_at": {"$gt": EPOCH, "$lt": process_time() + SOON}}
+        if running := client["fengqiao_routing"]["cases"].count_documents(soon):
             found.append(f"{running} clocks run")
     return "; ".join(found)
 
