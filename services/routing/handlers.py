@@ -10,7 +10,7 @@ from fengqiao.common.v1.common_pb2 import CommandMeta, Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from services.chassis.auth import Principal
 from services.chassis.commands import order_of
-from services.chassis.errors import CommandError, Forbidden, NotFound
+from services.chassis.errors import CommandError, Forbidden
 from services.chassis.foundation import Foundation
 from services.chassis.model import Context, Decision, Table, transition
 from services.chassis.protobuf import timestamp
@@ -20,6 +20,7 @@ from services.chassis.store import Raw
 from services.routing import domain
 from services.routing.domain import Case
 from services.routing.domain.codes.citing import Known, speaking
+from services.routing.naming import hidden
 from services.routing.ordering import may_order, to_command
 from services.routing.store import load
 from services.routing.telling import STATUSES, answer_of, instant_of, to_message, told
@@ -200,6 +201,4 @@ def may_see(principal: Principal, case: Case) -> bool:
 
 def out_of_reach(principal: Principal) -> CommandError:
     """What is said of a case that is not there or not the caller's: the same, so that neither tells."""
-    if principal.covers_all:
-        return NotFound("no such case")
-    return Forbidden("no such case in your territory")
+    return hidden(principal, "no such case", "no such case in your territory")

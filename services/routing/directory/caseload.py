@@ -14,7 +14,7 @@ from typing import Any
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from services.chassis.auth import EVERYWHERE, Principal
-from services.chassis.errors import CommandError, Forbidden, NotFound
+from services.chassis.errors import CommandError
 from services.chassis.paging import read_token, write_token
 from services.chassis.queues import Queue, soonest_due
 from services.chassis.store import Raw
@@ -23,6 +23,7 @@ from services.routing.directory.lookups import HELD_BY, HOUSEHOLD_KEY, Lookups, 
 from services.routing.domain import ENDED, UNSETTLED
 from services.routing.domain.directory.decisions import PREFIX
 from services.routing.domain.directory.unit import Unit
+from services.routing.naming import hidden
 from services.routing.store import load, unit_id
 from services.routing.telling import told
 
@@ -149,9 +150,8 @@ def nobody(principal: Principal) -> CommandError:
     """What is said where there is nothing, and where nothing is the caller's: the same, so that neither
     tells.
     """
-    if principal.covers_all:
-        return NotFound("no such leader, unit or household")
-    return Forbidden("no such leader, unit or household in your territory")
+    what = "no such leader, unit or household"
+    return hidden(principal, what, f"{what} in your territory")
 
 
 def _entry(principal: Principal, request: rpc.LookUpCasesRequest, on: date, found: Sequence[Unit]) -> Raw:

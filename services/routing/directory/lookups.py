@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
 from services.chassis.auth import Principal
-from services.chassis.errors import CommandError, Forbidden, Invalid, NotFound, Violation
+from services.chassis.commands import Order
+from services.chassis.errors import CommandError, Forbidden, Invalid, Violation
 from services.chassis.foundation import Foundation
 from services.chassis.kinds import Kind
 from services.chassis.record import Record
@@ -22,6 +23,7 @@ from services.routing.domain.directory.exporting import tell
 from services.routing.domain.directory.shared import to_rings
 from services.routing.domain.directory.territory import Gap, Territory
 from services.routing.domain.directory.unit import NEIGHBOURHOOD, TEMPORARY, Unit, parent_of
+from services.routing.naming import hidden
 from services.routing.store import WHO_ANSWERS, load_unit, unit_id
 
 HOUSEHOLD_KEY, HELD_BY = "state.households.key", "state.posts.tenures.person_ref"
@@ -190,6 +192,15 @@ class Lookups:
         now = at or (await self.base.clocks.look_at(site_id, self.base.threads)).now
         return now.astimezone(self.zone(site_id)).date()
 
+    async def day_ordered(self, site_id: str, request: Any, order: Order) -> date:
+        """The day that an order is for: the one it names, where it can, or the one on which it was given.
+
+        Raises:
+            Invalid: there is no such day.
+        """
+        named = request.on if "on" in request.DESCRIPTOR.fields_by_name else ""
+        return day_of("on", named) or await self.today(site_id, order.occurred_at)
+
     def zone(self, site_id: str) -> ZoneInfo:
         """A site's."""
         return self.base.sites[site_id].zone
@@ -251,7 +262,7 @@ def day_of(field: str, text: str) -> date | None:
 
 def unknown(principal: Principal) -> CommandError:
     """What is said of a unit that is not there or not the caller's: the same, so that neither tells."""
-    return NotFound("no such unit") if principal.covers_all else Forbidden("no such unit in your territory")
+    return hidden(principal, "no such unit", "no such unit in your territory")
 
 
 def _lies_in(state: Raw, point: Point, on: date) -> bool:

@@ -82,7 +82,7 @@ class Orders:
         if not principal.covers(code):
             raise Forbidden("not your unit")
         order = order_of(principal.subject, meta, request)
-        on = day_of("on", request.on) or await self.lookups.today(site_id, order.occurred_at)
+        on = await self.lookups.day_ordered(site_id, request, order)
         command = COMMANDS[type(request)](request, on, principal.subject)
         try:
             return await self._execute(principal, code, order, command)

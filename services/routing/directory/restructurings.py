@@ -18,7 +18,7 @@ from services.chassis.model import Context, decided
 from services.chassis.record import Record
 from services.chassis.store import infrastructure
 from services.routing.directory.claims import Claims
-from services.routing.directory.lookups import Lookups, below, day_of, unknown
+from services.routing.directory.lookups import Lookups, below, unknown
 from services.routing.domain.directory import restructuring as r
 from services.routing.domain.directory.carrying_out import (
     MERGE,
@@ -95,7 +95,7 @@ class Restructurings:
             async with self.claims.whole(site_id):
                 record = await self.kind.committer.get_one(id_)
                 if record is None:
-                    on = day_of("on", request.on) or await self.lookups.today(site_id, order.occurred_at)
+                    on = await self.lookups.day_ordered(site_id, request, order)
                     creation = await self._decided(principal, site_id, code, plan, on, order, id_)
                     record = await self.kind.commands.create(creation)
                 elif record.answered[0].body_hash != order.body_hash:

@@ -15,10 +15,10 @@ from services.chassis.commands import Creation, Order, order_of
 from services.chassis.errors import Forbidden, Invalid, NotFound, Violation
 from services.chassis.kinds import Kind
 from services.chassis.model import Context, Decision
-from services.routing.directory.lookups import Lookups, day_of
+from services.routing.directory.lookups import Lookups
 from services.routing.domain.forces import force as f
 from services.routing.domain.forces.force import Force
-from services.routing.domain.forces.words import FORCE, word
+from services.routing.domain.words import FORCE, word
 from services.routing.forces.messages import force_of, to_force
 from services.routing.forces.places import standing_unit
 from services.routing.naming import begin_named
@@ -49,8 +49,7 @@ class Bodies:
         """
         site_id = self.lookups.site_of(principal)
         order = order_of(principal.subject, meta, request)
-        given = request.on if "on" in request.DESCRIPTOR.fields_by_name else ""
-        on = day_of("on", given) or await self.lookups.today(site_id, order.occurred_at)
+        on = await self.lookups.day_ordered(site_id, request, order)
         command = COMMANDS[type(request)](request, on, principal.subject)
         if isinstance(command, f.EstablishForce):
             return await self._establish(principal, order, command)

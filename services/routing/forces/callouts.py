@@ -11,7 +11,7 @@ from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import force_service_pb2 as rpc
 from services.chassis.auth import Principal, Role
 from services.chassis.commands import Creation, id_from, order_of
-from services.chassis.errors import CommandError, Forbidden, Invalid, NotFound, Violation
+from services.chassis.errors import CommandError, Forbidden, Invalid, Violation
 from services.chassis.kinds import Kind
 from services.chassis.model import Context, Decision
 from services.chassis.protobuf import instant_or_none
@@ -24,6 +24,7 @@ from services.routing.forces.matching import Matching, needs_members
 from services.routing.forces.messages import call_out_of, to_call_out
 from services.routing.forces.places import standing_unit
 from services.routing.handlers import Cases, out_of_reach
+from services.routing.naming import hidden
 
 GATHER = timedelta(minutes=30)
 LASTS = timedelta(hours=4)
@@ -226,4 +227,4 @@ def reaches(principal: Principal, there: CallOut) -> bool:
 
 def absent(principal: Principal) -> CommandError:
     """What is said of a call-out that is not there or not the caller's: the same, so that neither tells."""
-    return NotFound("no such call-out") if principal.covers_all else Forbidden("no such call-out of yours")
+    return hidden(principal, "no such call-out", "no such call-out of yours")

@@ -15,8 +15,8 @@ from services.routing.domain.forces import callout as c
 from services.routing.domain.forces.callout import CallOut, Volunteer
 from services.routing.domain.forces.force import Force
 from services.routing.domain.forces.person import Offer, Person
-from services.routing.domain.forces.words import CAPACITY, FORCE, ROLE, value
 from services.routing.domain.rosters.planning import to_hours
+from services.routing.domain.words import CAPACITY, FORCE, ROLE, value
 
 STATUSES: Mapping[str, rpc.CallOutStatus.ValueType] = {
     status: rpc.CallOutStatus.Value(f"CALL_OUT_STATUS_{status.upper()}") for status in c.STATUSES

@@ -12,7 +12,7 @@ from fengqiao.routing.v1 import force_events_pb2 as ev
 from fengqiao.routing.v1 import person_service_pb2 as rpc
 from services.chassis.auth import Principal, Role
 from services.chassis.commands import Creation, Order, order_of
-from services.chassis.errors import CommandError, Forbidden, NotFound
+from services.chassis.errors import CommandError, Forbidden
 from services.chassis.kinds import Kind
 from services.chassis.model import Context, Decision
 from services.chassis.record import Record
@@ -23,12 +23,12 @@ from services.routing.domain.forces import registering as r
 from services.routing.domain.forces.counting import Counts, count
 from services.routing.domain.forces.importing import told_on
 from services.routing.domain.forces.person import Offer, Person, key
-from services.routing.domain.forces.words import CAPACITY, ROLE, word
 from services.routing.domain.rosters.department import Hours
+from services.routing.domain.words import CAPACITY, ROLE, word
 from services.routing.forces.bodies import Bodies
 from services.routing.forces.messages import person_of, to_person, to_told
 from services.routing.forces.places import standing_unit
-from services.routing.naming import begin_named
+from services.routing.naming import begin_named, hidden
 from services.routing.store import person_id, unit_id
 
 PLACES, REFERENCE = "state.places", "state.person_ref"
@@ -82,8 +82,7 @@ class Persons:
         """
         site_id = self.lookups.site_of(principal)
         order = order_of(principal.subject, meta, request)
-        given = request.on if "on" in request.DESCRIPTOR.fields_by_name else ""
-        on = day_of("on", given) or await self.lookups.today(site_id, order.occurred_at)
+        on = await self.lookups.day_ordered(site_id, request, order)
         command = COMMANDS[type(request)](request, on, principal.subject)
         await self._stand(principal, site_id, command)
         zone = self.lookups.zone(site_id)
@@ -204,7 +203,7 @@ class Persons:
 
 def unknown_person(principal: Principal) -> CommandError:
     """What is said of somebody who is not there or not the caller's: the same, so that neither tells."""
-    return NotFound("no such person") if principal.covers_all else Forbidden("nobody of your territory")
+    return hidden(principal, "no such person", "nobody of your territory")
 
 
 def _acts_for(principal: Principal, person: Person, command: Any) -> bool:

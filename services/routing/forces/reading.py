@@ -14,7 +14,7 @@ from services.routing.domain.directory.importing import day_faults
 from services.routing.domain.forces.force import EstablishForce
 from services.routing.domain.forces.importing import TakeOver
 from services.routing.domain.forces.registering import GrantRole, JoinForce
-from services.routing.domain.forces.words import CAPACITY, FORCE, ROLE, word
+from services.routing.domain.words import CAPACITY, FORCE, ROLE, word
 from services.routing.forces.persons import to_offer
 
 

@@ -11,7 +11,7 @@ from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import meeting_service_pb2 as rpc
 from services.chassis.auth import Principal, Role
 from services.chassis.commands import Creation, id_from, order_of
-from services.chassis.errors import CommandError, Forbidden, NotFound
+from services.chassis.errors import CommandError, Forbidden
 from services.chassis.kinds import Kind
 from services.chassis.model import Context, Decision, Table, transition
 from services.routing.directory.claims import Claims
@@ -21,6 +21,7 @@ from services.routing.domain.meetings.deciding import call
 from services.routing.domain.meetings.meeting import Meeting
 from services.routing.handlers import Cases
 from services.routing.meetings.messages import may_see, meeting_of, to_meeting
+from services.routing.naming import hidden
 from services.routing.rosters.departments import Departments
 from services.routing.rosters.messages import department_of
 from services.routing.store import department_id, unit_id
@@ -58,7 +59,7 @@ class Meetings:
         site_id, order = self.lookups.site_of(principal), order_of(principal.subject, meta, request)
         if not principal.covers(request.unit_code):
             raise Forbidden("not your unit")
-        on = day_of("on", request.on) or await self.lookups.today(site_id, order.occurred_at)
+        on = await self.lookups.day_ordered(site_id, request, order)
         units = {"unit_code": request.unit_code} | _numbered("units", request.units)
         absent = await self._absent(site_id, on, units, _numbered("departments", request.departments))
         command = c.CallMeeting(
@@ -217,7 +218,7 @@ class Meetings:
 
 def absent_to(principal: Principal) -> CommandError:
     """What is said of a meeting that is not there or not the caller's: the same, so that neither tells."""
-    return NotFound("no such meeting") if principal.covers_all else Forbidden("no such meeting of yours")
+    return hidden(principal, "no such meeting", "no such meeting of yours")
 
 
 def _numbered(name: str, codes: Sequence[str]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from services.routing.directory.claims import Claims
 from services.routing.directory.lookups import Lookups, day_of
 from services.routing.domain.rosters import planning as p
 from services.routing.domain.rosters.department import OFFICE, ON_CALL, RESIDENT, WHOLE_DAY, Department, Hours
+from services.routing.domain.words import word
 from services.routing.naming import begin_named
 from services.routing.rosters.messages import department_of, mode_of, to_department
 from services.routing.store import department_id
@@ -39,7 +40,7 @@ def usual_hours(mode: str) -> Hours:
 
 
 def _establish(message: rpc.EstablishDepartmentRequest, on: date) -> p.EstablishDepartment:
-    mode = ev.RosterMode.Name(message.mode).removeprefix(p.PREFIX).lower()
+    mode = word(ev.RosterMode, message.mode, p.PREFIX)
     return p.EstablishDepartment(
         message.code,
         mode,
@@ -78,7 +79,7 @@ class Departments:
         """
         site_id = self.lookups.site_of(principal)
         order = order_of(principal.subject, meta, request)
-        on = day_of("on", request.on) or await self.lookups.today(site_id, order.occurred_at)
+        on = await self.lookups.day_ordered(site_id, request, order)
         command = COMMANDS[type(request)](request, on, principal.subject)
         if isinstance(command, p.EstablishDepartment):
             return await self._establish(site_id, order, command)

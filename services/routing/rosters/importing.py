@@ -18,6 +18,7 @@ from services.routing.domain.directory.importing import day_faults
 from services.routing.domain.rosters import planning as p
 from services.routing.domain.rosters.department import RESIDENT, Department
 from services.routing.domain.rosters.importing import agrees, take_over, taken_over
+from services.routing.domain.words import word
 from services.routing.naming import begin_named
 from services.routing.rosters.departments import ANSWER_WITHIN_S, Departments, hours_of, usual_hours
 from services.routing.store import department_id
@@ -104,7 +105,7 @@ def _read(told: rpc.Department, decided_by: str) -> tuple[p.EstablishDepartment,
         wrong.append(Violation("mode", "required"))
     if wrong:
         raise Invalid(wrong)
-    mode = ev.RosterMode.Name(told.mode).removeprefix(p.PREFIX).lower()
+    mode = word(ev.RosterMode, told.mode, p.PREFIX)
     command = p.EstablishDepartment(
         told.code,
         mode,

@@ -11,12 +11,13 @@ from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import roster_service_pb2 as rpc
 from services.chassis.auth import Principal, Role
 from services.chassis.commands import Creation, id_from, order_of
-from services.chassis.errors import CommandError, Forbidden, NotFound
+from services.chassis.errors import CommandError
 from services.chassis.kinds import Kind
 from services.chassis.model import Context, Decision, Table, transition
 from services.routing.domain.rosters import summons as s
 from services.routing.domain.rosters.summons import Summons
 from services.routing.handlers import Cases, out_of_reach
+from services.routing.naming import hidden
 from services.routing.rosters.departments import Departments
 from services.routing.rosters.messages import department_of, to_summons
 
@@ -117,4 +118,4 @@ class Summonses:
 
 def absent(principal: Principal) -> CommandError:
     """What is said of a summons that is not there or not the caller's: the same, so that neither tells."""
-    return NotFound("no such summons") if principal.covers_all else Forbidden("no such summons of yours")
+    return hidden(principal, "no such summons", "no such summons of yours")

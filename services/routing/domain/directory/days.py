@@ -36,3 +36,8 @@ class Days:
         """Whether both hold on some day."""
         first, second = sorted((self, other), key=lambda days: days.since)
         return second.since in first and second.ends_after(second.since)
+
+
+def days_of(since: str, until: str) -> Days:
+    """Days as they are written; until further notice where `until` is empty."""
+    return Days(date.fromisoformat(since), date.fromisoformat(until) if until else None)

@@ -12,7 +12,7 @@ from services.chassis.model import Context
 from services.routing.domain.directory.boundaries import Boundary, cells
 from services.routing.domain.directory.days import Days
 from services.routing.domain.directory.decisions import PREFIX
-from services.routing.domain.directory.shared import from_rings
+from services.routing.domain.directory.shared import from_days, from_rings
 from services.routing.domain.directory.unit import (
     Candidacy,
     Household,
@@ -34,7 +34,7 @@ def _established(_unit: Unit | None, event: ev.UnitEstablished) -> Unit:
         code=event.unit.code,
         site_id=event.unit.site_id,
         kind=ev.UnitKind.Name(event.kind).removeprefix(PREFIX).lower(),
-        days=_days(event.days),
+        days=from_days(event.days),
         posts=tuple(Post(post_id) for post_id in event.posts),
         succeeds=tuple(event.succeeds),
         covers=tuple(event.covers),
@@ -47,7 +47,7 @@ def taken_over(event: ev.UnitImported) -> Unit:
         code=event.unit.code,
         site_id=event.unit.site_id,
         kind=ev.UnitKind.Name(event.kind).removeprefix(PREFIX).lower(),
-        days=_days(event.days),
+        days=from_days(event.days),
         posts=(),
         covers=tuple(event.covers),
     )
@@ -87,7 +87,7 @@ def _closed(unit: Unit, event: ev.UnitClosed) -> Unit:
 
 
 def _settled(unit: Unit, event: ev.HouseholdsSettled) -> Unit:
-    days = _days(event.days)
+    days = from_days(event.days)
     return replace(unit, households=(*unit.households, *(Household(key, days) for key in event.households)))
 
 
@@ -134,7 +134,7 @@ def _appointed(unit: Unit, event: ev.LeaderAppointed) -> Unit:
 
 
 def _left(post: Post, event: ev.LeaveGranted) -> Post:
-    days = _days(event.days)
+    days = from_days(event.days)
     return _with_tenure(
         post,
         days.since,
@@ -180,10 +180,6 @@ def _others(post: Post, person_ref: str) -> tuple[Candidacy, ...]:
 
 def _selection(event: ev.LeaderAppointed | ev.ImportedPost) -> Selection:
     return Selection(_day_or_none(event.nominated_on), event.nominators, _day_or_none(event.vetted_on))
-
-
-def _days(message: ev.Days) -> Days:
-    return Days(_day(message.since), _day_or_none(message.until))
 
 
 def _day(text: str) -> date:

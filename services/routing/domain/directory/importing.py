@@ -12,7 +12,7 @@ from datetime import date
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from services.chassis.errors import Invalid, Violation
 from services.routing.domain.directory import commands as c
-from services.routing.domain.directory.days import Days
+from services.routing.domain.directory.days import Days, days_of
 from services.routing.domain.directory.decisions import ONE_NEIGHBOURHOOD, PREFIX, misplaced
 from services.routing.domain.directory.unit import LEADER, NEIGHBOURHOOD, TEMPORARY, Unit
 
@@ -182,8 +182,3 @@ def kind_of(unit: ev.UnitImported) -> str:
 def held(unit: ev.UnitImported, post: ev.ImportedPost) -> Days:
     """The days on which somebody holds a post."""
     return days_of(post.appointed_on or unit.days.since, post.term_until)
-
-
-def days_of(since: str, until: str) -> Days:
-    """Days as they are written."""
-    return Days(date.fromisoformat(since), date.fromisoformat(until) if until else None)

@@ -8,7 +8,7 @@ from fengqiao.routing.v1 import directory_events_pb2 as ev
 from services.chassis.errors import Invalid, Violation
 from services.chassis.model import Context
 from services.routing.domain.directory.boundaries import Rings
-from services.routing.domain.directory.days import Days
+from services.routing.domain.directory.days import Days, days_of
 from services.routing.domain.directory.unit import Unit
 
 
@@ -25,6 +25,11 @@ def to_days(days: Days) -> ev.Days:
 def written(day: date | None) -> str:
     """A day as events have it; empty for none."""
     return day.isoformat() if day else ""
+
+
+def from_days(message: ev.Days) -> Days:
+    """The days that a message carries."""
+    return days_of(message.since, message.until)
 
 
 def to_rings(rings: Rings) -> list[ev.Ring]:

@@ -9,11 +9,11 @@ from google.protobuf.message import Message
 
 from fengqiao.routing.v1 import force_events_pb2 as ev
 from services.chassis.model import Context
-from services.routing.domain.directory.days import Days
+from services.routing.domain.directory.shared import from_days
 from services.routing.domain.forces.force import Force
 from services.routing.domain.forces.person import Membership, Offer, Person, Role
-from services.routing.domain.forces.words import CAPACITY, FORCE, ROLE, word
 from services.routing.domain.rosters.department import Hours
+from services.routing.domain.words import CAPACITY, FORCE, ROLE, word
 
 
 def evolve_person(person: Person | None, event: Message, _context: Context) -> Person:
@@ -35,7 +35,7 @@ def evolve_force(force: Force | None, event: Message, _context: Context) -> Forc
             unit_id=event.unit_id,
             skills=tuple(event.skills),
             speaker_ref=event.speaker_ref,
-            days=_days(event.days),
+            days=from_days(event.days),
         )
     if force is None:
         raise ValueError(f"{type(event).__name__} before ForceEstablished")
@@ -47,7 +47,7 @@ def _granted(person: Person, event: ev.RoleGranted) -> Person:
         word(ev.PersonRole, event.role, ROLE),
         word(ev.MediatorCapacity, event.capacity, CAPACITY),
         event.unit_id,
-        _days(event.days),
+        from_days(event.days),
     )
     return replace(person, roles=(*person.roles, role))
 
@@ -68,7 +68,7 @@ def _offered(person: Person, event: ev.OfferStated) -> Person:
 
 
 def _joined(person: Person, event: ev.ForceJoined) -> Person:
-    return replace(person, memberships=(*person.memberships, Membership(event.force, _days(event.days))))
+    return replace(person, memberships=(*person.memberships, Membership(event.force, from_days(event.days))))
 
 
 def _left(person: Person, event: ev.ForceLeft) -> Person:
@@ -78,12 +78,6 @@ def _left(person: Person, event: ev.ForceLeft) -> Person:
         for each in person.memberships
     )
     return replace(person, memberships=tuple(mine))
-
-
-def _days(message: Any) -> Days:
-    return Days(
-        date.fromisoformat(message.since), date.fromisoformat(message.until) if message.until else None
-    )
 
 
 PERSONS: Mapping[type[Message], Callable[[Person, Any], Person]] = {

@@ -13,7 +13,7 @@ from fengqiao.routing.v1 import force_events_pb2 as ev
 from services.chassis.model import Context, Decision, Transition, decided, transition
 from services.routing.domain.directory.days import Days
 from services.routing.domain.directory.shared import invalid, refuse_the_past, to_days
-from services.routing.domain.forces.words import FORCE, value
+from services.routing.domain.words import FORCE, value
 
 EVENTS = "fengqiao.routing.forces"
 

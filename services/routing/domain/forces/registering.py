@@ -14,8 +14,8 @@ from services.routing.domain.directory.days import Days
 from services.routing.domain.directory.shared import in_order, invalid, refuse_the_past, to_days
 from services.routing.domain.forces import folding
 from services.routing.domain.forces.person import MEDIATOR, VOLUNTEER, Offer, Person
-from services.routing.domain.forces.words import CAPACITY, ROLE, value
 from services.routing.domain.rosters.planning import check_hours, to_hours
+from services.routing.domain.words import CAPACITY, ROLE, value
 
 
 @dataclass(frozen=True, slots=True)

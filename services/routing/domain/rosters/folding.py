@@ -9,9 +9,10 @@ from google.protobuf.message import Message
 
 from fengqiao.routing.v1 import roster_events_pb2 as ev
 from services.chassis.model import Context
-from services.routing.domain.directory.days import Days
+from services.routing.domain.directory.shared import from_days
 from services.routing.domain.rosters.department import Department, Duty, Hours
 from services.routing.domain.rosters.planning import PREFIX
+from services.routing.domain.words import word
 
 
 def evolve(department: Department | None, event: Message, _context: Context) -> Department:
@@ -27,18 +28,13 @@ def _established(event: ev.DepartmentEstablished) -> Department:
     return Department(
         code=event.department.code,
         site_id=event.department.site_id,
-        mode=ev.RosterMode.Name(event.mode).removeprefix(PREFIX).lower(),
+        mode=word(ev.RosterMode, event.mode, PREFIX),
         kinds=tuple(event.kinds),
         hours=Hours(event.hours.opens, event.hours.closes),
         desk=event.desk,
         answer_within_s=event.answer_within_s,
-        days=_days(event),
+        days=from_days(event.days),
     )
-
-
-def _days(event: ev.DepartmentEstablished | ev.DutyPlanned) -> Days:
-    until = date.fromisoformat(event.days.until) if event.days.until else None
-    return Days(date.fromisoformat(event.days.since), until)
 
 
 def _closed(department: Department, event: ev.DepartmentClosed) -> Department:
@@ -49,7 +45,7 @@ def _planned(department: Department, event: ev.DutyPlanned) -> Department:
     duty = Duty(
         event.duty_id,
         event.person_ref,
-        _days(event),
+        from_days(event.days),
         tuple(event.weekdays),
         Hours(event.hours.opens, event.hours.closes),
     )
