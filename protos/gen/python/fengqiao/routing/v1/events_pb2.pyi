@@ -232,6 +232,54 @@ TRACK_MEDIATION: Track.ValueType  # 1
 TRACK_PETITION: Track.ValueType  # 2
 Global___Track: _TypeAlias = Track  # noqa: Y015
 
+class _JoinReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _JoinReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JoinReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    JOIN_REASON_UNSPECIFIED: _JoinReason.ValueType  # 0
+    JOIN_REASON_SAME_REQUEST: _JoinReason.ValueType  # 1
+    """The same request came in twice."""
+    JOIN_REASON_SAME_MATTER: _JoinReason.ValueType  # 2
+    """Several residents raise one matter."""
+
+class JoinReason(_JoinReason, metaclass=_JoinReasonEnumTypeWrapper):
+    """Why cases are joined."""
+
+JOIN_REASON_UNSPECIFIED: JoinReason.ValueType  # 0
+JOIN_REASON_SAME_REQUEST: JoinReason.ValueType  # 1
+"""The same request came in twice."""
+JOIN_REASON_SAME_MATTER: JoinReason.ValueType  # 2
+"""Several residents raise one matter."""
+Global___JoinReason: _TypeAlias = JoinReason  # noqa: Y015
+
+class _PartReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PartReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PartReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PART_REASON_UNSPECIFIED: _PartReason.ValueType  # 0
+    PART_REASON_DIFFERENT_MATTER: _PartReason.ValueType  # 1
+    """They turned out to be different matters."""
+    PART_REASON_RESIDENT: _PartReason.ValueType  # 2
+    """The resident asked for it."""
+    PART_REASON_LEAD_ENDED: _PartReason.ValueType  # 3
+    """The leading case ended without settling the matter."""
+
+class PartReason(_PartReason, metaclass=_PartReasonEnumTypeWrapper):
+    """Why joined cases are parted."""
+
+PART_REASON_UNSPECIFIED: PartReason.ValueType  # 0
+PART_REASON_DIFFERENT_MATTER: PartReason.ValueType  # 1
+"""They turned out to be different matters."""
+PART_REASON_RESIDENT: PartReason.ValueType  # 2
+"""The resident asked for it."""
+PART_REASON_LEAD_ENDED: PartReason.ValueType  # 3
+"""The leading case ended without settling the matter."""
+Global___PartReason: _TypeAlias = PartReason  # noqa: Y015
+
 @_typing.final
 class Assignment(_message.Message):
     """Who owns a case."""
@@ -1122,3 +1170,86 @@ class CaseTakenBack(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CaseTakenBack: _TypeAlias = CaseTakenBack  # noqa: Y015
+
+@_typing.final
+class CaseJoined(_message.Message):
+    """The case joined another of the same matter (并案): one plan, kept by the leading case; no clock of this one runs until it is parted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    LEAD_CASE_ID_FIELD_NUMBER: _builtins.int
+    LEAD_REQUEST_NO_FIELD_NUMBER: _builtins.int
+    JOINED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    lead_case_id: _builtins.str
+    """The case that leads the matter."""
+    lead_request_no: _builtins.str
+    joined_by: _builtins.str
+    """Opaque reference of who joined them."""
+    reason: Global___JoinReason.ValueType
+    unit_id: _builtins.str
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        lead_case_id: _builtins.str = ...,
+        lead_request_no: _builtins.str = ...,
+        joined_by: _builtins.str = ...,
+        reason: Global___JoinReason.ValueType = ...,
+        unit_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "joined_by", b"joined_by", "lead_case_id", b"lead_case_id", "lead_request_no", b"lead_request_no", "reason", b"reason", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaseJoined: _TypeAlias = CaseJoined  # noqa: Y015
+
+@_typing.final
+class CaseParted(_message.Message):
+    """The case stands by itself again; the time that it was joined counts as a pause."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    LEAD_CASE_ID_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    PARTED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    lead_case_id: _builtins.str
+    parted_by: _builtins.str
+    """Opaque reference of who parted them; empty where the leading case ended without settling the matter."""
+    reason: Global___PartReason.ValueType
+    @_builtins.property
+    def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def assignment(self) -> Global___Assignment: ...
+    @_builtins.property
+    def plan(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Clock]: ...
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        case: Global___CaseReference | None = ...,
+        lead_case_id: _builtins.str = ...,
+        assignment: Global___Assignment | None = ...,
+        parted_by: _builtins.str = ...,
+        reason: Global___PartReason.ValueType = ...,
+        plan: _abc.Iterable[_common_pb2.Clock] | None = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "lead_case_id", b"lead_case_id", "parted_by", b"parted_by", "plan", b"plan", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaseParted: _TypeAlias = CaseParted  # noqa: Y015
