@@ -20,6 +20,7 @@ from services.chassis.terms import to_message
 from services.routing.domain import Case
 from services.routing.handlers import Cases
 from services.routing.preview import Preview
+from services.routing.reasons import in_words
 
 SERVICE = "/fengqiao.routing.v1.RoutingService"
 READERS = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK, Role.CLERK, Role.OPERATOR, Role.REPLAY})
@@ -66,6 +67,7 @@ class RoutingServicer(RoutingServiceServicer):
         del context
         record = await self._cases.one(principal(), request.case_id)
         [case] = await self._cases.get(principal(), [record.id])
+        case.why.extend(in_words(case.assignment.reasons))
         return rpc.GetCaseResponse(case=case)
 
     async def BatchGetCases(

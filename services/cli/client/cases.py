@@ -195,9 +195,10 @@ async def route(
     *,
     place: Annotated[str, typer.Option(metavar="UNIT", help="Where it is.")] = "",
     urgent: Annotated[bool, typer.Option("--urgent", help="As if somebody said so.")] = False,
+    on: Annotated[str, typer.Option(metavar="DAY", help="By the rules of this day (default: now).")] = "",
 ) -> None:
-    """Where a case would start now, and why; nothing is done."""
-    request = rpc.RouteCaseRequest(site_id=to.site, kind=kind, unit_id=place, urgent=urgent)
+    """Where a case would start now, or on a day, and why; nothing is done."""
+    request = rpc.RouteCaseRequest(site_id=to.site, kind=kind, unit_id=place, urgent=urgent, on=on)
     answer = await to.call(to.routing.RouteCase, request)
     owner = answer.assignment
     facts = {
@@ -206,11 +207,13 @@ async def route(
         "post": owner.post_id,
         "holder": owner.holder_ref or "nobody",
         "why": ", ".join(owner.reasons),
+        "table": f"version {answer.capability_version} on {answer.day}" if answer.day else "",
+        "emergency": answer.emergency,
         "handed over to": text.word(Track, answer.track, "TRACK_") if answer.track else "",
         "due": text.at(answer.due_at),
     }
     clocks = [text.clock(clock, running=number == 0) for number, clock in enumerate(answer.clocks)]
-    to.show(answer, "\n".join([text.lines(facts), *clocks]))
+    to.show(answer, "\n".join([text.lines(facts), *text.why(answer.why), *clocks]))
 
 
 @client(Role.DESK)

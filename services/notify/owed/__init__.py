@@ -37,6 +37,7 @@ __all__ = [
     "RESTRICTED_SOURCES",
     "SOURCES",
     "TEMPLATES",
+    "URGENT",
     "News",
     "Owed",
     "Recipient",
@@ -65,6 +66,8 @@ OF_CALL_OUT = ("call_out.unit_id",)
 OF_SUMMONS = ("summons.request_no", "summons.department", "summons.unit_id")
 OF_MEETING = ("convener=meeting.unit_id", "day=meeting.on")
 UNTIL = "clock.rolled_due_at"
+URGENT = "case_urgent"
+"""What the desk is told at once; how long that took is measured."""
 
 OWED: Mapping[type[Message], News] = MappingProxyType({
     intake.RequestSubmitted: News(
@@ -76,8 +79,8 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         (Owed(p.reporter, "sighting_feedback", HERE),),
     ),
     routing.CaseRouted: News(
-        ("case.request_no", "kind", "due_at", "urgent", *OWNER),
-        (Owed(p.holder, "case_assigned", HERE),),
+        ("case.request_no", "kind", "due_at", "urgent", "risk", "asked_at=submitted_recorded_at", *OWNER),
+        (Owed(p.holder, "case_assigned", HERE), Owed(p.urgent_desk, URGENT, HERE)),
     ),
     routing.CaseEscalated: News(
         ("case.request_no", "from_unit_id", "reason", *OWNER),

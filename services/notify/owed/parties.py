@@ -80,6 +80,11 @@ def desk(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"desk:{event.case.site_id}"),)
 
 
+def urgent_desk(event: Any) -> tuple[Recipient, ...]:
+    """The command desk, where the case is urgent or its kind is a risk kind; nobody where it is neither."""
+    return desk(event) if event.urgent or event.risk else ()
+
+
 def reporter(event: Any) -> tuple[Recipient, ...]:
     """The light reporter of a sighting, as such: what they are told in another role is no part of it."""
     return (Recipient(reporter_of(event.reporter_ref)),)

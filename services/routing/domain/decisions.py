@@ -52,7 +52,7 @@ class Ladder:
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:
         """Start at the lowest capable tier; plan a clock for each tier from there to the top."""
-        rules = self._rules[event.site_id]
+        rules = self._rules[event.site_id].at(context.at)
         placement = rules.place(event.kind, event.unit_id, urgent=event.urgent)
         promised = event.HasField("due_at") and instant(event.due_at) > context.at
         tiers = [unit.tier for unit in rules.chain(placement.unit.id)]
@@ -71,6 +71,7 @@ class Ladder:
             due_promised=promised,
             plan=[to_message(clock) for clock in plan],
             urgent=event.urgent,
+            risk=placement.risk,
         )
         referred = self.referrals.of_kind(routed, event.site_id)
         return Decision((Emit(routed), referred) if referred else (Emit(routed),))

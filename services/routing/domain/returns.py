@@ -161,7 +161,7 @@ def _standing(rules: Rules, case: Case, unit_id: str, field: str) -> Placement:
     """A unit that could have the case.
 
     Raises:
-        Invalid: it has it, it does not stand, or nobody works there.
+        Invalid: it has it, it does not stand, nobody works there, or a list keeps the kind higher.
     """
     if unit_id == case.unit_id:
         raise Invalid([Violation(field, "same_unit")])
@@ -170,6 +170,9 @@ def _standing(rules: Rules, case: Case, unit_id: str, field: str) -> Placement:
     placement = rules.answering(unit_id)
     if placement.unit.id != unit_id or not placement.post.holder_ref:
         raise Invalid([Violation(field, "not_staffed")])
+    if listed := rules.kept_up(case.kind, case.submitted_at, placement.unit.tier):
+        # A department's listed work is not pushed down, whoever would have it so.
+        raise Invalid([Violation(field, "below_the_department_list")], rule=f"list:{listed.department}")
     return placement
 
 

@@ -267,6 +267,13 @@ def test_a_vacant_post_is_told_in_place_of_its_holder() -> None:
     assert {who for who, _, _ in told(event)} == {"post:jili/c1"}
 
 
+@pytest.mark.parametrize("why", ["urgent", "risk"])
+def test_the_desk_is_told_at_once_of_an_urgent_case_and_of_a_risk_kind(why: str) -> None:
+    event = routing.CaseRouted(case=reference(), assignment=owner())
+    setattr(event, why, True)
+    assert told(event) == {("leader-1", "case_assigned", IN_APP), ("desk:jili", "case_urgent", IN_APP)}
+
+
 def test_a_resident_who_holds_the_post_is_told_once_by_each_channel_and_as_a_resident() -> None:
     event = routing.CaseEscalated(case=reference("leader-1"), assignment=owner("leader-1"))
     assert told(event) == {("leader-1", "case_escalated", EMAIL), ("leader-1", "case_escalated", IN_APP)}

@@ -117,6 +117,7 @@ class Case(_message.Message):
     CLAUSES_FIELD_NUMBER: _builtins.int
     RETURNED_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     request_no: _builtins.str
     site_id: _builtins.str
@@ -165,6 +166,10 @@ class Case(_message.Message):
     def order(self) -> Global___SupervisionOrder:
         """The supervision order that stands, if one does."""
 
+    @_builtins.property
+    def why(self) -> _containers.RepeatedCompositeFieldContainer[Global___WhyHere]:
+        """Why it is with its owner, in words; only for one case at a time (GetCase)."""
+
     def __init__(
         self,
         *,
@@ -192,10 +197,11 @@ class Case(_message.Message):
         clauses: _abc.Iterable[_events_pb2.CitedClause] | None = ...,
         returned: Global___Return | None = ...,
         order: Global___SupervisionOrder | None = ...,
+        why: _abc.Iterable[Global___WhyHere] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "order", b"order", "resolved_at", b"resolved_at", "returned", b"returned", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1116,11 +1122,14 @@ class RouteCaseRequest(_message.Message):
     UNIT_ID_FIELD_NUMBER: _builtins.int
     URGENT_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
+    ON_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     kind: _builtins.str
     unit_id: _builtins.str
     """The place; empty when nobody can name it."""
     urgent: _builtins.bool
+    on: _builtins.str
+    """As if it came in at noon of this day, by the rules that are then in force; empty: now."""
     @_builtins.property
     def due_at(self) -> _timestamp_pb2.Timestamp:
         """What was promised; the site's default term when unset."""
@@ -1133,10 +1142,11 @@ class RouteCaseRequest(_message.Message):
         unit_id: _builtins.str = ...,
         urgent: _builtins.bool = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
+        on: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "kind", b"kind", "site_id", b"site_id", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "kind", b"kind", "on", b"on", "site_id", b"site_id", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1151,9 +1161,21 @@ class RouteCaseResponse(_message.Message):
     DUE_PROMISED_FIELD_NUMBER: _builtins.int
     CLOCKS_FIELD_NUMBER: _builtins.int
     TRACK_FIELD_NUMBER: _builtins.int
+    CAPABILITY_VERSION_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    EMERGENCY_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    RISK_FIELD_NUMBER: _builtins.int
     due_promised: _builtins.bool
     track: _events_pb2.Track.ValueType
     """Unset: the ladder; otherwise where it would be handed over to at once."""
+    capability_version: _builtins.str
+    """The version of the capability table that decided, and for which day of the site."""
+    day: _builtins.str
+    emergency: _builtins.str
+    """The emergency that is in force there, as `flood@1`; empty: none."""
+    risk: _builtins.bool
+    """The kind is a risk kind there: always urgent."""
     @_builtins.property
     def assignment(self) -> _events_pb2.Assignment:
         """Who would own it, and why, in codes."""
@@ -1164,6 +1186,10 @@ class RouteCaseResponse(_message.Message):
     def clocks(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Clock]:
         """One for each tier from there to the top, with the steps by which its end was found."""
 
+    @_builtins.property
+    def why(self) -> _containers.RepeatedCompositeFieldContainer[Global___WhyHere]:
+        """The reasons of the assignment in words."""
+
     def __init__(
         self,
         *,
@@ -1172,10 +1198,15 @@ class RouteCaseResponse(_message.Message):
         due_promised: _builtins.bool = ...,
         clocks: _abc.Iterable[_common_pb2.Clock] | None = ...,
         track: _events_pb2.Track.ValueType = ...,
+        capability_version: _builtins.str = ...,
+        day: _builtins.str = ...,
+        emergency: _builtins.str = ...,
+        why: _abc.Iterable[Global___WhyHere] | None = ...,
+        risk: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clocks", b"clocks", "due_at", b"due_at", "due_promised", b"due_promised", "track", b"track"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "capability_version", b"capability_version", "clocks", b"clocks", "day", b"day", "due_at", b"due_at", "due_promised", b"due_promised", "emergency", b"emergency", "risk", b"risk", "track", b"track", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1319,3 +1350,30 @@ class BoardCell(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BoardCell: _TypeAlias = BoardCell  # noqa: Y015
+
+@_typing.final
+class WhyHere(_message.Message):
+    """A reason of an assignment, in words."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    ZH_FIELD_NUMBER: _builtins.int
+    EN_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    zh: _builtins.str
+    en: _builtins.str
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        zh: _builtins.str = ...,
+        en: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "en", b"en", "zh", b"zh"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WhyHere: _TypeAlias = WhyHere  # noqa: Y015
