@@ -1417,6 +1417,7 @@ class WatchAttentionResponse(_message.Message):
     more: _builtins.bool
     """The next message goes on with the same list."""
     resume_token: _builtins.str
+    """To resume from here; empty while more follows: who breaks off in between resumes from what was said before."""
     @_builtins.property
     def cases(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttentionCase]:
         """Cases that are new on the list or changed on it."""
