@@ -21,6 +21,7 @@ from services.routing.domain import Case
 from services.routing.handlers import Cases
 from services.routing.preview import Preview
 from services.routing.reasons import in_words
+from services.routing.watching.onlookers import WITHIN_S, Onlookers
 
 SERVICE = "/fengqiao.routing.v1.RoutingService"
 READERS = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK, Role.CLERK, Role.OPERATOR, Role.REPLAY})
@@ -46,6 +47,7 @@ RULES = {
     f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
+    f"{SERVICE}/WatchAttention": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
 }
 
 DEFAULT_PAGE = 50
@@ -57,10 +59,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class RoutingServicer(RoutingServiceServicer):
     """The ladder's RPCs."""
 
-    def __init__(self, cases: Cases, preview: Preview) -> None:
-        """`cases` does the work; `preview` says what would come of it."""
+    def __init__(self, cases: Cases, preview: Preview, onlookers: Onlookers) -> None:
+        """`cases` does the work; `preview` says what would come of it; `onlookers` tells those who watch."""
         self._cases = cases
         self._preview = preview
+        self._onlookers = onlookers
 
     async def GetCase(self, request: rpc.GetCaseRequest, context: Context) -> rpc.GetCaseResponse:
         """One case."""
@@ -185,13 +188,21 @@ class RoutingServicer(RoutingServiceServicer):
             raise Forbidden("not your site")
         shown: rpc.WatchBoardResponse | None = None
         while True:
-            board = await self._cases.board(request.site_id)
+            board = await self._onlookers.board(request.site_id, WITHIN_S if shown else 0.0)
             if shown is None or board.SerializeToString() != shown.SerializeToString():
                 shown = board
                 yield board
             if not request.follow:
                 return
             await asyncio.sleep(BOARD_PERIOD_S)
+
+    async def WatchAttention(
+        self, request: rpc.WatchAttentionRequest, context: Context
+    ) -> AsyncIterator[rpc.WatchAttentionResponse]:
+        """What wants attention, and whatever changes of it."""
+        del context
+        async for message in self._onlookers.watch(principal(), request):
+            yield message
 
     async def _command(self, case_id: str, meta: CommandMeta, request: Message) -> rpc.Case:
         return await self._cases.command(principal(), case_id, meta, request)

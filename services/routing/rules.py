@@ -18,6 +18,7 @@ Capability = table.Capability
 """A row of the capability table."""
 RETURN, RULING = "routing.return", "routing.ruling"
 ANSWER, JUDGEMENT, REPORT = "supervision.answer", "supervision.judgement", "supervision.report"
+SOON, ACCEPTANCE = "attention.soon", "attention.acceptance"
 SHIPPED: Mapping[str, Rule] = read_rules(Path(__file__).with_name("rules.yaml"))
 """The rules of moves, by id, where a site says nothing else."""
 

@@ -89,6 +89,44 @@ ORDER_STATUS_ACCEPTED: OrderStatus.ValueType  # 3
 """The answer was accepted; another report is due."""
 Global___OrderStatus: _TypeAlias = OrderStatus  # noqa: Y015
 
+class _AttentionKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AttentionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AttentionKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ATTENTION_KIND_UNSPECIFIED: _AttentionKind.ValueType  # 0
+    ATTENTION_KIND_OVERDUE: _AttentionKind.ValueType  # 1
+    """On the ladder, and its due time is past."""
+    ATTENTION_KIND_DUE_SOON: _AttentionKind.ValueType  # 2
+    """On the ladder, and due within the rule attention.soon."""
+    ATTENTION_KIND_UNASSIGNED: _AttentionKind.ValueType  # 3
+    """Nobody holds its owner's post, nobody has accepted it within the rule attention.acceptance, or it could not be routed at all."""
+    ATTENTION_KIND_RETURNED_TWICE: _AttentionKind.ValueType  # 4
+    """"Not mine" was said of it twice or more."""
+    ATTENTION_KIND_REOPENED: _AttentionKind.ValueType  # 5
+    """It was settled before."""
+    ATTENTION_KIND_PROVISIONAL: _AttentionKind.ValueType  # 6
+    """Its due time touches a year whose calendar is not known."""
+
+class AttentionKind(_AttentionKind, metaclass=_AttentionKindEnumTypeWrapper):
+    """Why an open case wants attention."""
+
+ATTENTION_KIND_UNSPECIFIED: AttentionKind.ValueType  # 0
+ATTENTION_KIND_OVERDUE: AttentionKind.ValueType  # 1
+"""On the ladder, and its due time is past."""
+ATTENTION_KIND_DUE_SOON: AttentionKind.ValueType  # 2
+"""On the ladder, and due within the rule attention.soon."""
+ATTENTION_KIND_UNASSIGNED: AttentionKind.ValueType  # 3
+"""Nobody holds its owner's post, nobody has accepted it within the rule attention.acceptance, or it could not be routed at all."""
+ATTENTION_KIND_RETURNED_TWICE: AttentionKind.ValueType  # 4
+""""Not mine" was said of it twice or more."""
+ATTENTION_KIND_REOPENED: AttentionKind.ValueType  # 5
+"""It was settled before."""
+ATTENTION_KIND_PROVISIONAL: AttentionKind.ValueType  # 6
+"""Its due time touches a year whose calendar is not known."""
+Global___AttentionKind: _TypeAlias = AttentionKind  # noqa: Y015
+
 @_typing.final
 class Case(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -1377,3 +1415,170 @@ class WhyHere(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WhyHere: _TypeAlias = WhyHere  # noqa: Y015
+
+@_typing.final
+class WatchAttentionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_BELOW_FIELD_NUMBER: _builtins.int
+    FOLLOW_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    MAX_CASES_FIELD_NUMBER: _builtins.int
+    unit_id: _builtins.str
+    include_below: _builtins.bool
+    follow: _builtins.bool
+    """False: the list as it is, then the end."""
+    resume_token: _builtins.str
+    """Of the last message that was received, to get what has changed since then."""
+    max_cases: _builtins.int
+    """At most so many cases, soonest due first; 0: all of them. Only for a list that is not followed."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___AttentionKind.ValueType]:
+        """Only these; all when empty."""
+
+    def __init__(
+        self,
+        *,
+        unit_id: _builtins.str = ...,
+        include_below: _builtins.bool = ...,
+        follow: _builtins.bool = ...,
+        kinds: _abc.Iterable[Global___AttentionKind.ValueType] | None = ...,
+        resume_token: _builtins.str = ...,
+        max_cases: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["follow", b"follow", "include_below", b"include_below", "kinds", b"kinds", "max_cases", b"max_cases", "resume_token", b"resume_token", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchAttentionRequest: _TypeAlias = WatchAttentionRequest  # noqa: Y015
+
+@_typing.final
+class WatchAttentionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    CASES_FIELD_NUMBER: _builtins.int
+    GONE_CASE_IDS_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    NOW_FIELD_NUMBER: _builtins.int
+    snapshot: _builtins.bool
+    """The list begins anew with this message: what was received before counts no more. Otherwise it tells what has changed."""
+    total: _builtins.int
+    """How many cases there are in all: one may be there for several reasons."""
+    more: _builtins.bool
+    """The next message goes on with the same list."""
+    resume_token: _builtins.str
+    """To resume from here; empty while more follows: who breaks off in between resumes from what was said before."""
+    @_builtins.property
+    def cases(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttentionCase]:
+        """Cases that are new on the list or changed on it."""
+
+    @_builtins.property
+    def gone_case_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Cases that are on it no more. A client that resumes may be told of some that it never had."""
+
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttentionCount]:
+        """How many there are of each kind in all, whatever the message tells of."""
+
+    @_builtins.property
+    def now(self) -> _timestamp_pb2.Timestamp:
+        """The site's clock that the list was made by."""
+
+    def __init__(
+        self,
+        *,
+        snapshot: _builtins.bool = ...,
+        cases: _abc.Iterable[Global___AttentionCase] | None = ...,
+        gone_case_ids: _abc.Iterable[_builtins.str] | None = ...,
+        counts: _abc.Iterable[Global___AttentionCount] | None = ...,
+        total: _builtins.int = ...,
+        more: _builtins.bool = ...,
+        resume_token: _builtins.str = ...,
+        now: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["now", b"now"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cases", b"cases", "counts", b"counts", "gone_case_ids", b"gone_case_ids", "more", b"more", "now", b"now", "resume_token", b"resume_token", "snapshot", b"snapshot", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchAttentionResponse: _TypeAlias = WatchAttentionResponse  # noqa: Y015
+
+@_typing.final
+class AttentionCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    kind: Global___AttentionKind.ValueType
+    count: _builtins.int
+    def __init__(
+        self,
+        *,
+        kind: Global___AttentionKind.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttentionCount: _TypeAlias = AttentionCount  # noqa: Y015
+
+@_typing.final
+class AttentionCase(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    REQUEST_NO_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    ASSIGNED_AT_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    request_no: _builtins.str
+    """Empty, as what follows, for a case that could not be routed."""
+    kind: _builtins.str
+    status: Global___CaseStatus.ValueType
+    tier: _common_pb2.Tier.ValueType
+    unit_id: _builtins.str
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___AttentionKind.ValueType]: ...
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def assigned_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when its unit has it; for a case that could not be routed, since when it waits."""
+
+    def __init__(
+        self,
+        *,
+        case_id: _builtins.str = ...,
+        kinds: _abc.Iterable[Global___AttentionKind.ValueType] | None = ...,
+        request_no: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        status: Global___CaseStatus.ValueType = ...,
+        tier: _common_pb2.Tier.ValueType = ...,
+        unit_id: _builtins.str = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        assigned_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assigned_at", b"assigned_at", "due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assigned_at", b"assigned_at", "case_id", b"case_id", "due_at", b"due_at", "kind", b"kind", "kinds", b"kinds", "request_no", b"request_no", "status", b"status", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttentionCase: _TypeAlias = AttentionCase  # noqa: Y015

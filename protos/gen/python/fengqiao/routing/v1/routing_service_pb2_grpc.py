@@ -125,6 +125,11 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardResponse.FromString,
                 _registered_method=True)
+        self.WatchAttention = channel.unary_stream(
+                '/fengqiao.routing.v1.RoutingService/WatchAttention',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.FromString,
+                _registered_method=True)
 
 
 class RoutingServiceServicer:
@@ -253,6 +258,14 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchAttention(self, request, context):
+        """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
+        time alone as well. Whoever comes back with a resume token gets what has changed since.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RoutingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -345,6 +358,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.WatchBoard,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardResponse.SerializeToString,
+            ),
+            'WatchAttention': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchAttention,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -834,6 +852,33 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/WatchBoard',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchAttention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/WatchAttention',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.FromString,
             options,
             channel_credentials,
             insecure,

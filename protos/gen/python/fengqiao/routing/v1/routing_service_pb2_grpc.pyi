@@ -66,6 +66,10 @@ class RoutingServiceStub:
     """How each due time of the case was found, step by step."""
     WatchBoard: _grpc.UnaryStreamMultiCallable[_routing_service_pb2.WatchBoardRequest, _routing_service_pb2.WatchBoardResponse]
     """Counts per tier and status, again whenever they change."""
+    WatchAttention: _grpc.UnaryStreamMultiCallable[_routing_service_pb2.WatchAttentionRequest, _routing_service_pb2.WatchAttentionResponse]
+    """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
+    time alone as well. Whoever comes back with a resume token gets what has changed since.
+    """
 
 @_typing.type_check_only
 class RoutingServiceAsyncStub(RoutingServiceStub):
@@ -105,6 +109,10 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """How each due time of the case was found, step by step."""
     WatchBoard: _aio.UnaryStreamMultiCallable[_routing_service_pb2.WatchBoardRequest, _routing_service_pb2.WatchBoardResponse]  # type: ignore[assignment]
     """Counts per tier and status, again whenever they change."""
+    WatchAttention: _aio.UnaryStreamMultiCallable[_routing_service_pb2.WatchAttentionRequest, _routing_service_pb2.WatchAttentionResponse]  # type: ignore[assignment]
+    """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
+    time alone as well. Whoever comes back with a resume token gets what has changed since.
+    """
 
 class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
     """The ladder: who owns a case, until when, and where it goes next."""
@@ -249,5 +257,15 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_routing_service_pb2.WatchBoardResponse], _abc.AsyncIterator[_routing_service_pb2.WatchBoardResponse]]:
         """Counts per tier and status, again whenever they change."""
+
+    @_abc_1.abstractmethod
+    def WatchAttention(
+        self,
+        request: _routing_service_pb2.WatchAttentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_routing_service_pb2.WatchAttentionResponse], _abc.AsyncIterator[_routing_service_pb2.WatchAttentionResponse]]:
+        """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
+        time alone as well. Whoever comes back with a resume token gets what has changed since.
+        """
 
 def add_RoutingServiceServicer_to_server(servicer: RoutingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
