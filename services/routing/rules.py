@@ -15,6 +15,7 @@ MEDIATION, PETITION = "mediation", "petition"
 """Ways that a kind of matter can go instead of the ladder; see `Capability.track`."""
 RETURN, RULING = "routing.return", "routing.ruling"
 ANSWER, JUDGEMENT, REPORT = "supervision.answer", "supervision.judgement", "supervision.report"
+ASSISTANCE_ANSWER, ASSISTANCE_WORK = "routing.assistance", "routing.assistance.work"
 SHIPPED: Mapping[str, Rule] = read_rules(Path(__file__).with_name("rules.yaml"))
 """The rules of moves, by id, where a site says nothing else."""
 

@@ -64,6 +64,7 @@ def case(case: routing.Case) -> str:
         "returned": _returned(case.returned) if case.HasField("returned") else "",
         "supervised": at(case.supervised_at),
         "order": _order(case.order) if case.HasField("order") else "",
+        "assisting": ", ".join(map(_assisting, case.assistances)),
         "resolved": at(case.resolved_at),
         "by the village code": ", ".join(cited(clause) for clause in case.clauses),
         "overdue": "yes" if case.overdue else "no",
@@ -89,6 +90,12 @@ def _order(order: routing.SupervisionOrder) -> str:
     status = word(routing.OrderStatus, order.status, "ORDER_STATUS_")
     until = f", by {at(order.clock.due_at)}" if order.HasField("clock") else ""
     return f"{order.number} {status}{until}" + (f", repeated {order.repeats} times" if order.repeats else "")
+
+
+def _assisting(each: routing.Assistance) -> str:
+    """`1 jili/hexi accepted`."""
+    status = word(routing.AssistanceStatus, each.status, "ASSISTANCE_STATUS_")
+    return f"{each.number} {each.unit_id or each.department} {status}"
 
 
 def cited(clause: events.CitedClause) -> str:
