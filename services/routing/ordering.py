@@ -10,6 +10,7 @@ from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from services.chassis.auth import EVERYWHERE, Principal, Role
 from services.routing import domain
 from services.routing.domain import Case
+from services.routing.helping import helps
 
 
 def to_command(request: Message, who: Principal) -> object:
@@ -43,6 +44,15 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
         request.order, request.judgement == rpc.JUDGEMENT_ACCEPTED, who.subject, request.note
     ),
     rpc.ReferCaseRequest: lambda request, _who: domain.ReferCase(request.track, request.note),
+    rpc.AskForAssistanceRequest: lambda request, who: domain.AskForAssistance(
+        request.unit_id, request.department, request.task, who.subject, request.note
+    ),
+    rpc.AnswerAssistanceRequest: lambda request, who: domain.AnswerAssistance(
+        request.assistance, request.answer, request.result, who.subject, request.text
+    ),
+    rpc.EndAssistanceRequest: lambda request, who: domain.EndAssistance(
+        request.assistance, who.subject, request.note
+    ),
 }
 
 
@@ -58,6 +68,9 @@ def may_order(principal: Principal, command: object, case: Case, at: datetime) -
         return acts_for(principal, case, case.unit_id) and transfers(principal, case, case.unit_id)
     if isinstance(command, domain.JudgeAnswer) and case.order:
         return acts_for(principal, case, case.unit_id) and judges(principal, case, case.order.orderer_unit_id)
+    if isinstance(command, domain.AnswerAssistance):
+        asked = [each for each in case.assists if each.number == command.assistance]
+        return principal.site == case.site_id and any(helps(principal, each) for each in asked)
     return acts_for(principal, case, case.owner_at(at)[0])
 
 

@@ -48,6 +48,11 @@ RULES = {
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
     f"{SERVICE}/WatchAttention": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
+    f"{SERVICE}/AskForAssistance": Rule(ACTORS),
+    f"{SERVICE}/AnswerAssistance": Rule(ACTORS),
+    f"{SERVICE}/EndAssistance": Rule(ACTORS),
+    f"{SERVICE}/GetTeam": Rule(READERS),
+    f"{SERVICE}/ListAssistances": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
 }
 
 DEFAULT_PAGE = 50
@@ -203,6 +208,42 @@ class RoutingServicer(RoutingServiceServicer):
         del context
         async for message in self._onlookers.watch(principal(), request):
             yield message
+
+    async def AskForAssistance(
+        self, request: rpc.AskForAssistanceRequest, context: Context
+    ) -> rpc.AskForAssistanceResponse:
+        """The owner asks another unit or a department to help."""
+        del context
+        return rpc.AskForAssistanceResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def AnswerAssistance(
+        self, request: rpc.AnswerAssistanceRequest, context: Context
+    ) -> rpc.AnswerAssistanceResponse:
+        """Who was asked answers."""
+        del context
+        return rpc.AnswerAssistanceResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def EndAssistance(
+        self, request: rpc.EndAssistanceRequest, context: Context
+    ) -> rpc.EndAssistanceResponse:
+        """The owner needs it no longer."""
+        del context
+        return rpc.EndAssistanceResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def GetTeam(self, request: rpc.GetTeamRequest, context: Context) -> rpc.GetTeamResponse:
+        """Who works on a case."""
+        del context
+        return await self._cases.team(principal(), request.case_id)
+
+    async def ListAssistances(
+        self, request: rpc.ListAssistancesRequest, context: Context
+    ) -> rpc.ListAssistancesResponse:
+        """Cases that a unit is asked to assist with."""
+        del context
+        limit = request.page_size or DEFAULT_PAGE
+        after = _after(request.page_token)
+        cases = await self._cases.assisted(principal(), request.unit_id, after, limit)
+        return rpc.ListAssistancesResponse(cases=cases, next_page_token=_next_token(cases, limit))
 
     async def _command(self, case_id: str, meta: CommandMeta, request: Message) -> rpc.Case:
         return await self._cases.command(principal(), case_id, meta, request)

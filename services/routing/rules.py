@@ -19,6 +19,7 @@ Capability = table.Capability
 RETURN, RULING = "routing.return", "routing.ruling"
 ANSWER, JUDGEMENT, REPORT = "supervision.answer", "supervision.judgement", "supervision.report"
 SOON, ACCEPTANCE = "attention.soon", "attention.acceptance"
+ASSISTANCE_ANSWER, ASSISTANCE_WORK = "routing.assistance", "routing.assistance.work"
 SHIPPED: Mapping[str, Rule] = read_rules(Path(__file__).with_name("rules.yaml"))
 """The rules of moves, by id, where a site says nothing else."""
 

@@ -12,7 +12,7 @@ from services.chassis.protobuf import timestamp
 from services.chassis.record import Record
 from services.chassis.store import Raw
 from services.chassis.terms import to_message as clock_message
-from services.routing import domain
+from services.routing import domain, helping
 from services.routing.domain import Case
 from services.routing.domain.case import ACCEPTED, ANSWERED, STANDING
 
@@ -111,6 +111,7 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
                 answered_by=order.answered_by,
             )
         )
+    message.assistances.extend(map(helping.told, case.assists))
     if pending := case.returned:
         message.returned.CopyFrom(
             rpc.Return(

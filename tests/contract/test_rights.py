@@ -114,6 +114,11 @@ def test_a_resident_never_handles_a_case_and_a_handler_never_speaks_for_a_reside
         "OrderSupervision",
         "AnswerSupervision",
         "JudgeAnswer",
+        "AskForAssistance",
+        "AnswerAssistance",
+        "EndAssistance",
+        "GetTeam",
+        "ListAssistances",
         "ListOrders",
         "ReferCase",
     ):

@@ -191,7 +191,8 @@ REFUSALS: dict[str, tuple[Callable[[Scene], object], str, str, dict[str, str]]] 
         "illegal_transition",
         {
             "state": "in_progress",
-            "allowed": "AnswerSupervision,EscalateCase,JudgeAnswer,OrderSupervision,ReferCase,"
+            "allowed": "AnswerAssistance,AnswerSupervision,AskForAssistance,EndAssistance,EscalateCase,"
+            "JudgeAnswer,OrderSupervision,ReferCase,"
             "ReportProgress,ResolveCase,ReturnCase,RuleOnReturn,TransferCase",
         },
     ),

@@ -64,6 +64,7 @@ def case(case: routing.Case) -> str:
         "returned": _returned(case.returned) if case.HasField("returned") else "",
         "supervised": at(case.supervised_at),
         "order": _order(case.order) if case.HasField("order") else "",
+        "assisting": ", ".join(map(_assisting, case.assistances)),
         "resolved": at(case.resolved_at),
         "by the village code": ", ".join(cited(clause) for clause in case.clauses),
         "overdue": "yes" if case.overdue else "no",
@@ -94,6 +95,12 @@ def _order(order: routing.SupervisionOrder) -> str:
 def why(reasons: Iterable[routing.WhyHere]) -> list[str]:
     """`- the lowest tier of the place that can settle it · 能办理此事项的最低层级`, a line each."""
     return [f"- {each.en} · {each.zh}" for each in reasons]
+
+
+def _assisting(each: routing.Assistance) -> str:
+    """`1 jili/hexi accepted`."""
+    status = word(routing.AssistanceStatus, each.status, "ASSISTANCE_STATUS_")
+    return f"{each.number} {each.unit_id or each.department} {status}"
 
 
 def cited(clause: events.CitedClause) -> str:

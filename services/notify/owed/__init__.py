@@ -18,6 +18,7 @@ from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import force_events_pb2 as forces
+from fengqiao.routing.v1 import handling_events_pb2 as handling
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
 from services.chassis.protobuf import instant_or_none
@@ -57,6 +58,7 @@ RESTRICTED_SOURCES = ("fengqiao.intake.restricted", "fengqiao.petition.restricte
 
 OWNER = ("assignment.unit_id", "assignment.tier")
 OF_ORDER = ("case.request_no", "order", "unit_id", "answer_by=answer_clock.due_at")
+OF_ASSISTANCE = ("case.request_no", "assistance", "unit_id", "department", "lead_unit_id")
 OF_MEDIATION = ("mediation.request_no", "mediation.unit_id")
 OF_PETITION = ("petition.request_no", "petition.unit_id")
 OF_VOLUNTEERS = frozenset({"volunteer_asked", "call_out_cancelled"})
@@ -145,6 +147,26 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     routing.CaseTakenBack: News(
         ("case.request_no", "conclusion", "due_at", *OWNER),
         (Owed(p.resident, "case_goes_on", AWAY_TOO), Owed(p.holder, "case_goes_on_here", HERE)),
+    ),
+    handling.AssistanceAsked: News(
+        (*OF_ASSISTANCE, "task", "answer_by=answer_clock.due_at"),
+        (Owed(p.assisting, "assistance_asked", HERE),),
+    ),
+    handling.AssistanceAnswered: News(
+        (*OF_ASSISTANCE, "answer", "result"),
+        (Owed(p.lead, "assistance_answered", HERE),),
+    ),
+    handling.AssistanceOverdue: News(
+        (*OF_ASSISTANCE, "superior_unit_id", "repeats", "accepted", "answer_by=answer_clock.due_at"),
+        (
+            Owed(p.assisting, "assistance_overdue", HERE),
+            Owed(p.over_assisting, "assistance_overdue", HERE),
+            Owed(p.lead, "assistance_overdue", HERE),
+        ),
+    ),
+    handling.AssistanceEnded: News(
+        (*OF_ASSISTANCE, "reason"),
+        (Owed(p.assisting, "assistance_ended", HERE),),
     ),
     rosters.AnswererSummoned: News(
         (*OF_SUMMONS, "answer_by=clock.due_at"),

@@ -75,6 +75,23 @@ def orderer(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
 
 
+def assisting(event: Any) -> tuple[Recipient, ...]:
+    """Who is asked to assist: the unit, or who was on duty in the department; the desk where nobody was."""
+    if event.unit_id:
+        return unit(event)
+    return (Recipient(event.person_ref),) if event.person_ref else desk(event)
+
+
+def over_assisting(event: Any) -> tuple[Recipient, ...]:
+    """The superior who is told of an assistance that is overdue; the command desk where that is no unit."""
+    return superior(event) if event.superior_unit_id else desk(event)
+
+
+def lead(event: Any) -> tuple[Recipient, ...]:
+    """The unit that leads where others assist."""
+    return (Recipient(f"unit:{event.lead_unit_id}", event.lead_unit_id),)
+
+
 def desk(event: Any) -> tuple[Recipient, ...]:
     """The command desk of the site."""
     return (Recipient(f"desk:{event.case.site_id}"),)

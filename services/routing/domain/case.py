@@ -6,6 +6,7 @@ from datetime import datetime
 from fengqiao.routing.v1.events_pb2 import MOVE_REASON_TIMEOUT
 from services.chassis.record import Deadline
 from services.chassis.terms import Clock
+from services.routing.domain.assist import Assist
 
 EVENTS = "fengqiao.routing.events"
 OUTCOMES = "fengqiao.routing.outcomes"
@@ -102,7 +103,8 @@ class Case:
     was handed over, `recall` is the resident's wish that was relayed there and is not settled yet.
     `refused`: a party refused mediation. `clauses` are those that the resolution cites. `returned` waits for
     a ruling; `returns` counts them, `rulings` are those there were. `order` is the supervision order that
-    stands; `orders` counts them, `order_clocks` the clocks that they had.
+    stands; `orders` counts them, `order_clocks` the clocks that they had. `assists` are those that were asked
+    to help, by number.
     """
 
     request_no: str
@@ -139,6 +141,7 @@ class Case:
     order: Order | None = None
     orders: int = 0
     order_clocks: int = 0
+    assists: tuple[Assist, ...] = ()
 
     @property
     def assigned_at(self) -> datetime:
@@ -171,6 +174,11 @@ class Case:
 
 
 def deadlines(case: Case) -> tuple[Deadline, ...]:
-    """The clocks that run: the tier's, a ruling's and a supervision order's, as far as there are any."""
-    clocks = (case.clock, case.returned and case.returned.clock, case.order and case.order.clock)
+    """The clocks that run: the tier's, a ruling's, a supervision order's, those of who assists; if any."""
+    clocks = (
+        case.clock,
+        case.returned and case.returned.clock,
+        case.order and case.order.clock,
+        *(each.clock for each in case.assists),
+    )
     return tuple(clock.deadline for clock in clocks if clock)

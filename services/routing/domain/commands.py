@@ -110,6 +110,41 @@ class ReferCase:
 
 
 @dataclass(frozen=True, slots=True)
+class AskForAssistance:
+    """The owner asks a unit or a department to help with a `task`, a code. Of a department: whether it
+    `stands`, and `person_ref`, who is on duty there.
+    """
+
+    unit_id: str
+    department: str
+    task: str
+    by: str
+    note: str = ""
+    stands: bool = False
+    person_ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAssistance:
+    """Who was asked answers; `answer` is an `AssistanceAnswer`, `result` a code, `text` is for the store."""
+
+    assistance: int
+    answer: int
+    result: str
+    by: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndAssistance:
+    """The owner needs an assistance no longer."""
+
+    assistance: int
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReassignCase:
     """Its owner can't act any more: the post is vacant, its holder on leave or back, the unit closed;
     `reason` is a `MoveReason`.
@@ -143,6 +178,16 @@ class RulingRanOut:
 @dataclass(frozen=True, slots=True)
 class SupervisionRanOut:
     """A supervision order was not answered, or its answer not judged, in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssistanceRanOut:
+    """Who was asked to help did not answer, or has not done it, in time."""
 
     happens_by_itself: ClassVar[bool] = True
 

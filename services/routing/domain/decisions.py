@@ -14,6 +14,7 @@ from services.chassis.errors import Invalid, Violation
 from services.chassis.model import NOTHING, Context, Decision, Emit, decided
 from services.chassis.protobuf import instant, timestamp
 from services.chassis.terms import to_message
+from services.routing.domain.assistance import Assistance
 from services.routing.domain.case import OUTCOMES, Case
 from services.routing.domain.clocks import clock_of, make_plan
 from services.routing.domain.codes.citing import cite
@@ -49,6 +50,7 @@ class Ladder:
         self.orders = Orders(rules)
         self.referrals = Referrals(rules, self.orders)
         self.returns = Returns(rules)
+        self.assistance = Assistance(rules)
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:
         """Start at the lowest capable tier; plan a clock for each tier from there to the top."""

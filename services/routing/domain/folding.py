@@ -8,10 +8,11 @@ from typing import Any
 from google.protobuf.message import Message
 
 from fengqiao.routing.v1 import events_pb2 as ev
+from fengqiao.routing.v1 import handling_events_pb2 as hv
 from services.chassis.model import Context
 from services.chassis.protobuf import instant
 from services.chassis.terms import from_message
-from services.routing.domain import order_folding
+from services.routing.domain import assist_folding, order_folding
 from services.routing.domain.case import (
     ASSIGNED,
     IN_PROGRESS,
@@ -190,6 +191,10 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     ev.CaseReferred: _referred,
     ev.ReferralRecalled: _recalled,
     ev.CaseTakenBack: _taken_back,
+    hv.AssistanceAsked: assist_folding.asked,
+    hv.AssistanceAnswered: assist_folding.answered,
+    hv.AssistanceOverdue: assist_folding.overdue,
+    hv.AssistanceEnded: assist_folding.ended,
 }
 
 

@@ -15,6 +15,8 @@ from fengqiao.mediation.v1.events_pb2 import MediationEnded
 from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from services.chassis.model import Consumed, Context, Decision, Table, Transition, transition
 from services.chassis.record import Deadline
+from services.routing.domain.assist import ASSISTANCE
+from services.routing.domain.assistance import ending
 from services.routing.domain.case import (
     ASSIGNED,
     ENDED,
@@ -32,8 +34,12 @@ from services.routing.domain.case import (
 )
 from services.routing.domain.commands import (
     AcceptCase,
+    AnswerAssistance,
     AnswerSupervision,
+    AskForAssistance,
+    AssistanceRanOut,
     ClockRanOut,
+    EndAssistance,
     EscalateCase,
     JudgeAnswer,
     OrderSupervision,
@@ -50,11 +56,12 @@ from services.routing.domain.commands import (
 from services.routing.domain.decisions import Ladder, declined
 from services.routing.domain.referrals import noted
 
-BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut]] = {
+BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut | AssistanceRanOut]] = {
     RULING_CLOCK: RulingRanOut,
     ORDER_CLOCK: SupervisionRanOut,
+    ASSISTANCE: AssistanceRanOut,
 }
-"""What happens when a clock that is no tier's has passed, by its name."""
+"""What happens when a clock that is no tier's has passed, by its name, without its number if it has one."""
 
 
 def table(ladder: Ladder) -> Table:
@@ -79,6 +86,10 @@ def table(ladder: Ladder) -> Table:
             (status, WithdrawalRequested): Transition(ladder.withdraw, (WITHDRAWN,)),
             (status, ReopeningRequested): Transition(declined("reopening"), (status,)),
             (status, ReferCase): Transition(ladder.referrals.refer, (REFERRED,)),
+            (status, AskForAssistance): Transition(ladder.assistance.ask, (status,)),
+            (status, AnswerAssistance): Transition(ladder.assistance.answer, (status,)),
+            (status, EndAssistance): Transition(ladder.assistance.end, (status,)),
+            (status, AssistanceRanOut): Transition(ladder.assistance.ran_out, (status,)),
         }
     cells[(ASSIGNED, AcceptCase)] = Transition(ladder.accept, (IN_PROGRESS,))
     for status in ENDED:
@@ -105,6 +116,8 @@ def table(ladder: Ladder) -> Table:
         ),
     }
     cells[(WITHDRAWN, ReopeningRequested)] = Transition(declined("reopening"), (WITHDRAWN,))
+    for key, cell in cells.items():
+        cells[key] = Transition(ending(cell.decide), cell.to)
     return cells
 
 
@@ -127,7 +140,8 @@ def firing(cells: Table) -> Callable[[Case, Deadline, Context], Decision]:
     """What happens when a deadline passes."""
 
     def fire(case: Case, deadline: Deadline, context: Context) -> Decision:
-        ran_out = BY_CLOCK.get(deadline.name, ClockRanOut)
+        name = deadline.name
+        ran_out = BY_CLOCK.get(name) or BY_CLOCK.get(name.partition("-")[0]) or ClockRanOut
         return transition(cells, case.status, case, ran_out(deadline.name, deadline.epoch), context)
 
     return fire

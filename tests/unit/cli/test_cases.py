@@ -6,6 +6,7 @@ import pytest
 from google.protobuf.message import Message
 
 from fengqiao.routing.v1 import events_pb2 as ev
+from fengqiao.routing.v1 import handling_events_pb2 as hv
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
 from services.cli.client import text
@@ -19,6 +20,11 @@ def answers(request: Message) -> Message:
     name = type(request).__name__.removesuffix("Request")
     if name == "ListOrders":
         return rpc.ListOrdersResponse(orders=[rpc.ListedOrder(case=rpc.Case(case_id=CASE, order=ORDER))])
+    if name == "ListAssistances":
+        return rpc.ListAssistancesResponse(cases=[rpc.Case(case_id=CASE)])
+    if name == "GetTeam":
+        assisting = rpc.Assistance(number=1, unit_id="jili/hexi", status=rpc.ASSISTANCE_STATUS_ASKED)
+        return rpc.GetTeamResponse(case=rpc.Case(case_id=CASE), assistances=[assisting])
     response: Any = getattr(rpc, f"{name}Response")
     told: Message = response(case=rpc.Case(case_id=CASE))
     return told
@@ -65,6 +71,32 @@ def answers(request: Message) -> Message:
             ["supervision", "list", "jili/hexi", "--below"],
             rpc.ListOrdersRequest(unit_id="jili/hexi", include_below=True, page_size=50),
         ),
+        (
+            ["assist", "ask", CASE, "jili/hexi/s2", "inspect_wiring", "--note", "请派电工"],
+            rpc.AskForAssistanceRequest(
+                case_id=CASE, unit_id="jili/hexi/s2", task="inspect_wiring", note="请派电工"
+            ),
+        ),
+        (
+            ["assist", "ask", CASE, "fire-rescue", "look", "--department"],
+            rpc.AskForAssistanceRequest(case_id=CASE, department="fire-rescue", task="look"),
+        ),
+        (
+            ["assist", "answer", CASE, "1", "declined", "--result", "no_electrician", "--text", "没有电工"],
+            rpc.AnswerAssistanceRequest(
+                case_id=CASE,
+                assistance=1,
+                answer=hv.ASSISTANCE_ANSWER_DECLINED,
+                result="no_electrician",
+                text="没有电工",
+            ),
+        ),
+        (["assist", "end", CASE, "1"], rpc.EndAssistanceRequest(case_id=CASE, assistance=1)),
+        (["assist", "team", CASE], rpc.GetTeamRequest(case_id=CASE)),
+        (
+            ["assist", "list", "jili/hexi"],
+            rpc.ListAssistancesRequest(unit_id="jili/hexi", page_size=50),
+        ),
     ],
     ids=lambda given: " ".join(given[:1]) if isinstance(given, list) else "",
 )
@@ -85,3 +117,8 @@ def test_a_case_that_waits_for_a_ruling_says_whose_and_until_when() -> None:
 
 def test_a_case_under_an_order_says_which_and_how_often_it_was_repeated() -> None:
     assert "1 standing, repeated 2 times" in text.case(rpc.Case(case_id=CASE, order=ORDER))
+
+
+def test_a_case_says_who_assists() -> None:
+    assisting = rpc.Assistance(number=1, unit_id="jili/hexi", status=rpc.ASSISTANCE_STATUS_ACCEPTED)
+    assert "1 jili/hexi accepted" in text.case(rpc.Case(case_id=CASE, assistances=[assisting]))

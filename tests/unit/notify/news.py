@@ -14,6 +14,7 @@ from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import force_events_pb2 as forces
+from fengqiao.routing.v1 import handling_events_pb2 as handling
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
 from services.chassis.model import Context
@@ -103,6 +104,10 @@ def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
     return {type(event): event for event in events}
 
 
+def assistance(case: routing.CaseReference) -> dict[str, Any]:
+    return {"case": case, "assistance": 1, "unit_id": "jili/c2", "lead_unit_id": "jili/c1"}
+
+
 def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
     due = timestamp(DUE)
     return (
@@ -150,6 +155,10 @@ def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
         routing.AnswerAccepted(case=case, order=1, unit_id="jili/c1"),
         routing.AnswerSentBack(case=case, order=1, unit_id="jili/c1", answer_clock=clock()),
         routing.SupervisionRepeated(case=case, assignment=owner(), order=1, repeats=2, answer_clock=clock()),
+        handling.AssistanceAsked(task="inspect_wiring", answer_clock=clock(), **assistance(case)),
+        handling.AssistanceAnswered(answer=handling.ASSISTANCE_ANSWER_ACCEPTED, **assistance(case)),
+        handling.AssistanceOverdue(repeats=2, answer_clock=clock(), **assistance(case)),
+        handling.AssistanceEnded(reason=handling.ASSISTANCE_END_NOT_NEEDED, **assistance(case)),
         routing.CaseResolved(case=case, unit_id="jili/c1", tier=TIER_SUB_DISTRICT, outcome="repaired"),
         routing.CaseWithdrawn(case=case, unit_id="jili/c1"),
         routing.CaseReopened(case=case, assignment=owner(), due_at=due),

@@ -12,6 +12,7 @@ from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import force_events_pb2 as forces
+from fengqiao.routing.v1 import handling_events_pb2 as handling
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
 from services.chassis.topics import declared_types
@@ -156,6 +157,13 @@ def test_there_is_an_example_of_every_owed_event() -> None:
                 ("desk:jili", "supervision_repeated", IN_APP),
             },
         ),
+        (handling.AssistanceAsked, {("unit:jili/c2", "assistance_asked", IN_APP)}),
+        (handling.AssistanceAnswered, {("unit:jili/c1", "assistance_answered", IN_APP)}),
+        (
+            handling.AssistanceOverdue,
+            {(who, "assistance_overdue", IN_APP) for who in ("unit:jili/c2", "desk:jili", "unit:jili/c1")},
+        ),
+        (handling.AssistanceEnded, {("unit:jili/c2", "assistance_ended", IN_APP)}),
         (routing.CaseResolved, {(PERSON, "case_resolved", EMAIL), (PERSON, "case_resolved", IN_APP)}),
         (
             routing.CaseWithdrawn,

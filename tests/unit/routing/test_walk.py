@@ -12,6 +12,7 @@ from fengqiao.intake.v1.events_pb2 import EscalationRequested, ReopeningRequeste
 from fengqiao.mediation.v1.events_pb2 import EndReason, MediationEnded
 from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from fengqiao.routing.v1 import events_pb2 as ev
+from fengqiao.routing.v1 import handling_events_pb2 as hv
 from services.chassis import audit
 from services.chassis.consumer import Arrived, Received
 from services.chassis.envelope import Envelope, event_id
@@ -133,6 +134,26 @@ class Ladders(RuleBasedStateMachine):
         case = walk.case
         assert (case.unit_id, case.status, case.running) == (before.unit_id, before.status, before.running)
 
+    @precondition(lambda self: self.walk is not None)
+    @rule(
+        order=st.one_of(
+            ANYWHERE.map(lambda to: domain.AskForAssistance(to, "", "inspect", "h-a")),
+            st.builds(
+                domain.AnswerAssistance,
+                st.integers(1, 3),
+                st.sampled_from(hv.AssistanceAnswer.values()[1:]),
+                st.sampled_from(("", "busy")),
+                WHO,
+            ),
+            st.integers(1, 3).map(lambda number: domain.EndAssistance(number, "h-a")),
+        )
+    )
+    def assist(self, order: object) -> None:
+        walk = self._walk()
+        before = self._tried(order, walk.now)
+        case = walk.case
+        assert (case.unit_id, case.status, case.running) == (before.unit_id, before.status, before.running)
+
     def _tried(self, command: object, at: datetime) -> domain.Case:
         """The case as it was before an order, and after what had fallen due; the due time never moves."""
         walk = self._walk()
@@ -234,6 +255,14 @@ class Ladders(RuleBasedStateMachine):
             steps = self.walk.case.steps
             assert all(step.to_tier >= step.from_tier or step.reason in MAY_GO_DOWN for step in steps)
             assert [step.at for step in steps] == sorted(step.at for step in steps)
+
+    @invariant()
+    def who_assists_is_awaited_while_the_case_is_open_and_never_its_owner(self) -> None:
+        if self.walk:
+            case = self.walk.case
+            for each in case.assists:
+                assert each.active == (each.clock is not None)
+                assert not each.active or (case.status in domain.OPEN and each.unit_id != case.unit_id)
 
     @invariant()
     def a_ruling_is_awaited_by_the_owner_until_its_clock_runs_out(self) -> None:

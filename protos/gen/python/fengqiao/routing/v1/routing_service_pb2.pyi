@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from fengqiao.common.v1 import common_pb2 as _common_pb2
 from fengqiao.routing.v1 import events_pb2 as _events_pb2
+from fengqiao.routing.v1 import handling_events_pb2 as _handling_events_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -127,6 +128,35 @@ ATTENTION_KIND_PROVISIONAL: AttentionKind.ValueType  # 6
 """Its due time touches a year whose calendar is not known."""
 Global___AttentionKind: _TypeAlias = AttentionKind  # noqa: Y015
 
+class _AssistanceStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AssistanceStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AssistanceStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ASSISTANCE_STATUS_UNSPECIFIED: _AssistanceStatus.ValueType  # 0
+    ASSISTANCE_STATUS_ASKED: _AssistanceStatus.ValueType  # 1
+    """An answer is due."""
+    ASSISTANCE_STATUS_ACCEPTED: _AssistanceStatus.ValueType  # 2
+    """The work is due."""
+    ASSISTANCE_STATUS_DECLINED: _AssistanceStatus.ValueType  # 3
+    ASSISTANCE_STATUS_DONE: _AssistanceStatus.ValueType  # 4
+    ASSISTANCE_STATUS_ENDED: _AssistanceStatus.ValueType  # 5
+    """Not needed any more."""
+
+class AssistanceStatus(_AssistanceStatus, metaclass=_AssistanceStatusEnumTypeWrapper): ...
+
+ASSISTANCE_STATUS_UNSPECIFIED: AssistanceStatus.ValueType  # 0
+ASSISTANCE_STATUS_ASKED: AssistanceStatus.ValueType  # 1
+"""An answer is due."""
+ASSISTANCE_STATUS_ACCEPTED: AssistanceStatus.ValueType  # 2
+"""The work is due."""
+ASSISTANCE_STATUS_DECLINED: AssistanceStatus.ValueType  # 3
+ASSISTANCE_STATUS_DONE: AssistanceStatus.ValueType  # 4
+ASSISTANCE_STATUS_ENDED: AssistanceStatus.ValueType  # 5
+"""Not needed any more."""
+Global___AssistanceStatus: _TypeAlias = AssistanceStatus  # noqa: Y015
+
 @_typing.final
 class Case(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -156,6 +186,7 @@ class Case(_message.Message):
     RETURNED_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
     WHY_FIELD_NUMBER: _builtins.int
+    ASSISTANCES_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     request_no: _builtins.str
     site_id: _builtins.str
@@ -208,6 +239,10 @@ class Case(_message.Message):
     def why(self) -> _containers.RepeatedCompositeFieldContainer[Global___WhyHere]:
         """Why it is with its owner, in words; only for one case at a time (GetCase)."""
 
+    @_builtins.property
+    def assistances(self) -> _containers.RepeatedCompositeFieldContainer[Global___Assistance]:
+        """Units and departments that were asked to assist, in the order of their being asked; the owner leads."""
+
     def __init__(
         self,
         *,
@@ -236,10 +271,11 @@ class Case(_message.Message):
         returned: Global___Return | None = ...,
         order: Global___SupervisionOrder | None = ...,
         why: _abc.Iterable[Global___WhyHere] | None = ...,
+        assistances: _abc.Iterable[Global___Assistance] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "order", b"order", "resolved_at", b"resolved_at", "returned", b"returned", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "assistances", b"assistances", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1582,3 +1618,325 @@ class AttentionCase(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AttentionCase: _TypeAlias = AttentionCase  # noqa: Y015
+
+@_typing.final
+class Assistance(_message.Message):
+    """A unit or a department that was asked to assist."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    ASKED_AT_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
+    ANSWERED_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    unit_id: _builtins.str
+    """The unit, or empty for a department."""
+    department: _builtins.str
+    task: _builtins.str
+    status: Global___AssistanceStatus.ValueType
+    repeats: _builtins.int
+    """How often a superior was told that it is overdue."""
+    result: _builtins.str
+    """Why it was declined, or what came of it, as a code."""
+    asked: _builtins.str
+    """What was written; only in GetTeam, and for those who lead, those who assist with it, and their superiors."""
+    answered: _builtins.str
+    @_builtins.property
+    def asked_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """Unset when nothing is due."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        unit_id: _builtins.str = ...,
+        department: _builtins.str = ...,
+        task: _builtins.str = ...,
+        status: Global___AssistanceStatus.ValueType = ...,
+        asked_at: _timestamp_pb2.Timestamp | None = ...,
+        clock: _common_pb2.Clock | None = ...,
+        repeats: _builtins.int = ...,
+        result: _builtins.str = ...,
+        asked: _builtins.str = ...,
+        answered: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked_at", b"asked_at", "clock", b"clock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "asked", b"asked", "asked_at", b"asked_at", "clock", b"clock", "department", b"department", "number", b"number", "repeats", b"repeats", "result", b"result", "status", b"status", "task", b"task", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Assistance: _TypeAlias = Assistance  # noqa: Y015
+
+@_typing.final
+class AskForAssistanceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    unit_id: _builtins.str
+    department: _builtins.str
+    """Code of a department of the site."""
+    task: _builtins.str
+    """What they are asked to do, as a code."""
+    note: _builtins.str
+    """Stays in routing's store, for those who may read it in GetTeam."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        unit_id: _builtins.str = ...,
+        department: _builtins.str = ...,
+        task: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["department", b"department", "meta", b"meta", "unit_id", b"unit_id", "who", b"who"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "department", b"department", "meta", b"meta", "note", b"note", "task", b"task", "unit_id", b"unit_id", "who", b"who"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_who: _TypeAlias = _typing.Literal["unit_id", "department"]  # noqa: Y015
+    _WhichOneofArgType_who: _TypeAlias = _typing.Literal["who", b"who"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_who) -> _WhichOneofReturnType_who | None: ...
+
+Global___AskForAssistanceRequest: _TypeAlias = AskForAssistanceRequest  # noqa: Y015
+
+@_typing.final
+class AskForAssistanceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskForAssistanceResponse: _TypeAlias = AskForAssistanceResponse  # noqa: Y015
+
+@_typing.final
+class AnswerAssistanceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ASSISTANCE_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    assistance: _builtins.int
+    answer: _handling_events_pb2.AssistanceAnswer.ValueType
+    result: _builtins.str
+    """Why it is declined, or what came of it, as a code; for these two alone, and then required."""
+    text: _builtins.str
+    """Stays in routing's store, for those who may read it in GetTeam."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        assistance: _builtins.int = ...,
+        answer: _handling_events_pb2.AssistanceAnswer.ValueType = ...,
+        result: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assistance", b"assistance", "case_id", b"case_id", "meta", b"meta", "result", b"result", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerAssistanceRequest: _TypeAlias = AnswerAssistanceRequest  # noqa: Y015
+
+@_typing.final
+class AnswerAssistanceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerAssistanceResponse: _TypeAlias = AnswerAssistanceResponse  # noqa: Y015
+
+@_typing.final
+class EndAssistanceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ASSISTANCE_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    assistance: _builtins.int
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        assistance: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistance", b"assistance", "case_id", b"case_id", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndAssistanceRequest: _TypeAlias = EndAssistanceRequest  # noqa: Y015
+
+@_typing.final
+class EndAssistanceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndAssistanceResponse: _TypeAlias = EndAssistanceResponse  # noqa: Y015
+
+@_typing.final
+class GetTeamRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        case_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTeamRequest: _TypeAlias = GetTeamRequest  # noqa: Y015
+
+@_typing.final
+class GetTeamResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    ASSISTANCES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case:
+        """As GetCase shows it to the caller; its owner leads."""
+
+    @_builtins.property
+    def assistances(self) -> _containers.RepeatedCompositeFieldContainer[Global___Assistance]: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+        assistances: _abc.Iterable[Global___Assistance] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistances", b"assistances", "case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTeamResponse: _TypeAlias = GetTeamResponse  # noqa: Y015
+
+@_typing.final
+class ListAssistancesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    unit_id: _builtins.str
+    page_size: _builtins.int
+    """50 when 0."""
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        unit_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAssistancesRequest: _TypeAlias = ListAssistancesRequest  # noqa: Y015
+
+@_typing.final
+class ListAssistancesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def cases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Case]:
+        """As GetCase shows them to an assisting unit."""
+
+    def __init__(
+        self,
+        *,
+        cases: _abc.Iterable[Global___Case] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cases", b"cases", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAssistancesResponse: _TypeAlias = ListAssistancesResponse  # noqa: Y015

@@ -130,6 +130,31 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.FromString,
                 _registered_method=True)
+        self.AskForAssistance = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/AskForAssistance',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForAssistanceRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForAssistanceResponse.FromString,
+                _registered_method=True)
+        self.AnswerAssistance = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/AnswerAssistance',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerAssistanceRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerAssistanceResponse.FromString,
+                _registered_method=True)
+        self.EndAssistance = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/EndAssistance',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndAssistanceRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndAssistanceResponse.FromString,
+                _registered_method=True)
+        self.GetTeam = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/GetTeam',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GetTeamRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GetTeamResponse.FromString,
+                _registered_method=True)
+        self.ListAssistances = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/ListAssistances',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesResponse.FromString,
+                _registered_method=True)
 
 
 class RoutingServiceServicer:
@@ -266,6 +291,41 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AskForAssistance(self, request, context):
+        """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnswerAssistance(self, request, context):
+        """Who was asked accepts, declines with a reason, or has done it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndAssistance(self, request, context):
+        """The owner needs it no longer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTeam(self, request, context):
+        """Who works on a case: the lead and those that assist, with what was written as far as the caller may read it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAssistances(self, request, context):
+        """Open cases that a unit is asked to assist with, soonest due first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RoutingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -363,6 +423,31 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.WatchAttention,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.SerializeToString,
+            ),
+            'AskForAssistance': grpc.unary_unary_rpc_method_handler(
+                    servicer.AskForAssistance,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForAssistanceRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForAssistanceResponse.SerializeToString,
+            ),
+            'AnswerAssistance': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerAssistance,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerAssistanceRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerAssistanceResponse.SerializeToString,
+            ),
+            'EndAssistance': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndAssistance,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndAssistanceRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndAssistanceResponse.SerializeToString,
+            ),
+            'GetTeam': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTeam,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GetTeamRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GetTeamResponse.SerializeToString,
+            ),
+            'ListAssistances': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAssistances,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -879,6 +964,141 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/WatchAttention',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AskForAssistance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/AskForAssistance',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForAssistanceRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForAssistanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnswerAssistance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/AnswerAssistance',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerAssistanceRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerAssistanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndAssistance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/EndAssistance',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndAssistanceRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndAssistanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTeam(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/GetTeam',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GetTeamRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GetTeamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAssistances(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/ListAssistances',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesResponse.FromString,
             options,
             channel_credentials,
             insecure,

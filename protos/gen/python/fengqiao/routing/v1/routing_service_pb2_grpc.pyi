@@ -70,6 +70,16 @@ class RoutingServiceStub:
     """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
     time alone as well. Whoever comes back with a resume token gets what has changed since.
     """
+    AskForAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]
+    """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
+    AnswerAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AnswerAssistanceRequest, _routing_service_pb2.AnswerAssistanceResponse]
+    """Who was asked accepts, declines with a reason, or has done it."""
+    EndAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.EndAssistanceRequest, _routing_service_pb2.EndAssistanceResponse]
+    """The owner needs it no longer."""
+    GetTeam: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.GetTeamRequest, _routing_service_pb2.GetTeamResponse]
+    """Who works on a case: the lead and those that assist, with what was written as far as the caller may read it."""
+    ListAssistances: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ListAssistancesRequest, _routing_service_pb2.ListAssistancesResponse]
+    """Open cases that a unit is asked to assist with, soonest due first."""
 
 @_typing.type_check_only
 class RoutingServiceAsyncStub(RoutingServiceStub):
@@ -113,6 +123,16 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
     time alone as well. Whoever comes back with a resume token gets what has changed since.
     """
+    AskForAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]  # type: ignore[assignment]
+    """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
+    AnswerAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AnswerAssistanceRequest, _routing_service_pb2.AnswerAssistanceResponse]  # type: ignore[assignment]
+    """Who was asked accepts, declines with a reason, or has done it."""
+    EndAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.EndAssistanceRequest, _routing_service_pb2.EndAssistanceResponse]  # type: ignore[assignment]
+    """The owner needs it no longer."""
+    GetTeam: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.GetTeamRequest, _routing_service_pb2.GetTeamResponse]  # type: ignore[assignment]
+    """Who works on a case: the lead and those that assist, with what was written as far as the caller may read it."""
+    ListAssistances: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ListAssistancesRequest, _routing_service_pb2.ListAssistancesResponse]  # type: ignore[assignment]
+    """Open cases that a unit is asked to assist with, soonest due first."""
 
 class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
     """The ladder: who owns a case, until when, and where it goes next."""
@@ -267,5 +287,45 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
         time alone as well. Whoever comes back with a resume token gets what has changed since.
         """
+
+    @_abc_1.abstractmethod
+    def AskForAssistance(
+        self,
+        request: _routing_service_pb2.AskForAssistanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.AskForAssistanceResponse, _abc.Awaitable[_routing_service_pb2.AskForAssistanceResponse]]:
+        """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
+
+    @_abc_1.abstractmethod
+    def AnswerAssistance(
+        self,
+        request: _routing_service_pb2.AnswerAssistanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.AnswerAssistanceResponse, _abc.Awaitable[_routing_service_pb2.AnswerAssistanceResponse]]:
+        """Who was asked accepts, declines with a reason, or has done it."""
+
+    @_abc_1.abstractmethod
+    def EndAssistance(
+        self,
+        request: _routing_service_pb2.EndAssistanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.EndAssistanceResponse, _abc.Awaitable[_routing_service_pb2.EndAssistanceResponse]]:
+        """The owner needs it no longer."""
+
+    @_abc_1.abstractmethod
+    def GetTeam(
+        self,
+        request: _routing_service_pb2.GetTeamRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.GetTeamResponse, _abc.Awaitable[_routing_service_pb2.GetTeamResponse]]:
+        """Who works on a case: the lead and those that assist, with what was written as far as the caller may read it."""
+
+    @_abc_1.abstractmethod
+    def ListAssistances(
+        self,
+        request: _routing_service_pb2.ListAssistancesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.ListAssistancesResponse, _abc.Awaitable[_routing_service_pb2.ListAssistancesResponse]]:
+        """Open cases that a unit is asked to assist with, soonest due first."""
 
 def add_RoutingServiceServicer_to_server(servicer: RoutingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
