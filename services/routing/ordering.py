@@ -20,8 +20,8 @@ def to_command(request: Message, who: Principal) -> object:
 COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
     rpc.AcceptCaseRequest: lambda _request, _who: domain.AcceptCase(),
     rpc.ReportProgressRequest: lambda request, _who: domain.ReportProgress(request.progress, request.note),
-    rpc.ResolveCaseRequest: lambda request, _who: domain.ResolveCase(
-        request.outcome, request.note, tuple(request.clauses)
+    rpc.ResolveCaseRequest: lambda request, who: domain.ResolveCase(
+        request.outcome, request.note, tuple(request.clauses), by=who.subject
     ),
     rpc.EscalateCaseRequest: lambda request, _who: domain.EscalateCase(request.note),
     rpc.ReturnCaseRequest: lambda request, who: domain.ReturnCase(
@@ -43,6 +43,12 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
         request.order, request.judgement == rpc.JUDGEMENT_ACCEPTED, who.subject, request.note
     ),
     rpc.ReferCaseRequest: lambda request, _who: domain.ReferCase(request.track, request.note),
+    rpc.RecordCallBackRequest: lambda request, who: domain.RecordCallBack(
+        request.reached, request.solved, request.rating, who.subject, request.note
+    ),
+    rpc.RecordReviewRequest: lambda request, who: domain.RecordReview(
+        request.number, request.finding, who.subject, who.units, request.note
+    ),
 }
 
 
@@ -58,7 +64,21 @@ def may_order(principal: Principal, command: object, case: Case, at: datetime) -
         return acts_for(principal, case, case.unit_id) and transfers(principal, case, case.unit_id)
     if isinstance(command, domain.JudgeAnswer) and case.order:
         return acts_for(principal, case, case.unit_id) and judges(principal, case, case.order.orderer_unit_id)
+    if isinstance(command, domain.RecordCallBack | domain.RecordReview):
+        return follows(principal, command, case)
     return acts_for(principal, case, case.owner_at(at)[0])
+
+
+def follows(principal: Principal, command: domain.RecordCallBack | domain.RecordReview, case: Case) -> bool:
+    """Whether the caller may call back or review: the unit that it is asked of, those above it, the desk."""
+    after = case.followup
+    if isinstance(command, domain.RecordCallBack):
+        unit_id = after.call_back.caller_unit_id if after and after.call_back else ""
+    else:
+        unit_id = after.review.reviewer_unit_id if after and after.review else ""
+    if unit_id and principal.role != Role.DESK:
+        return acts_for(principal, case, unit_id)
+    return principal.role in {Role.DESK, Role.REPLAY} and acts_for(principal, case, case.unit_id)
 
 
 def acts_for(principal: Principal, case: Case, unit_id: str) -> bool:

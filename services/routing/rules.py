@@ -15,6 +15,8 @@ MEDIATION, PETITION = "mediation", "petition"
 """Ways that a kind of matter can go instead of the ladder; see `Capability.track`."""
 RETURN, RULING = "routing.return", "routing.ruling"
 ANSWER, JUDGEMENT, REPORT = "supervision.answer", "supervision.judgement", "supervision.report"
+CALL_BACK, ATTEMPTS = "routing.callback", "routing.callback.attempts"
+REOPENING, REVIEW = "routing.reopening", "routing.review"
 SHIPPED: Mapping[str, Rule] = read_rules(Path(__file__).with_name("rules.yaml"))
 """The rules of moves, by id, where a site says nothing else."""
 
@@ -129,6 +131,8 @@ class Rules:
     """Which part of the households may be without a leader before it is said."""
     moves: Mapping[str, Rule] = field(default_factory=lambda: SHIPPED)
     """How moves are timed and limited, by id."""
+    call_backs: bool = False
+    """Whether residents are called back about what is settled (回访)."""
 
     def place(self, kind: str, unit_id: str, *, urgent: bool) -> Placement:
         """The lowest capable tier of the place, one up for each vacant post (小事不出片组 …)."""

@@ -83,7 +83,15 @@ def read_rules(site: Site) -> Rules:
         by_directory=source == DIRECTORY,
         leaderless_share=_share(site, territory),
         moves=rules_of(site, SHIPPED),
+        call_backs=_switch(site, "call_backs"),
     )
+
+
+def _switch(site: Site, name: str) -> bool:
+    given = site.profile.get(name, False)
+    if not isinstance(given, bool):
+        raise SiteError(f"{site.folder}/site.yaml: {name} {given!r} is neither true nor false")
+    return given
 
 
 def _share(site: Site, territory: dict[str, Any]) -> float:

@@ -6,6 +6,7 @@ from datetime import datetime
 from fengqiao.routing.v1.events_pb2 import MOVE_REASON_TIMEOUT
 from services.chassis.record import Deadline
 from services.chassis.terms import Clock
+from services.routing.domain.followup import FollowUp
 
 EVENTS = "fengqiao.routing.events"
 OUTCOMES = "fengqiao.routing.outcomes"
@@ -139,6 +140,10 @@ class Case:
     order: Order | None = None
     orders: int = 0
     order_clocks: int = 0
+    followup: FollowUp | None = None
+    """What follows its settlements; None where nothing did yet."""
+    settled_by: str = ""
+    """Who settled it last, by reference."""
 
     @property
     def assigned_at(self) -> datetime:
@@ -172,5 +177,10 @@ class Case:
 
 def deadlines(case: Case) -> tuple[Deadline, ...]:
     """The clocks that run: the tier's, a ruling's and a supervision order's, as far as there are any."""
-    clocks = (case.clock, case.returned and case.returned.clock, case.order and case.order.clock)
+    clocks = (
+        case.clock,
+        case.returned and case.returned.clock,
+        case.order and case.order.clock,
+        case.followup and case.followup.clock,
+    )
     return tuple(clock.deadline for clock in clocks if clock)

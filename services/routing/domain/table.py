@@ -7,6 +7,8 @@ from google.protobuf.message import Message
 
 from fengqiao.intake.v1.events_pb2 import (
     EscalationRequested,
+    OutcomeRated,
+    ReferralRequested,
     ReopeningRequested,
     RequestSubmitted,
     WithdrawalRequested,
@@ -33,26 +35,33 @@ from services.routing.domain.case import (
 from services.routing.domain.commands import (
     AcceptCase,
     AnswerSupervision,
+    CallBackRanOut,
     ClockRanOut,
     EscalateCase,
     JudgeAnswer,
     OrderSupervision,
     ReassignCase,
+    RecordCallBack,
+    RecordReview,
     ReferCase,
     ReportProgress,
     ResolveCase,
     ReturnCase,
+    ReviewRanOut,
     RuleOnReturn,
     RulingRanOut,
     SupervisionRanOut,
     TransferCase,
 )
 from services.routing.domain.decisions import Ladder, declined
+from services.routing.domain.followup import CALL_BACK_CLOCK, REVIEW_CLOCK
 from services.routing.domain.referrals import noted
 
-BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut]] = {
+BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut | CallBackRanOut | ReviewRanOut]] = {
     RULING_CLOCK: RulingRanOut,
     ORDER_CLOCK: SupervisionRanOut,
+    CALL_BACK_CLOCK: CallBackRanOut,
+    REVIEW_CLOCK: ReviewRanOut,
 }
 """What happens when a clock that is no tier's has passed, by its name."""
 
@@ -105,7 +114,28 @@ def table(ladder: Ladder) -> Table:
         ),
     }
     cells[(WITHDRAWN, ReopeningRequested)] = Transition(declined("reopening"), (WITHDRAWN,))
-    return cells
+    return ladder.call_backs.following(_with_what_follows(cells, ladder))
+
+
+def _with_what_follows(cells: dict[tuple[str, type[Any]], Transition[Case, Any]], ladder: Ladder) -> Table:
+    """With what a settlement is followed by, and the resident's wish for another track in every status."""
+    after, reviews = ladder.call_backs, ladder.reviews
+    for status in {status for status, _message in cells}:
+        to = (REFERRED, status) if status in OPEN else (status,)
+        cells |= {
+            (status, OutcomeRated): Transition(noted, (status,)),
+            (status, ReferralRequested): Transition(ladder.tracks.asked, to),
+        }
+    return cells | {
+        (RESOLVED, RecordCallBack): Transition(after.record, (ASSIGNED, RESOLVED)),
+        (RESOLVED, CallBackRanOut): Transition(after.ran_out, (RESOLVED,)),
+        (RESOLVED, OutcomeRated): Transition(after.rated, (RESOLVED,)),
+        (RESOLVED, EscalationRequested): Transition(after.asks_up, (ASSIGNED, RESOLVED)),
+        (RESOLVED, WithdrawalRequested): Transition(after.withdraws, (RESOLVED, WITHDRAWN)),
+        (RESOLVED, ReferralRequested): Transition(ladder.tracks.asked, (REFERRED, RESOLVED)),
+        (RESOLVED, RecordReview): Transition(reviews.record, (ASSIGNED, RESOLVED)),
+        (RESOLVED, ReviewRanOut): Transition(reviews.ran_out, (RESOLVED,)),
+    }
 
 
 def consumed(ladder: Ladder, cells: Table) -> dict[tuple[str, str], Consumed]:
@@ -114,7 +144,7 @@ def consumed(ladder: Ladder, cells: Table) -> dict[tuple[str, str], Consumed]:
     def obey(case: Case, event: Message, context: Context) -> Decision:
         return transition(cells, case.status, case, event, context)
 
-    wishes = (EscalationRequested, WithdrawalRequested, ReopeningRequested)
+    wishes = (EscalationRequested, WithdrawalRequested, ReopeningRequested, ReferralRequested, OutcomeRated)
     return {
         (REQUESTS, RequestSubmitted.DESCRIPTOR.full_name): Consumed(ladder.open, opens=True),
         **{(REQUESTS, wish.DESCRIPTOR.full_name): Consumed(obey) for wish in wishes},
