@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from fengqiao.intake.v1 import events_pb2 as ev
 from fengqiao.routing.v1.events_pb2 import CaseReopened, CaseResolved, CaseWithdrawn, WishDeclined
+from fengqiao.routing.v1.followup_events_pb2 import CaseClosed
 from services.chassis.commands import id_from
 from services.chassis.model import (
     NOTHING,
@@ -162,6 +163,14 @@ class ReopenRequest:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReferRequest:
+    """The resident asks for mediation or petition handling: a `WishedTrack`; `reason` is a code."""
+
+    track: int
+    reason: str
+
+
 # -- decisions -----------------------------------------------------------------------------------------------
 
 
@@ -216,9 +225,14 @@ def _reopen(_request: Request, command: ReopenRequest, _context: Context) -> Dec
     return decided(ev.ReopeningRequested(reason=command.reason), also=(REQUESTS,))
 
 
+def _refer(_request: Request, command: ReferRequest, _context: Context) -> Decision:
+    track = ev.WishedTrack.ValueType(command.track)
+    return decided(ev.ReferralRequested(track=track, reason=command.reason), also=(REQUESTS,))
+
+
 def _rate(_request: Request, command: RateOutcome, _context: Context) -> Decision:
-    """Closing needs the resident's answer; "not solved" goes back to routing."""
-    rated = Emit(ev.OutcomeRated(rating=command.rating, solved=command.solved))
+    """Closing needs the resident's answer, which routing hears; "not solved" goes back to it."""
+    rated = Emit(ev.OutcomeRated(rating=command.rating, solved=command.solved), also=(REQUESTS,))
     if command.solved:
         follows = Emit(ev.RequestClosed())
     else:
@@ -268,6 +282,7 @@ def _table() -> Table:
         cells |= {
             (status, WithdrawRequest): Transition(_withdraw, (status,)),
             (status, EscalateRequest): Transition(_escalate, (status,)),
+            (status, ReferRequest): Transition(_refer, (status,)),
             (status, CaseWithdrawn): Transition(_withdrawn, (WITHDRAWN,)),
         }
     for status in (SETTLED, CLOSED):
@@ -276,11 +291,14 @@ def _table() -> Table:
             (status, CaseReopened): Transition(_emits(ev.RequestReopened), (SUBMITTED,)),
         }
     cells[SUBMITTED, CaseResolved] = Transition(_settle, (SETTLED,))
+    cells[SETTLED, CaseClosed] = Transition(_emits(ev.RequestClosed), (CLOSED,))
+    # Other routes are never blocked, also when the ladder has nothing more to say.
+    cells[CLOSED, ReferRequest] = Transition(_refer, (CLOSED,))
     cells[SETTLED, RateOutcome] = Transition(_rate, (SETTLED, CLOSED))
     return MappingProxyType(cells)
 
 
-OBEYED: tuple[type[Message], ...] = (CaseResolved, CaseWithdrawn, CaseReopened, WishDeclined)
+OBEYED: tuple[type[Message], ...] = (CaseResolved, CaseWithdrawn, CaseReopened, WishDeclined, CaseClosed)
 """Routing's decisions that a request follows."""
 
 TABLE = _table()
@@ -348,6 +366,7 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Request]] = {
     ev.EscalationRequested: _unchanged,
     ev.WithdrawalRequested: _unchanged,
     ev.ReopeningRequested: _unchanged,
+    ev.ReferralRequested: _unchanged,
     ev.OutcomeRated: _rated,
     ev.RequestClosed: _now(CLOSED),
     ev.RequestWithdrawn: _now(WITHDRAWN),

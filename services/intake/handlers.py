@@ -287,5 +287,6 @@ COMMANDS: Mapping[type[Message], Callable[[Any], object]] = {
     rpc.RateOutcomeRequest: lambda request: domain.RateOutcome(
         request.rating, request.solved, request.comment
     ),
+    rpc.RequestReferralRequest: lambda request: domain.ReferRequest(request.track, request.reason),
     rpc.ReopenRequestRequest: lambda request: domain.ReopenRequest(request.reason),
 }

@@ -44,6 +44,8 @@ RULES = {
     f"{SERVICE}/JudgeAnswer": Rule(ACTORS),
     f"{SERVICE}/ListOrders": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
     f"{SERVICE}/ReferCase": Rule(ACTORS),
+    f"{SERVICE}/RecordCallBack": Rule(ACTORS),
+    f"{SERVICE}/RecordReview": Rule(ACTORS),
     f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
@@ -171,6 +173,20 @@ class RoutingServicer(RoutingServiceServicer):
         del context
         return rpc.ReferCaseResponse(case=await self._command(request.case_id, request.meta, request))
 
+    async def RecordCallBack(
+        self, request: rpc.RecordCallBackRequest, context: Context
+    ) -> rpc.RecordCallBackResponse:
+        """Somebody called the resident back."""
+        del context
+        return rpc.RecordCallBackResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def RecordReview(
+        self, request: rpc.RecordReviewRequest, context: Context
+    ) -> rpc.RecordReviewResponse:
+        """Somebody who did not handle it reviewed a settlement."""
+        del context
+        return rpc.RecordReviewResponse(case=await self._command(request.case_id, request.meta, request))
+
     async def RouteCase(self, request: rpc.RouteCaseRequest, context: Context) -> rpc.RouteCaseResponse:
         """Where a case would start, and why."""
         del context
@@ -266,4 +282,5 @@ def to_explanation(case: Case) -> rpc.ExplainDeadlineResponse:
         running=case.clock.name if case.clock else "",
         ruling=to_message(case.returned.clock) if case.returned else None,
         order=to_message(case.order.clock) if case.order and case.order.clock else None,
+        follow_up=to_message(case.followup.clock) if case.followup and case.followup.clock else None,
     )

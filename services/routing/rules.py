@@ -20,6 +20,8 @@ RETURN, RULING = "routing.return", "routing.ruling"
 ANSWER, JUDGEMENT, REPORT = "supervision.answer", "supervision.judgement", "supervision.report"
 SOON, ACCEPTANCE = "attention.soon", "attention.acceptance"
 ASSISTANCE_ANSWER, ASSISTANCE_WORK = "routing.assistance", "routing.assistance.work"
+CALL_BACK, ATTEMPTS = "routing.callback", "routing.callback.attempts"
+REOPENING, REVIEW = "routing.reopening", "routing.review"
 SHIPPED: Mapping[str, Rule] = read_rules(Path(__file__).with_name("rules.yaml"))
 """The rules of moves, by id, where a site says nothing else."""
 
@@ -121,6 +123,8 @@ class Rules:
     """Which part of the households may be without a leader before it is said."""
     moves: Mapping[str, Rule] = field(default_factory=lambda: SHIPPED)
     """How moves are timed and limited, by id."""
+    call_backs: bool = False
+    """Whether residents are called back about what is settled (回访)."""
 
     versions: tuple[table.Version, ...] = ()
     """All versions of the capability table, oldest first, where there are several; see `at`."""

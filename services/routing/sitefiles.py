@@ -78,6 +78,7 @@ def read_rules(site: Site) -> Rules:
         versions=versions if len(versions) > 1 or last.since or last.until else (),
         able=last.able,
         listed=last.listed,
+        call_backs=_switch(site, "call_backs"),
     )
 
 
@@ -93,6 +94,13 @@ def profiles_of(site: Site, rules: Rules) -> dict[str, Profile]:
     places = rules.places
     units = places.units if isinstance(places, FixedPlaces) else {}
     return read_profiles(_yaml(path), Known(path, units, places.top, whole=not rules.by_directory))
+
+
+def _switch(site: Site, name: str) -> bool:
+    given = site.profile.get(name, False)
+    if not isinstance(given, bool):
+        raise SiteError(f"{site.folder}/site.yaml: {name} {given!r} is neither true nor false")
+    return given
 
 
 def _share(site: Site, territory: dict[str, Any]) -> float:

@@ -20,6 +20,24 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _WishedTrack:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WishedTrackEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WishedTrack.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WISHED_TRACK_UNSPECIFIED: _WishedTrack.ValueType  # 0
+    WISHED_TRACK_MEDIATION: _WishedTrack.ValueType  # 1
+    WISHED_TRACK_PETITION: _WishedTrack.ValueType  # 2
+
+class WishedTrack(_WishedTrack, metaclass=_WishedTrackEnumTypeWrapper):
+    """Where a matter can go instead of the ladder."""
+
+WISHED_TRACK_UNSPECIFIED: WishedTrack.ValueType  # 0
+WISHED_TRACK_MEDIATION: WishedTrack.ValueType  # 1
+WISHED_TRACK_PETITION: WishedTrack.ValueType  # 2
+Global___WishedTrack: _TypeAlias = WishedTrack  # noqa: Y015
+
 class _Feedback:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -208,6 +226,30 @@ class ReopeningRequested(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReopeningRequested: _TypeAlias = ReopeningRequested  # noqa: Y015
+
+@_typing.final
+class ReferralRequested(_message.Message):
+    """The resident asks for mediation or petition handling; routing decides."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    track: Global___WishedTrack.ValueType
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        track: Global___WishedTrack.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReferralRequested: _TypeAlias = ReferralRequested  # noqa: Y015
 
 @_typing.final
 class OutcomeRated(_message.Message):

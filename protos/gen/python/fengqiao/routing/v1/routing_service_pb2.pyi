@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from fengqiao.common.v1 import common_pb2 as _common_pb2
 from fengqiao.routing.v1 import events_pb2 as _events_pb2
+from fengqiao.routing.v1 import followup_events_pb2 as _followup_events_pb2
 from fengqiao.routing.v1 import handling_events_pb2 as _handling_events_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -187,6 +188,10 @@ class Case(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     WHY_FIELD_NUMBER: _builtins.int
     ASSISTANCES_FIELD_NUMBER: _builtins.int
+    CLOSED_BY_FIELD_NUMBER: _builtins.int
+    CALL_BACK_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     request_no: _builtins.str
     site_id: _builtins.str
@@ -201,6 +206,8 @@ class Case(_message.Message):
     track: _events_pb2.Track.ValueType
     """The way it is on, or was settled on, when that is not the ladder."""
     referrals: _builtins.int
+    closed_by: _followup_events_pb2.ClosedBy.ValueType
+    """What closed it for good; unset while that is open."""
     @_builtins.property
     def assignment(self) -> _events_pb2.Assignment: ...
     @_builtins.property
@@ -243,6 +250,18 @@ class Case(_message.Message):
     def assistances(self) -> _containers.RepeatedCompositeFieldContainer[Global___Assistance]:
         """Units and departments that were asked to assist, in the order of their being asked; the owner leads."""
 
+    @_builtins.property
+    def call_back(self) -> Global___CallBack:
+        """The call-back that is to be made, if one is."""
+
+    @_builtins.property
+    def answer(self) -> Global___Answer:
+        """What the resident answered to this settlement, if they did."""
+
+    @_builtins.property
+    def review(self) -> Global___Review:
+        """The review that is to be made, if one is."""
+
     def __init__(
         self,
         *,
@@ -272,10 +291,14 @@ class Case(_message.Message):
         order: Global___SupervisionOrder | None = ...,
         why: _abc.Iterable[Global___WhyHere] | None = ...,
         assistances: _abc.Iterable[Global___Assistance] | None = ...,
+        closed_by: _followup_events_pb2.ClosedBy.ValueType = ...,
+        call_back: Global___CallBack | None = ...,
+        answer: Global___Answer | None = ...,
+        review: Global___Review | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "order", b"order", "resolved_at", b"resolved_at", "returned", b"returned", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assignment", b"assignment", "call_back", b"call_back", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "order", b"order", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "assistances", b"assistances", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assignment", b"assignment", "assistances", b"assistances", "call_back", b"call_back", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "closed_by", b"closed_by", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1313,6 +1336,7 @@ class ExplainDeadlineResponse(_message.Message):
     RUNNING_FIELD_NUMBER: _builtins.int
     RULING_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_FIELD_NUMBER: _builtins.int
     running: _builtins.str
     """Name of the clock that runs now; empty when none does."""
     @_builtins.property
@@ -1325,6 +1349,10 @@ class ExplainDeadlineResponse(_message.Message):
     def order(self) -> _common_pb2.Clock:
         """The clock of the supervision order that stands, if one does."""
 
+    @_builtins.property
+    def follow_up(self) -> _common_pb2.Clock:
+        """Until when the resident is to be called back, or its settlement reviewed, while one of these is to be done."""
+
     def __init__(
         self,
         *,
@@ -1332,10 +1360,11 @@ class ExplainDeadlineResponse(_message.Message):
         running: _builtins.str = ...,
         ruling: _common_pb2.Clock | None = ...,
         order: _common_pb2.Clock | None = ...,
+        follow_up: _common_pb2.Clock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "ruling", b"ruling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["follow_up", b"follow_up", "order", b"order", "ruling", b"ruling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "order", b"order", "ruling", b"ruling", "running", b"running"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "follow_up", b"follow_up", "order", b"order", "ruling", b"ruling", "running", b"running"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1940,3 +1969,211 @@ class ListAssistancesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListAssistancesResponse: _TypeAlias = ListAssistancesResponse  # noqa: Y015
+
+@_typing.final
+class CallBack(_message.Message):
+    """A call-back (回访) that is to be made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    caller_unit_id: _builtins.str
+    """Empty: the command desk."""
+    attempts: _builtins.int
+    """How often the resident was not reached; how often it was asked of the next superior."""
+    repeats: _builtins.int
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """Unset in a replay."""
+
+    def __init__(
+        self,
+        *,
+        caller_unit_id: _builtins.str = ...,
+        clock: _common_pb2.Clock | None = ...,
+        attempts: _builtins.int = ...,
+        repeats: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "caller_unit_id", b"caller_unit_id", "clock", b"clock", "repeats", b"repeats"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallBack: _TypeAlias = CallBack  # noqa: Y015
+
+@_typing.final
+class Answer(_message.Message):
+    """The resident's answer to a settlement."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOLVED_FIELD_NUMBER: _builtins.int
+    RATING_FIELD_NUMBER: _builtins.int
+    WAY_FIELD_NUMBER: _builtins.int
+    solved: _builtins.bool
+    rating: _builtins.int
+    """1 (poor) to 5 (good)."""
+    way: _followup_events_pb2.AnswerWay.ValueType
+    def __init__(
+        self,
+        *,
+        solved: _builtins.bool = ...,
+        rating: _builtins.int = ...,
+        way: _followup_events_pb2.AnswerWay.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rating", b"rating", "solved", b"solved", "way", b"way"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Answer: _TypeAlias = Answer  # noqa: Y015
+
+@_typing.final
+class Review(_message.Message):
+    """A review that is to be made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REVIEWER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    reviewer_unit_id: _builtins.str
+    """Empty: the command desk."""
+    repeats: _builtins.int
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """Unset in a replay."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        reviewer_unit_id: _builtins.str = ...,
+        clock: _common_pb2.Clock | None = ...,
+        repeats: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "number", b"number", "repeats", b"repeats", "reviewer_unit_id", b"reviewer_unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Review: _TypeAlias = Review  # noqa: Y015
+
+@_typing.final
+class RecordCallBackRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    REACHED_FIELD_NUMBER: _builtins.int
+    SOLVED_FIELD_NUMBER: _builtins.int
+    RATING_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    reached: _builtins.bool
+    solved: _builtins.bool
+    """What they said; only of somebody who was reached."""
+    rating: _builtins.int
+    """1 (poor) to 5 (good); 0 of somebody who was not reached."""
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        reached: _builtins.bool = ...,
+        solved: _builtins.bool = ...,
+        rating: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "rating", b"rating", "reached", b"reached", "solved", b"solved"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordCallBackRequest: _TypeAlias = RecordCallBackRequest  # noqa: Y015
+
+@_typing.final
+class RecordCallBackResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordCallBackResponse: _TypeAlias = RecordCallBackResponse  # noqa: Y015
+
+@_typing.final
+class RecordReviewRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    number: _builtins.int
+    finding: _followup_events_pb2.ReviewFinding.ValueType
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        finding: _followup_events_pb2.ReviewFinding.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "finding", b"finding", "meta", b"meta", "note", b"note", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordReviewRequest: _TypeAlias = RecordReviewRequest  # noqa: Y015
+
+@_typing.final
+class RecordReviewResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordReviewResponse: _TypeAlias = RecordReviewResponse  # noqa: Y015

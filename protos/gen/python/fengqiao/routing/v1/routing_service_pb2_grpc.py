@@ -110,6 +110,16 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseResponse.FromString,
                 _registered_method=True)
+        self.RecordCallBack = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RecordCallBack',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackResponse.FromString,
+                _registered_method=True)
+        self.RecordReview = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RecordReview',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewResponse.FromString,
+                _registered_method=True)
         self.RouteCase = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/RouteCase',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RouteCaseRequest.SerializeToString,
@@ -262,6 +272,20 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordCallBack(self, request, context):
+        """A unit that did not settle the case calls the resident back (回访): not reached, or what they answered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordReview(self, request, context):
+        """Somebody who did not handle the case says whether the resident is right to call its settlement poor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RouteCase(self, request, context):
         """Where a case would start now, and why; nothing is done.
         """
@@ -403,6 +427,16 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.ReferCase,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseResponse.SerializeToString,
+            ),
+            'RecordCallBack': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordCallBack,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackResponse.SerializeToString,
+            ),
+            'RecordReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordReview,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewResponse.SerializeToString,
             ),
             'RouteCase': grpc.unary_unary_rpc_method_handler(
                     servicer.RouteCase,
@@ -856,6 +890,60 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/ReferCase',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordCallBack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RecordCallBack',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RecordReview',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewResponse.FromString,
             options,
             channel_credentials,
             insecure,

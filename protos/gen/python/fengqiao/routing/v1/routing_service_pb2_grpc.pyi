@@ -60,6 +60,10 @@ class RoutingServiceStub:
     """Standing orders of a unit and, on request, of the units below it, soonest due case first."""
     ReferCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]
     """The top tier hands the case to mediation or petition handling."""
+    RecordCallBack: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecordCallBackRequest, _routing_service_pb2.RecordCallBackResponse]
+    """A unit that did not settle the case calls the resident back (回访): not reached, or what they answered."""
+    RecordReview: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecordReviewRequest, _routing_service_pb2.RecordReviewResponse]
+    """Somebody who did not handle the case says whether the resident is right to call its settlement poor."""
     RouteCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RouteCaseRequest, _routing_service_pb2.RouteCaseResponse]
     """Where a case would start now, and why; nothing is done."""
     ExplainDeadline: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ExplainDeadlineRequest, _routing_service_pb2.ExplainDeadlineResponse]
@@ -113,6 +117,10 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """Standing orders of a unit and, on request, of the units below it, soonest due case first."""
     ReferCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]  # type: ignore[assignment]
     """The top tier hands the case to mediation or petition handling."""
+    RecordCallBack: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecordCallBackRequest, _routing_service_pb2.RecordCallBackResponse]  # type: ignore[assignment]
+    """A unit that did not settle the case calls the resident back (回访): not reached, or what they answered."""
+    RecordReview: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecordReviewRequest, _routing_service_pb2.RecordReviewResponse]  # type: ignore[assignment]
+    """Somebody who did not handle the case says whether the resident is right to call its settlement poor."""
     RouteCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RouteCaseRequest, _routing_service_pb2.RouteCaseResponse]  # type: ignore[assignment]
     """Where a case would start now, and why; nothing is done."""
     ExplainDeadline: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ExplainDeadlineRequest, _routing_service_pb2.ExplainDeadlineResponse]  # type: ignore[assignment]
@@ -253,6 +261,22 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_routing_service_pb2.ReferCaseResponse, _abc.Awaitable[_routing_service_pb2.ReferCaseResponse]]:
         """The top tier hands the case to mediation or petition handling."""
+
+    @_abc_1.abstractmethod
+    def RecordCallBack(
+        self,
+        request: _routing_service_pb2.RecordCallBackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RecordCallBackResponse, _abc.Awaitable[_routing_service_pb2.RecordCallBackResponse]]:
+        """A unit that did not settle the case calls the resident back (回访): not reached, or what they answered."""
+
+    @_abc_1.abstractmethod
+    def RecordReview(
+        self,
+        request: _routing_service_pb2.RecordReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RecordReviewResponse, _abc.Awaitable[_routing_service_pb2.RecordReviewResponse]]:
+        """Somebody who did not handle the case says whether the resident is right to call its settlement poor."""
 
     @_abc_1.abstractmethod
     def RouteCase(
