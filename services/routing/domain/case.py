@@ -147,6 +147,7 @@ class Case:
     """What follows its settlements; None where nothing did yet."""
     settled_by: str = ""
     """Who settled it last, by reference."""
+    settlements: int = 0
 
     @property
     def assigned_at(self) -> datetime:

@@ -1,7 +1,6 @@
 """What follows a settlement, as a case keeps it: call-back (回访), answers, review, what closed it."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from services.chassis.terms import Clock
 
@@ -29,13 +28,13 @@ class CallBack:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the resident answered to the settlement of a unit at a time; `way` is an `AnswerWay`."""
+    """What the resident answered to a settlement of the case (its number) by a unit; `way` is an `AnswerWay`."""
 
     unit_id: str
     solved: bool
     rating: int
     way: int
-    settled_at: datetime
+    settlement: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +69,10 @@ class FollowUp:
         pending = self.call_back or self.review
         return pending.clock if pending else None
 
-    def answer_to(self, settled_at: datetime | None) -> Answer | None:
-        """The answer to the settlement at a time."""
+    def answer_to(self, settlement: int) -> Answer | None:
+        """The answer to the settlement of that number."""
         last = self.answers[-1] if self.answers else None
-        return last if last and last.settled_at == settled_at else None
+        return last if last and last.settlement == settlement else None
 
 
 def over(followup: FollowUp | None) -> FollowUp | None:

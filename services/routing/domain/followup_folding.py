@@ -33,11 +33,10 @@ def overdue(case: Case, event: fu.CallBackOverdue, _context: Context) -> Case:
     return _with(case, call_back=changed, clocks=clock.epoch)
 
 
-def answered(case: Case, event: fu.ResidentAnswered, context: Context) -> Case:
+def answered(case: Case, event: fu.ResidentAnswered, _context: Context) -> Case:
     """Nobody need call any more; another answer to the same settlement takes the former one's place."""
-    settled_at = case.resolved_at or context.at
-    answer = Answer(event.unit_id, event.solved, event.rating, event.way, settled_at)
-    others = tuple(each for each in _of(case).answers if each.settled_at != settled_at)
+    answer = Answer(event.unit_id, event.solved, event.rating, event.way, case.settlements)
+    others = tuple(each for each in _of(case).answers if each.settlement != case.settlements)
     return _with(case, call_back=None, answers=(*others, answer))
 
 

@@ -11,6 +11,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import handling_events_pb2 as handling
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
@@ -110,6 +111,15 @@ def test_there_is_an_example_of_every_owed_event() -> None:
         ),
         (routing.CaseReturned, {("unit:jili", "return_to_rule_on", IN_APP)}),
         (routing.ReturnRuled, {("unit:jili/c1", "return_ruled", IN_APP)}),
+        (followup.CallBackOpened, {("unit:jili", "call_back_asked", IN_APP)}),
+        (followup.CallBackOverdue, {("desk:jili", "call_back_overdue", IN_APP)}),
+        (followup.CaseClosed, both(PERSON, "case_closed")),
+        (followup.ReviewOpened, {("unit:jili", "review_asked", IN_APP)}),
+        (followup.ReviewOverdue, {("desk:jili", "review_overdue", IN_APP)}),
+        (
+            followup.ReviewRecorded,
+            {*both(PERSON, "review_recorded"), ("unit:jili/c1", "review_of_settlement", IN_APP)},
+        ),
         (rosters.AnswererSummoned, {(ANSWERER, "department_summoned", IN_APP)}),
         (rosters.SummonsAnswered, {("unit:jili/c1", "summons_answered", IN_APP)}),
         (
