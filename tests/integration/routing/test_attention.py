@@ -185,7 +185,7 @@ async def test_everybody_sees_the_list_of_their_own_units_and_no_other(settled: 
     [chiefs] = await listed(settled, SECTION, CHIEF)
     assert sorted(ids(all_)) == sorted([at_the_top, below])
     assert ids(chiefs) == [below]
-    denied = (grpc.StatusCode.PERMISSION_DENIED, [])
+    denied: tuple[grpc.StatusCode, list[str]] = (grpc.StatusCode.PERMISSION_DENIED, [])
     assert await refusal(watch(settled, TOP, CHIEF)) == denied
     assert await refusal(watch(settled, SECTION, STRANGER)) == denied
     assert await refusal(watch(settled, SECTION, Who("resident", (), "p"))) == denied
