@@ -12,7 +12,7 @@ from services.cli.client.watching import attention
 from tests.kit.terminal import terminal_at
 
 CASE = "5d2b7c1e-0000-4000-8000-000000000001"
-TOKEN = "abc"
+TOKEN = "abc"  # noqa: S105 - opaque, and no secret
 OVERDUE = rpc.AttentionCase(
     case_id=CASE,
     request_no="JILI-1",
