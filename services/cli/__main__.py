@@ -41,7 +41,7 @@ COMMANDS = {
     "assist": Entry(f"{CLIENT}.assisting:assist", "Assisting units: ask, answer, end, team, list.", HANDLE),
     "route": Entry(f"{CLIENT}.cases:route", "Where a case would start, and why.", HANDLE),
     "explain": Entry(f"{CLIENT}.cases:explain", "How a case's due times were found.", HANDLE),
-    "board": Entry(f"{CLIENT}.cases:board", "Counts per tier and status.", HANDLE),
+    "board": Entry(f"{CLIENT}.watching:board", "Counts per tier and status; what wants attention.", HANDLE),
     "mediation": Entry(f"{CLIENT}.mediations:mediation", "Mediation: open … sign, end, show, list.", HANDLE),
     "petition": Entry(f"{CLIENT}.petitions:petition", "Petitions: register … reply, show, list.", HANDLE),
     "import": Entry("services.cli.sheets.command:take_over", "Take a directory over from sheets.", HANDLE),

@@ -226,20 +226,6 @@ async def explain(to: Session, case: Case) -> None:
     to.show(answer, "\n".join(clocks))
 
 
-@client(Role.DESK)
-async def board(
-    to: Session,
-    *,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Again at each change, until Ctrl-C.")
-    ] = False,
-) -> None:
-    """Counts per tier and status."""
-    request = rpc.WatchBoardRequest(site_id=to.site, follow=follow)
-    async for answer in to.stream(to.routing.WatchBoard, request):
-        to.show(answer, text.board(answer))
-
-
 def name_of(enum: str, word: StrEnum) -> str:
     """`RETURN_REASON_OTHER_PLACE` for `other-place`."""
     return f"{enum}_{word.value.replace('-', '_').upper()}"
