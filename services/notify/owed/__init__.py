@@ -143,6 +143,14 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         ("case.request_no", "conclusion", "due_at", *OWNER),
         (Owed(p.resident, "case_goes_on", AWAY_TOO), Owed(p.holder, "case_goes_on_here", HERE)),
     ),
+    routing.CaseJoined: News(
+        ("case.request_no", "lead_request_no", "unit_id", "join_reason=reason"),
+        (Owed(p.resident, "case_joined", AWAY_TOO), Owed(p.unit, "case_joined_here", HERE)),
+    ),
+    routing.CaseParted: News(
+        ("case.request_no", "due_at", "part_reason=reason", *OWNER),
+        (Owed(p.resident, "case_parted", AWAY_TOO), Owed(p.holder, "case_parted_here", HERE)),
+    ),
     rosters.AnswererSummoned: News(
         (*OF_SUMMONS, "answer_by=clock.due_at"),
         (Owed(p.answerer, "department_summoned", HERE),),
@@ -289,6 +297,11 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         intake.RequestClosed,
         intake.RequestWithdrawn,
         intake.RequestReopened,
+        intake.RequestJoined,
+        intake.RequestParted,
+        # What people of the house note for each other.
+        intake.RequestsLinked,
+        intake.DuplicateRejected,
         # Steps within a unit; the timeline shows them.
         routing.CaseAccepted,
         routing.ProgressReported,

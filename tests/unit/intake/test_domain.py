@@ -52,6 +52,8 @@ DECISIONS: tuple[Message, ...] = (
     routing.CaseWithdrawn(),
     routing.CaseReopened(),
     routing.WishDeclined(wish="escalation"),
+    routing.CaseJoined(lead_case_id="lead"),
+    routing.CaseParted(lead_case_id="lead"),
 )
 
 
