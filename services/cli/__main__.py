@@ -28,6 +28,7 @@ COMMANDS = {
     "feedback": Entry(f"{CLIENT}.sightings:feedback", "What became of a courier's report.", ASK),
     "contact": Entry(f"{CLIENT}.people:contact", "Contacts in the vault: put, show.", ASK),
     "notices": Entry(f"{CLIENT}.people:notices", "Notices of a person or a post.", ASK),
+    "request": Entry(f"{CLIENT}.matters:request", "Of one matter: duplicates, link, reject.", HANDLE),
     "queue": Entry(f"{CLIENT}.cases:queue", "Open cases of a unit, soonest due first.", HANDLE),
     "accept": Entry(f"{CLIENT}.cases:accept", "Take a case on.", HANDLE),
     "progress": Entry(f"{CLIENT}.cases:progress", "Say what was done.", HANDLE),

@@ -14,7 +14,14 @@ from typing import Any
 from google.protobuf.message import Message
 
 from fengqiao.intake.v1 import events_pb2 as ev
-from fengqiao.routing.v1.events_pb2 import CaseReopened, CaseResolved, CaseWithdrawn, WishDeclined
+from fengqiao.routing.v1.events_pb2 import (
+    CaseJoined,
+    CaseParted,
+    CaseReopened,
+    CaseResolved,
+    CaseWithdrawn,
+    WishDeclined,
+)
 from fengqiao.routing.v1.followup_events_pb2 import CaseClosed
 from services.chassis.commands import id_from
 from services.chassis.model import (
@@ -29,6 +36,7 @@ from services.chassis.model import (
     transition,
 )
 from services.chassis.protobuf import instant, timestamp
+from services.intake.duplicates import relations, scoring
 
 EVENTS = "fengqiao.intake.events"
 REQUESTS = "fengqiao.intake.requests"
@@ -84,7 +92,8 @@ class Request:
     """The public projection of a request. Its texts, tracking code and agency's reference are private data.
 
     `rating` is 1 (poor) to 5 (good), 0 while unrated; `due_at` the promised due time, if there is one.
-    `reporter_ref` is a light reporter's, who was told `feedback` at the end.
+    `reporter_ref` is a light reporter's, who was told `feedback` at the end. `joined_to` is the case that
+    leads the matter; `links` and `kept_apart` are what this request keeps of what was said of it and another.
     """
 
     request_no: str
@@ -103,6 +112,9 @@ class Request:
     reporter_ref: str = ""
     feedback: str = ""
     feedback_at: datetime | None = None
+    joined_to: str = ""
+    links: tuple[str, ...] = ()
+    kept_apart: tuple[str, ...] = ()
 
 
 # -- commands ------------------------------------------------------------------------------------------------
@@ -193,7 +205,10 @@ def submit(command: SubmitRequest) -> Decision:
 
 def private_part(command: SubmitRequest) -> dict[str, Any]:
     """What of a submission stays in the store."""
+    found_under = scoring.references(command.reference, command.attributes)
     return {
+        # Absent rather than empty, so that the sparse index holds few.
+        **({"references": found_under} if found_under else {}),
         "tracking_code": command.tracking_code,
         "reference": command.reference,
         "title": command.title,
@@ -284,6 +299,8 @@ def _table() -> Table:
             (status, EscalateRequest): Transition(_escalate, (status,)),
             (status, ReferRequest): Transition(_refer, (status,)),
             (status, CaseWithdrawn): Transition(_withdrawn, (WITHDRAWN,)),
+            (status, CaseJoined): Transition(relations.join, (status,)),
+            (status, CaseParted): Transition(relations.part, (status,)),
         }
     for status in (SETTLED, CLOSED):
         cells |= {
@@ -299,6 +316,14 @@ def _table() -> Table:
 
 
 OBEYED: tuple[type[Message], ...] = (CaseResolved, CaseWithdrawn, CaseReopened, WishDeclined, CaseClosed)
+OBEYED: tuple[type[Message], ...] = (
+    CaseResolved,
+    CaseWithdrawn,
+    CaseReopened,
+    WishDeclined,
+    CaseJoined,
+    CaseParted,
+)
 """Routing's decisions that a request follows."""
 
 TABLE = _table()
@@ -373,4 +398,5 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Request]] = {
     ev.RequestSettled: _now(SETTLED),
     ev.RequestReopened: _reopened,
     ev.FeedbackGiven: _given,
+    **relations.FOLDS,
 }

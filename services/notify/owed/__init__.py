@@ -193,6 +193,13 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     followup.ReviewRecorded: News(
         (*OF_SETTLEMENT, "finding"),
         (Owed(p.resident, "review_recorded", AWAY_TOO), Owed(p.unit, "review_of_settlement", HERE)),
+    routing.CaseJoined: News(
+        ("case.request_no", "lead_request_no", "unit_id", "join_reason=reason"),
+        (Owed(p.resident, "case_joined", AWAY_TOO), Owed(p.unit, "case_joined_here", HERE)),
+    ),
+    routing.CaseParted: News(
+        ("case.request_no", "due_at", "part_reason=reason", *OWNER),
+        (Owed(p.resident, "case_parted", AWAY_TOO), Owed(p.holder, "case_parted_here", HERE)),
     ),
     rosters.AnswererSummoned: News(
         (*OF_SUMMONS, "answer_by=clock.due_at"),
@@ -342,6 +349,11 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         intake.RequestClosed,
         intake.RequestWithdrawn,
         intake.RequestReopened,
+        intake.RequestJoined,
+        intake.RequestParted,
+        # What people of the house note for each other.
+        intake.RequestsLinked,
+        intake.DuplicateRejected,
         # Steps within a unit; the timeline shows them.
         routing.CaseAccepted,
         routing.ProgressReported,

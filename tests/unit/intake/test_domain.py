@@ -55,6 +55,8 @@ DECISIONS: tuple[Message, ...] = (
     routing.CaseReopened(),
     routing.WishDeclined(wish="escalation"),
     CaseClosed(closed_by=CLOSED_BY_UNREACHABLE),
+    routing.CaseJoined(lead_case_id="lead"),
+    routing.CaseParted(lead_case_id="lead"),
 )
 
 

@@ -167,6 +167,20 @@ def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
         routing.WishDeclined(case=case, wish="escalation", status="resolved"),
         routing.CaseReferred(case=case, assignment=owner(), track=routing.TRACK_MEDIATION),
         routing.CaseTakenBack(case=case, assignment=owner(), conclusion="time_up", due_at=due),
+        routing.CaseJoined(
+            case=case,
+            lead_case_id="lead",
+            lead_request_no="JILI-000009",
+            unit_id="jili/c1",
+            reason=routing.JOIN_REASON_SAME_MATTER,
+        ),
+        routing.CaseParted(
+            case=case,
+            lead_case_id="lead",
+            assignment=owner(),
+            reason=routing.PART_REASON_DIFFERENT_MATTER,
+            due_at=due,
+        ),
     )
 
 

@@ -194,6 +194,8 @@ def test_there_is_an_example_of_every_owed_event() -> None:
         (routing.WishDeclined, both(PERSON, "wish_declined")),
         (routing.CaseReferred, {*both(PERSON, "case_referred"), ("leader-1", "case_referred_here", IN_APP)}),
         (routing.CaseTakenBack, {*both(PERSON, "case_goes_on"), ("leader-1", "case_goes_on_here", IN_APP)}),
+        (routing.CaseJoined, {*both(PERSON, "case_joined"), ("unit:jili/c1", "case_joined_here", IN_APP)}),
+        (routing.CaseParted, {*both(PERSON, "case_parted"), ("leader-1", "case_parted_here", IN_APP)}),
         (
             mediation.MediationOpened,
             both(PERSON, "mediation_opened") | both(NEIGHBOUR, "mediation_opened"),

@@ -148,6 +148,10 @@ def test_every_track_end_form_duty_and_outcome_has_words_in_every_locale() -> No
         assert texts(mediation.MediationEnded(mediation=table(), reason=end))
         conclusion = mediation.EndReason.Name(end).removeprefix("END_REASON_").lower()
         assert texts(routing.CaseTakenBack(case=reference(), assignment=owner(), conclusion=conclusion))
+    for join in routing.JoinReason.values()[1:]:
+        assert texts(routing.CaseJoined(case=reference(), lead_request_no="JILI-000009", reason=join))
+    for part in routing.PartReason.values()[1:]:
+        assert texts(routing.CaseParted(case=reference(), assignment=owner(), reason=part))
     for form in mediation.AgreementForm.values()[1:]:
         assert texts(mediation.AgreementProposed(mediation=table(), form=form))
     for outcome in petition.OpinionOutcome.values()[1:]:

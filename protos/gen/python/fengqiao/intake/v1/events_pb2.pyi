@@ -484,3 +484,95 @@ class InboundPosition(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InboundPosition: _TypeAlias = InboundPosition  # noqa: Y015
+
+@_typing.final
+class RequestsLinked(_message.Message):
+    """Somebody said that two requests have to do with each other; nothing else of either changes. Key: the later of the two."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OTHER_CASE_ID_FIELD_NUMBER: _builtins.int
+    LINKED_BY_FIELD_NUMBER: _builtins.int
+    other_case_id: _builtins.str
+    linked_by: _builtins.str
+    """Opaque reference of who said it."""
+    def __init__(
+        self,
+        *,
+        other_case_id: _builtins.str = ...,
+        linked_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["linked_by", b"linked_by", "other_case_id", b"other_case_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestsLinked: _TypeAlias = RequestsLinked  # noqa: Y015
+
+@_typing.final
+class DuplicateRejected(_message.Message):
+    """Somebody said that two requests are different matters: neither is suggested for the other again. Key: the later of the two."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OTHER_CASE_ID_FIELD_NUMBER: _builtins.int
+    REJECTED_BY_FIELD_NUMBER: _builtins.int
+    other_case_id: _builtins.str
+    rejected_by: _builtins.str
+    """Opaque reference of who said it."""
+    def __init__(
+        self,
+        *,
+        other_case_id: _builtins.str = ...,
+        rejected_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["other_case_id", b"other_case_id", "rejected_by", b"rejected_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DuplicateRejected: _TypeAlias = DuplicateRejected  # noqa: Y015
+
+@_typing.final
+class RequestJoined(_message.Message):
+    """Routing let the case join another of the same matter; the request follows the one that leads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_CASE_ID_FIELD_NUMBER: _builtins.int
+    lead_case_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        lead_case_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_case_id", b"lead_case_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestJoined: _TypeAlias = RequestJoined  # noqa: Y015
+
+@_typing.final
+class RequestParted(_message.Message):
+    """The request stands by itself again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_CASE_ID_FIELD_NUMBER: _builtins.int
+    lead_case_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        lead_case_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_case_id", b"lead_case_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestParted: _TypeAlias = RequestParted  # noqa: Y015
