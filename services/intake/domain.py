@@ -315,12 +315,12 @@ def _table() -> Table:
     return MappingProxyType(cells)
 
 
-OBEYED: tuple[type[Message], ...] = (CaseResolved, CaseWithdrawn, CaseReopened, WishDeclined, CaseClosed)
 OBEYED: tuple[type[Message], ...] = (
     CaseResolved,
     CaseWithdrawn,
     CaseReopened,
     WishDeclined,
+    CaseClosed,
     CaseJoined,
     CaseParted,
 )

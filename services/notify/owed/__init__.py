@@ -170,6 +170,7 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     handling.AssistanceEnded: News(
         (*OF_ASSISTANCE, "reason"),
         (Owed(p.assisting, "assistance_ended", HERE),),
+    ),
     followup.CallBackOpened: News(
         (*OF_SETTLEMENT, CALL_BY),
         (Owed(p.caller, "call_back_asked", HERE),),
@@ -193,6 +194,7 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     followup.ReviewRecorded: News(
         (*OF_SETTLEMENT, "finding"),
         (Owed(p.resident, "review_recorded", AWAY_TOO), Owed(p.unit, "review_of_settlement", HERE)),
+    ),
     routing.CaseJoined: News(
         ("case.request_no", "lead_request_no", "unit_id", "join_reason=reason"),
         (Owed(p.resident, "case_joined", AWAY_TOO), Owed(p.unit, "case_joined_here", HERE)),
