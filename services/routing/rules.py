@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from services.chassis.calendar import Calendar, Term
 from services.chassis.terms import Rule, read_rules
+from services.routing.clocking import Profile
 
 TOP_TIER = 4
 MEDIATION, PETITION = "mediation", "petition"
@@ -129,6 +130,8 @@ class Rules:
     """Which part of the households may be without a leader before it is said."""
     moves: Mapping[str, Rule] = field(default_factory=lambda: SHIPPED)
     """How moves are timed and limited, by id."""
+    clocks: Profile | None = None
+    """Clocks by kind and tier, where the site says more than a default term."""
 
     def place(self, kind: str, unit_id: str, *, urgent: bool) -> Placement:
         """The lowest capable tier of the place, one up for each vacant post (小事不出片组 …)."""

@@ -6,10 +6,9 @@ from typing import Any
 
 import yaml
 
-from services.chassis.calendar import Term
-from services.chassis.calendar import Unit as TermUnit
 from services.chassis.site import Site, SiteError
 from services.chassis.terms import rules_of
+from services.routing.clockfiles import read_default, read_profile
 from services.routing.rules import (
     MEDIATION,
     PETITION,
@@ -27,8 +26,6 @@ DEFAULT_ROW = "*"
 FILE, DIRECTORY = "file", "directory"
 """Where the ladder looks up units and posts; the directory as soon as the sub-district stands in it."""
 LEADERLESS_SHARE = 0.05
-PER_MATTER, PER_TIER = "matter", "tier"
-"""What the default term is for: a matter, whose tiers share it, or each tier."""
 
 
 def read_rules(site: Site) -> Rules:
@@ -52,14 +49,9 @@ def read_rules(site: Site) -> Rules:
             )
             for raw in capability["rows"]
         }
-        profile = site.profile["default_profile"]
-        term = Term(int(profile["length"]), TermUnit(profile["unit"]), keeps_time=bool(profile["keeps_time"]))
-        rule = f"{profile['id']}@{profile['version']}"
-        per = profile.get("per", PER_MATTER)
-        if per not in {PER_MATTER, PER_TIER}:
-            raise ValueError(f"default_profile: per {per!r} is neither {PER_MATTER} nor {PER_TIER}")
     except (KeyError, TypeError, ValueError) as error:
         raise SiteError(f"{site.folder}: {type(error).__name__}: {error}") from error
+    term, rule, per_tier = read_default(site)
     source = territory.get("source", FILE)
     if source not in {FILE, DIRECTORY}:
         raise SiteError(f"{site.folder}/territory.yaml: source {source!r} is neither {FILE} nor {DIRECTORY}")
@@ -79,10 +71,11 @@ def read_rules(site: Site) -> Rules:
         zone=site.zone,
         calendar=site.calendar,
         grace=GRACE,
-        term_per_tier=per == PER_TIER,
+        term_per_tier=per_tier,
         by_directory=source == DIRECTORY,
         leaderless_share=_share(site, territory),
         moves=rules_of(site, SHIPPED),
+        clocks=read_profile(site),
     )
 
 

@@ -1,5 +1,6 @@
 """A case on the ladder: its state, its clocks, and what an earlier owner may still say of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,15 +20,20 @@ ASSIGNED, IN_PROGRESS, RESOLVED, WITHDRAWN = "assigned", "in_progress", "resolve
 REFERRED = "referred"
 OPEN = (ASSIGNED, IN_PROGRESS)
 RULING_CLOCK, ORDER_CLOCK = "ruling", "supervision"
+WARNING = ".warning-"
+"""Between a clock's name and a stage, in the name of a warning's deadline."""
 STANDING, ANSWERED, ACCEPTED = "standing", "answered", "accepted"
 """How a supervision order stands: to be answered, to be judged, to be reported on again."""
 UNSETTLED = (*OPEN, REFERRED)
 ENDED = (RESOLVED, WITHDRAWN)
 
 
+TIER = "tier-"
+
+
 def tier_clock(tier: int) -> str:
     """Name of a tier's clock, `tier-1` … `tier-4`."""
-    return f"tier-{tier}"
+    return f"{TIER}{tier}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,16 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """A stage of a clock's warnings that is told no more, or `until` then."""
+
+    clock: str
+    epoch: int
+    stage: int
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case. It always has one owner; `running` names the tier whose clock runs (0: none).
 
@@ -102,7 +118,8 @@ class Case:
     was handed over, `recall` is the resident's wish that was relayed there and is not settled yet.
     `refused`: a party refused mediation. `clauses` are those that the resolution cites. `returned` waits for
     a ruling; `returns` counts them, `rulings` are those there were. `order` is the supervision order that
-    stands; `orders` counts them, `order_clocks` the clocks that they had.
+    stands; `orders` counts them, `order_clocks` the clocks that they had. `contact` runs until the owner is
+    in contact with the resident; `contacts` counts those clocks. `warned` are stages of warnings that came.
     """
 
     request_no: str
@@ -139,6 +156,9 @@ class Case:
     order: Order | None = None
     orders: int = 0
     order_clocks: int = 0
+    contact: Clock | None = None
+    contacts: int = 0
+    warned: tuple[Warned, ...] = ()
 
     @property
     def assigned_at(self) -> datetime:
@@ -171,6 +191,25 @@ class Case:
 
 
 def deadlines(case: Case) -> tuple[Deadline, ...]:
-    """The clocks that run: the tier's, a ruling's and a supervision order's, as far as there are any."""
-    clocks = (case.clock, case.returned and case.returned.clock, case.order and case.order.clock)
-    return tuple(clock.deadline for clock in clocks if clock)
+    """The clocks that run: the tier's with its warnings, a first contact's, a ruling's and a supervision
+    order's, as far as there are any.
+    """
+    clock = case.clock
+    clocks = (
+        clock,
+        case.returned and case.returned.clock,
+        case.order and case.order.clock,
+        # Whether it is theirs at all is being ruled on.
+        case.contact if case.contact and case.status in OPEN and not case.returned else None,
+    )
+    running = tuple(each.deadline for each in clocks if each)
+    return (*running, *_warnings(case, clock)) if clock and clock.warnings else running
+
+
+def _warnings(case: Case, clock: Clock) -> Iterator[Deadline]:
+    """The stages that are still to be told."""
+    came = {(each.clock, each.epoch, each.stage): each.until for each in case.warned}
+    for stage, at in clock.warnings:
+        until = came.get((clock.name, clock.epoch, stage), at)
+        if until:
+            yield Deadline(f"{clock.name}{WARNING}{stage}", clock.epoch, until)

@@ -15,6 +15,7 @@ from fengqiao.mediation.v1.events_pb2 import MediationEnded
 from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from services.chassis.model import Consumed, Context, Decision, Table, Transition, transition
 from services.chassis.record import Deadline
+from services.routing.clocking import CONTACT_CLOCK
 from services.routing.domain.case import (
     ASSIGNED,
     ENDED,
@@ -27,6 +28,7 @@ from services.routing.domain.case import (
     REQUESTS,
     RESOLVED,
     RULING_CLOCK,
+    WARNING,
     WITHDRAWN,
     Case,
 )
@@ -34,10 +36,12 @@ from services.routing.domain.commands import (
     AcceptCase,
     AnswerSupervision,
     ClockRanOut,
+    ContactRanOut,
     EscalateCase,
     JudgeAnswer,
     OrderSupervision,
     ReassignCase,
+    RecomputeDeadlines,
     ReferCase,
     ReportProgress,
     ResolveCase,
@@ -46,13 +50,15 @@ from services.routing.domain.commands import (
     RulingRanOut,
     SupervisionRanOut,
     TransferCase,
+    WarningCame,
 )
 from services.routing.domain.decisions import Ladder, declined
 from services.routing.domain.referrals import noted
 
-BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut]] = {
+BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut | ContactRanOut]] = {
     RULING_CLOCK: RulingRanOut,
     ORDER_CLOCK: SupervisionRanOut,
+    CONTACT_CLOCK: ContactRanOut,
 }
 """What happens when a clock that is no tier's has passed, by its name."""
 
@@ -79,6 +85,9 @@ def table(ladder: Ladder) -> Table:
             (status, WithdrawalRequested): Transition(ladder.withdraw, (WITHDRAWN,)),
             (status, ReopeningRequested): Transition(declined("reopening"), (status,)),
             (status, ReferCase): Transition(ladder.referrals.refer, (REFERRED,)),
+            (status, ContactRanOut): Transition(ladder.watch.contact_ran_out, (status,)),
+            (status, WarningCame): Transition(ladder.watch.warning_came, (status,)),
+            (status, RecomputeDeadlines): Transition(ladder.recomputing.recompute, (status,)),
         }
     cells[(ASSIGNED, AcceptCase)] = Transition(ladder.accept, (IN_PROGRESS,))
     for status in ENDED:
@@ -105,7 +114,7 @@ def table(ladder: Ladder) -> Table:
         ),
     }
     cells[(WITHDRAWN, ReopeningRequested)] = Transition(declined("reopening"), (WITHDRAWN,))
-    return cells
+    return ladder.watch.over(cells)
 
 
 def consumed(ladder: Ladder, cells: Table) -> dict[tuple[str, str], Consumed]:
@@ -127,7 +136,8 @@ def firing(cells: Table) -> Callable[[Case, Deadline, Context], Decision]:
     """What happens when a deadline passes."""
 
     def fire(case: Case, deadline: Deadline, context: Context) -> Decision:
-        ran_out = BY_CLOCK.get(deadline.name, ClockRanOut)
+        otherwise = WarningCame if WARNING in deadline.name else ClockRanOut
+        ran_out = BY_CLOCK.get(deadline.name, otherwise)
         return transition(cells, case.status, case, ran_out(deadline.name, deadline.epoch), context)
 
     return fire
