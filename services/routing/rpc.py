@@ -2,21 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import grpc
 from google.protobuf.message import Message
 
+from fengqiao.common.v1.common_pb2 import Clock as ClockMessage
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceServicer
 from services.chassis.auth import Role, Rule
 from services.chassis.errors import Forbidden
 from services.chassis.paging import read_token, write_token
-from services.chassis.protobuf import instant
+from services.chassis.protobuf import instant, timestamp
+from services.chassis.reckoning import reached
 from services.chassis.rpc import principal
-from services.chassis.terms import to_message
+from services.chassis.terms import Clock, to_message
 from services.routing.domain import Case
 from services.routing.handlers import Cases
 from services.routing.preview import Preview
@@ -198,7 +200,8 @@ class RoutingServicer(RoutingServiceServicer):
         """How each due time was found."""
         del context
         case = (await self._cases.one(principal(), request.case_id)).state
-        return to_explanation(case) if case else rpc.ExplainDeadlineResponse()
+        zone = self._cases.base.sites[case.site_id].zone if case else UTC
+        return to_explanation(case, zone) if case else rpc.ExplainDeadlineResponse()
 
     async def WatchBoard(
         self, request: rpc.WatchBoardRequest, context: Context
@@ -275,12 +278,20 @@ def _next_token(cases: Sequence[rpc.Case], limit: int) -> str:
     return write_token(instant(last.due_at), last.case_id) if last else ""
 
 
-def to_explanation(case: Case) -> rpc.ExplainDeadlineResponse:
-    """Every tier's clock with its steps."""
+def to_explanation(case: Case, zone: tzinfo) -> rpc.ExplainDeadlineResponse:
+    """Every clock with its steps, and what each adds up to with those before it."""
+
+    def explained(clock: Clock, clocks: int = 1) -> ClockMessage:
+        message = to_message(clock)
+        for step, until in zip(message.explanation, reached(clock, zone, clocks), strict=True):
+            step.until.CopyFrom(timestamp(until))
+        return message
+
     return rpc.ExplainDeadlineResponse(
-        clocks=[to_message(clock) for clock in case.plan],
+        clocks=[explained(clock, len(case.plan)) for clock in case.plan],
         running=case.clock.name if case.clock else "",
-        ruling=to_message(case.returned.clock) if case.returned else None,
-        order=to_message(case.order.clock) if case.order and case.order.clock else None,
-        follow_up=to_message(case.followup.clock) if case.followup and case.followup.clock else None,
+        follow_up=explained(case.followup.clock) if case.followup and case.followup.clock else None,
+        ruling=explained(case.returned.clock) if case.returned else None,
+        order=explained(case.order.clock) if case.order and case.order.clock else None,
+        first_contact=explained(case.contact) if case.contact else None,
     )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from services.chassis.calendar import Calendar, Term
 from services.chassis.terms import Rule, read_rules
 from services.routing import capability as table
+from services.routing.clocking import Profile
 
 TOP_TIER = 4
 MEDIATION, PETITION = "mediation", "petition"
@@ -156,6 +157,9 @@ class Rules:
             lapsed=not really,
             standing=standing,
         )
+
+    clocks: Profile | None = None
+    """Clocks by kind and tier, where the site says more than a default term."""
 
     def place(self, kind: str, unit_id: str, *, urgent: bool) -> Placement:
         """The lowest capable tier of the place, one up for each vacant post (小事不出片组 …)."""

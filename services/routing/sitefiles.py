@@ -6,11 +6,10 @@ from typing import Any
 
 import yaml
 
-from services.chassis.calendar import Term
-from services.chassis.calendar import Unit as TermUnit
 from services.chassis.site import Site, SiteError
 from services.chassis.terms import rules_of
 from services.routing.capabilityfile import Known, Profile, read_profiles, read_versions
+from services.routing.clockfiles import read_default, read_profile
 from services.routing.rules import (
     SHIPPED,
     TOP_TIER,
@@ -24,8 +23,6 @@ GRACE = timedelta(hours=1)
 FILE, DIRECTORY = "file", "directory"
 """Where the ladder looks up units and posts; the directory as soon as the sub-district stands in it."""
 LEADERLESS_SHARE = 0.05
-PER_MATTER, PER_TIER = "matter", "tier"
-"""What the default term is for: a matter, whose tiers share it, or each tier."""
 
 
 def read_rules(site: Site) -> Rules:
@@ -42,14 +39,9 @@ def read_rules(site: Site) -> Rules:
             raw["id"]: Unit(raw["id"], int(raw["tier"]), raw.get("parent")) for raw in territory["units"]
         }
         posts = {raw["id"]: Post(raw["post"], raw.get("holder")) for raw in territory["units"]}
-        profile = site.profile["default_profile"]
-        term = Term(int(profile["length"]), TermUnit(profile["unit"]), keeps_time=bool(profile["keeps_time"]))
-        rule = f"{profile['id']}@{profile['version']}"
-        per = profile.get("per", PER_MATTER)
-        if per not in {PER_MATTER, PER_TIER}:
-            raise ValueError(f"default_profile: per {per!r} is neither {PER_MATTER} nor {PER_TIER}")
     except (KeyError, TypeError, ValueError) as error:
         raise SiteError(f"{site.folder}: {type(error).__name__}: {error}") from error
+    term, rule, per_tier = read_default(site)
     source = territory.get("source", FILE)
     if source not in {FILE, DIRECTORY}:
         raise SiteError(f"{site.folder}/territory.yaml: source {source!r} is neither {FILE} nor {DIRECTORY}")
@@ -70,7 +62,7 @@ def read_rules(site: Site) -> Rules:
         zone=site.zone,
         calendar=site.calendar,
         grace=GRACE,
-        term_per_tier=per == PER_TIER,
+        term_per_tier=per_tier,
         by_directory=source == DIRECTORY,
         leaderless_share=_share(site, territory),
         moves=rules_of(site, SHIPPED),
@@ -79,6 +71,7 @@ def read_rules(site: Site) -> Rules:
         able=last.able,
         listed=last.listed,
         call_backs=_switch(site, "call_backs"),
+        clocks=read_profile(site),
     )
 
 

@@ -97,6 +97,8 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
     )
     if case.clock:
         message.clock_due_at.CopyFrom(timestamp(case.clock.due_at))
+    if case.contact and case.status in domain.OPEN and not case.returned:
+        message.first_contact_by.CopyFrom(timestamp(case.contact.due_at))
     if order := case.order:
         message.order.CopyFrom(
             rpc.SupervisionOrder(

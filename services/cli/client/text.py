@@ -133,7 +133,11 @@ def clock(clock: Clock, *, running: bool) -> str:
         head += f", rolled to {at(clock.rolled_due_at)}"
     notes = [f"since {at(clock.started_at)}", clock.rule, f"calendar {clock.calendar_version}"]
     notes += ["runs now"] * running + ["provisional"] * clock.provisional
-    steps = [(step.at, step.code, str(step.amount)) for step in clock.explanation]
+    steps = [
+        (step.at, step.code, str(step.amount), *([f"→ {at(step.until)}"] if step.HasField("until") else []))
+        for step in clock.explanation
+    ]
+    steps += [(at(each.at), "warning", str(each.stage)) for each in clock.warnings]
     told = [f"  {line}" for line in columns(steps).splitlines()] if steps else []
     return "\n".join([f"{head} ({', '.join(notes)})", *told])
 

@@ -16,6 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import clock_events_pb2 as clocks
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
@@ -203,6 +204,21 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         ("case.request_no", "due_at", "part_reason=reason", *OWNER),
         (Owed(p.resident, "case_parted", AWAY_TOO), Owed(p.holder, "case_parted_here", HERE)),
     ),
+    clocks.DeadlineNeared: News(
+        ("case.request_no", "stage", "due_at", *OWNER),
+        (Owed(p.holder, "deadline_neared", HERE),),
+    ),
+    clocks.FirstContactMissed: News(
+        ("case.request_no", "due_at", *OWNER),
+        (Owed(p.holder, "first_contact_missed", HERE), Owed(p.overseer, "first_contact_missed", HERE)),
+    ),
+    clocks.DeadlineRecomputed: News(
+        ("case.request_no", "former_due_at", "due_at", *OWNER),
+        (
+            Owed(p.resident_if_moved, "deadline_recomputed", AWAY_TOO),
+            Owed(p.holder, "deadline_recomputed_here", HERE),
+        ),
+    ),
     rosters.AnswererSummoned: News(
         (*OF_SUMMONS, "answer_by=clock.due_at"),
         (Owed(p.answerer, "department_summoned", HERE),),
@@ -361,6 +377,8 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         routing.ProgressReported,
         # The call-back goes on; what comes of it is the news.
         followup.CallBackMissed,
+        # It is told when somebody works.
+        clocks.WarningPutOff,
         # Steps of a call-out; whoever called can look at it.
         forces.VolunteersCalledOut,
         forces.VolunteerAccepted,

@@ -70,6 +70,16 @@ def superior(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"unit:{event.superior_unit_id}", event.superior_unit_id),)
 
 
+def overseer(event: Any) -> tuple[Recipient, ...]:
+    """The unit above the owner that oversees it; the command desk where there is none."""
+    return superior(event) if event.superior_unit_id else desk(event)
+
+
+def resident_if_moved(event: Any) -> tuple[Recipient, ...]:
+    """Whoever asked, if the matter is due at another time now."""
+    return resident(event) if event.due_at != event.former_due_at else ()
+
+
 def orderer(event: Any) -> tuple[Recipient, ...]:
     """Whoever ordered a supervision, or sees to it by now; the command desk where that is no unit."""
     unit_id = event.orderer_unit_id

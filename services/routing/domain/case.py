@@ -1,5 +1,6 @@
 """A case on the ladder: its state, its clocks, and what an earlier owner may still say of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,15 +22,20 @@ ASSIGNED, IN_PROGRESS, RESOLVED, WITHDRAWN = "assigned", "in_progress", "resolve
 REFERRED = "referred"
 OPEN = (ASSIGNED, IN_PROGRESS)
 RULING_CLOCK, ORDER_CLOCK = "ruling", "supervision"
+WARNING = ".warning-"
+"""Between a clock's name and a stage, in the name of a warning's deadline."""
 STANDING, ANSWERED, ACCEPTED = "standing", "answered", "accepted"
 """How a supervision order stands: to be answered, to be judged, to be reported on again."""
 UNSETTLED = (*OPEN, REFERRED)
 ENDED = (RESOLVED, WITHDRAWN)
 
 
+TIER = "tier-"
+
+
 def tier_clock(tier: int) -> str:
     """Name of a tier's clock, `tier-1` … `tier-4`."""
-    return f"tier-{tier}"
+    return f"{TIER}{tier}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,16 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """A stage of a clock's warnings that is told no more, or `until` then."""
+
+    clock: str
+    epoch: int
+    stage: int
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case. It always has one owner; `running` names the tier whose clock runs (0: none).
 
@@ -105,7 +121,8 @@ class Case:
     `refused`: a party refused mediation. `clauses` are those that the resolution cites. `returned` waits for
     a ruling; `returns` counts them, `rulings` are those there were. `order` is the supervision order that
     stands; `orders` counts them, `order_clocks` the clocks that they had. `assists` are those that were asked
-    to help, by number.
+    to help, by number. `contact` runs until the owner is in contact with the resident; `contacts` counts
+    those clocks. `warned` are stages of warnings that came.
     """
 
     request_no: str
@@ -148,6 +165,9 @@ class Case:
     settled_by: str = ""
     """Who settled it last, by reference."""
     settlements: int = 0
+    contact: Clock | None = None
+    contacts: int = 0
+    warned: tuple[Warned, ...] = ()
 
     @property
     def assigned_at(self) -> datetime:
@@ -180,12 +200,27 @@ class Case:
 
 
 def deadlines(case: Case) -> tuple[Deadline, ...]:
-    """The clocks that run: of the tier, a ruling, an order, of who assists and of what follows; if any."""
+    """The clocks that run: of the tier with its warnings, a first contact, a ruling, an order, of who assists
+    and of what follows a settlement; as far as there are any.
+    """
+    clock = case.clock
     clocks = (
-        case.clock,
+        clock,
         case.returned and case.returned.clock,
         case.order and case.order.clock,
+        # Whether it is theirs at all is being ruled on.
+        case.contact if case.contact and case.status in OPEN and not case.returned else None,
         *(each.clock for each in case.assists),
         case.followup and case.followup.clock,
     )
-    return tuple(clock.deadline for clock in clocks if clock)
+    running = tuple(each.deadline for each in clocks if each)
+    return (*running, *_warnings(case, clock)) if clock and clock.warnings else running
+
+
+def _warnings(case: Case, clock: Clock) -> Iterator[Deadline]:
+    """The stages that are still to be told."""
+    came = {(each.clock, each.epoch, each.stage): each.until for each in case.warned}
+    for stage, at in clock.warnings:
+        until = came.get((clock.name, clock.epoch, stage), at)
+        if until:
+            yield Deadline(f"{clock.name}{WARNING}{stage}", clock.epoch, until)

@@ -5,19 +5,29 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.chassis.terms import Clock, start_term
+from services.routing.clocking import Profile
 from services.routing.domain.case import tier_clock
 from services.routing.rules import TOP_TIER, Rules
 
 
 def make_plan(
-    rules: Rules, tiers: Sequence[int], start: datetime, promised: datetime | None, *, epoch: int
+    rules: Rules,
+    tiers: Sequence[int],
+    start: datetime,
+    promised: datetime | None,
+    *,
+    epoch: int,
+    kind: str = "",
 ) -> tuple[datetime, tuple[Clock, ...]]:
     """Due time of the matter, and one clock for each tier from the first to the top.
 
     With n tiers the j-th clock ends at start + j·(due - start)/n, whole seconds rounded down; the n-th is the
     due time itself. The due time is the promised one, else the default rule's. Where the default rule is a
-    tier's, each clock without promise has its whole length, one after the other.
+    tier's, or the site's profile has resolution clocks for the kind, each clock without promise has its whole
+    length, one after the other.
     """
+    if promised is None and rules.clocks and all(rules.clocks.says(kind, t).resolution for t in tiers):
+        return _by_profile(rules, rules.clocks, kind, tiers, start, epoch=epoch)
     if promised is None and rules.term_per_tier:
         return _one_after_the_other(rules, tiers, start, epoch=epoch)
     if promised is not None:
@@ -60,6 +70,21 @@ def _one_after_the_other(
     began = start
     for tier in tiers:
         clock = start_term(tier_clock(tier), rules.term_rule, rules.default_term, began, rules, epoch=epoch)
+        clocks.append(clock)
+        began = clock.due_at
+    return began, tuple(clocks)
+
+
+def _by_profile(
+    rules: Rules, profile: Profile, kind: str, tiers: Sequence[int], start: datetime, *, epoch: int
+) -> tuple[datetime, tuple[Clock, ...]]:
+    clocks: list[Clock] = []
+    began = start
+    for tier in tiers:
+        term = profile.says(kind, tier).resolution or rules.default_term
+        working = profile.working(tier, rules.zone, rules.calendar)
+        rule = profile.rule("resolution")
+        clock = start_term(tier_clock(tier), rule, term, began, rules, epoch=epoch, working=working)
         clocks.append(clock)
         began = clock.due_at
     return began, tuple(clocks)

@@ -236,3 +236,30 @@ class ReviewRanOut:
 
     clock: str
     epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRanOut:
+    """The owner was not in contact with the resident in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class WarningCame:
+    """A stage of a clock's warnings has come; `clock` is the name of the warning's deadline."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecomputeDeadlines:
+    """The site's calendar knows more than when provisional clocks were reckoned."""
+
+    happens_by_itself: ClassVar[bool] = True

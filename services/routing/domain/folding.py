@@ -7,13 +7,14 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from fengqiao.routing.v1 import clock_events_pb2 as clock_ev
 from fengqiao.routing.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import followup_events_pb2 as fu
 from fengqiao.routing.v1 import handling_events_pb2 as hv
 from services.chassis.model import Context
 from services.chassis.protobuf import instant
 from services.chassis.terms import from_message
-from services.routing.domain import assist_folding, followup_folding, order_folding
+from services.routing.domain import assist_folding, clock_folding, followup_folding, order_folding
 from services.routing.domain.case import (
     ASSIGNED,
     IN_PROGRESS,
@@ -33,7 +34,7 @@ from services.routing.domain.referrals import REFUSED
 
 def evolve(case: Case | None, event: Message, context: Context) -> Case:
     """Fold one of our own events into the case."""
-    return FOLDS[type(event)](case, event, context)
+    return clock_folding.contact(case, FOLDS[type(event)](case, event, context), event)
 
 
 def _routed(_case: Case | None, event: ev.CaseRouted, context: Context) -> Case:
@@ -67,7 +68,9 @@ def _unchanged(case: Case, _event: Message, _context: Context) -> Case:
 
 def _escalated(case: Case, event: ev.CaseEscalated, context: Context) -> Case:
     plan, clock = case.plan, case.clock
-    if clock and event.HasField("next_started_at"):
+    if event.plan:
+        plan = tuple(from_message(message) for message in event.plan)
+    elif clock and event.HasField("next_started_at"):
         plan = shifted(plan, clock, instant(event.next_started_at))
     if event.reason == ev.MOVE_REASON_TIMEOUT:
         # Never the one that ran out, where a case was moved below the tier whose clock ran.
@@ -209,6 +212,10 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     fu.ReviewOpened: followup_folding.under_review,
     fu.ReviewOverdue: followup_folding.review_overdue,
     fu.ReviewRecorded: followup_folding.reviewed,
+    clock_ev.DeadlineNeared: clock_folding.neared,
+    clock_ev.WarningPutOff: clock_folding.put_off,
+    clock_ev.FirstContactMissed: clock_folding.missed,
+    clock_ev.DeadlineRecomputed: clock_folding.recomputed,
 }
 
 

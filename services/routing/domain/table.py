@@ -17,6 +17,7 @@ from fengqiao.mediation.v1.events_pb2 import MediationEnded
 from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from services.chassis.model import Consumed, Context, Decision, Table, Transition, transition
 from services.chassis.record import Deadline
+from services.routing.clocking import CONTACT_CLOCK
 from services.routing.domain.assist import ASSISTANCE
 from services.routing.domain.assistance import ending
 from services.routing.domain.case import (
@@ -31,6 +32,7 @@ from services.routing.domain.case import (
     REQUESTS,
     RESOLVED,
     RULING_CLOCK,
+    WARNING,
     WITHDRAWN,
     Case,
 )
@@ -42,11 +44,13 @@ from services.routing.domain.commands import (
     AssistanceRanOut,
     CallBackRanOut,
     ClockRanOut,
+    ContactRanOut,
     EndAssistance,
     EscalateCase,
     JudgeAnswer,
     OrderSupervision,
     ReassignCase,
+    RecomputeDeadlines,
     RecordCallBack,
     RecordReview,
     ReferCase,
@@ -58,18 +62,20 @@ from services.routing.domain.commands import (
     RulingRanOut,
     SupervisionRanOut,
     TransferCase,
+    WarningCame,
 )
 from services.routing.domain.decisions import Ladder, declined
 from services.routing.domain.followup import CALL_BACK_CLOCK, REVIEW_CLOCK
 from services.routing.domain.referrals import noted
 
-RanOut = RulingRanOut | SupervisionRanOut | AssistanceRanOut | CallBackRanOut | ReviewRanOut
+RanOut = RulingRanOut | SupervisionRanOut | AssistanceRanOut | CallBackRanOut | ReviewRanOut | ContactRanOut
 BY_CLOCK: Mapping[str, type[RanOut]] = {
     RULING_CLOCK: RulingRanOut,
     ORDER_CLOCK: SupervisionRanOut,
     ASSISTANCE: AssistanceRanOut,
     CALL_BACK_CLOCK: CallBackRanOut,
     REVIEW_CLOCK: ReviewRanOut,
+    CONTACT_CLOCK: ContactRanOut,
 }
 """What happens when a clock that is no tier's has passed, by its name, without its number if it has one."""
 
@@ -100,6 +106,9 @@ def table(ladder: Ladder) -> Table:
             (status, AnswerAssistance): Transition(ladder.assistance.answer, (status,)),
             (status, EndAssistance): Transition(ladder.assistance.end, (status,)),
             (status, AssistanceRanOut): Transition(ladder.assistance.ran_out, (status,)),
+            (status, ContactRanOut): Transition(ladder.watch.contact_ran_out, (status,)),
+            (status, WarningCame): Transition(ladder.watch.warning_came, (status,)),
+            (status, RecomputeDeadlines): Transition(ladder.recomputing.recompute, (status,)),
         }
     cells[(ASSIGNED, AcceptCase)] = Transition(ladder.accept, (IN_PROGRESS,))
     for status in ENDED:
@@ -127,7 +136,8 @@ def table(ladder: Ladder) -> Table:
     }
     cells[(WITHDRAWN, ReopeningRequested)] = Transition(declined("reopening"), (WITHDRAWN,))
     whole = ladder.call_backs.following(_with_what_follows(cells, ladder))
-    return {key: Transition(ending(cell.decide), cell.to) for key, cell in whole.items()}
+    ended = {key: Transition(ending(cell.decide), cell.to) for key, cell in whole.items()}
+    return ladder.watch.over(ended)
 
 
 def _with_what_follows(cells: dict[tuple[str, type[Any]], Transition[Case, Any]], ladder: Ladder) -> Table:
@@ -171,7 +181,8 @@ def firing(cells: Table) -> Callable[[Case, Deadline, Context], Decision]:
 
     def fire(case: Case, deadline: Deadline, context: Context) -> Decision:
         name = deadline.name
-        ran_out = BY_CLOCK.get(name) or BY_CLOCK.get(name.partition("-")[0]) or ClockRanOut
+        otherwise = WarningCame if WARNING in name else ClockRanOut
+        ran_out = BY_CLOCK.get(name) or BY_CLOCK.get(name.partition("-")[0]) or otherwise
         return transition(cells, case.status, case, ran_out(deadline.name, deadline.epoch), context)
 
     return fire

@@ -12,6 +12,7 @@ from fengqiao.common.v1.common_pb2 import TIER_COMMUNITY, TIER_SUB_DISTRICT, Clo
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import clock_events_pb2 as clocks
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
@@ -161,6 +162,9 @@ def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
         handling.AssistanceAnswered(answer=handling.ASSISTANCE_ANSWER_ACCEPTED, **assistance(case)),
         handling.AssistanceOverdue(repeats=2, answer_clock=clock(), **assistance(case)),
         handling.AssistanceEnded(reason=handling.ASSISTANCE_END_NOT_NEEDED, **assistance(case)),
+        clocks.DeadlineNeared(case=case, assignment=owner(), clock="tier-4", epoch=1, stage=2, due_at=due),
+        clocks.FirstContactMissed(case=case, assignment=owner(), clock="first_contact", epoch=1, due_at=due),
+        clocks.DeadlineRecomputed(case=case, assignment=owner(), former_due_at=timestamp(AT), due_at=due),
         routing.CaseResolved(case=case, unit_id="jili/c1", tier=TIER_SUB_DISTRICT, outcome="repaired"),
         routing.CaseWithdrawn(case=case, unit_id="jili/c1"),
         routing.CaseReopened(case=case, assignment=owner(), due_at=due),
