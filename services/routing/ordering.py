@@ -42,8 +42,26 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
     rpc.JudgeAnswerRequest: lambda request, who: domain.JudgeAnswer(
         request.order, request.judgement == rpc.JUDGEMENT_ACCEPTED, who.subject, request.note
     ),
+    rpc.AskForPauseRequest: lambda request, who: domain.AskForPause(
+        request.kind, request.length, who.subject, request.note
+    ),
+    rpc.AskForExtensionRequest: lambda request, who: domain.AskForExtension(
+        request.length, who.subject, request.note
+    ),
+    rpc.GrantTimeRequest: lambda request, who: domain.GrantTime(
+        request.ask, who.subject, _units(who), request.note
+    ),
+    rpc.RefuseTimeRequest: lambda request, who: domain.RefuseTime(
+        request.ask, who.subject, _units(who), request.note
+    ),
+    rpc.ResumeCaseRequest: lambda request, who: domain.ResumeCase(who.subject, request.note),
     rpc.ReferCaseRequest: lambda request, _who: domain.ReferCase(request.track, request.note),
 }
+
+
+def _units(who: Principal) -> tuple[str, ...]:
+    """The units that somebody acts for; none for the desk, which is above them all."""
+    return () if who.role in {Role.DESK, Role.REPLAY} else tuple(who.units)
 
 
 def may_order(principal: Principal, command: object, case: Case, at: datetime) -> bool:
@@ -52,6 +70,9 @@ def may_order(principal: Principal, command: object, case: Case, at: datetime) -
     """
     if isinstance(command, domain.RuleOnReturn) and case.returned:
         return acts_for(principal, case, case.returned.superior_unit_id)
+    if isinstance(command, domain.GrantTime | domain.RefuseTime | domain.ResumeCase):
+        # Whether they are the rule's approver is decided with the rule at hand.
+        return acts_for(principal, case, case.unit_id)
     if isinstance(command, domain.TransferCase):
         return acts_for(principal, case, case.unit_id) and transfers(principal, case, command.unit_id)
     if isinstance(command, domain.OrderSupervision):

@@ -19,6 +19,7 @@ from services.chassis.rpc import principal
 from services.chassis.terms import to_message
 from services.routing.domain import Case
 from services.routing.handlers import Cases
+from services.routing.moves.rpc import CLOCK_CALLS, ClockCalls
 from services.routing.preview import Preview
 
 SERVICE = "/fengqiao.routing.v1.RoutingService"
@@ -45,6 +46,7 @@ RULES = {
     f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
+    **{f"{SERVICE}/{name}": Rule(ACTORS) for name in CLOCK_CALLS},
 }
 
 DEFAULT_PAGE = 50
@@ -53,7 +55,7 @@ BOARD_PERIOD_S = 1.0
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class RoutingServicer(RoutingServiceServicer):
+class RoutingServicer(ClockCalls, RoutingServiceServicer):
     """The ladder's RPCs."""
 
     def __init__(self, cases: Cases, preview: Preview) -> None:
@@ -66,6 +68,8 @@ class RoutingServicer(RoutingServiceServicer):
         del context
         record = await self._cases.one(principal(), request.case_id)
         [case] = await self._cases.get(principal(), [record.id])
+        if case.HasField("asked") and principal().role != Role.RESIDENT:
+            case.asked.note = record.private.get("ask_note", "")
         return rpc.GetCaseResponse(case=case)
 
     async def BatchGetCases(
@@ -209,7 +213,8 @@ def to_explanation(case: Case) -> rpc.ExplainDeadlineResponse:
     """Every tier's clock with its steps."""
     return rpc.ExplainDeadlineResponse(
         clocks=[to_message(clock) for clock in case.plan],
-        running=case.clock.name if case.clock else "",
+        running=case.clock.name if case.clock and not case.pause else "",
         ruling=to_message(case.returned.clock) if case.returned else None,
         order=to_message(case.order.clock) if case.order and case.order.clock else None,
+        pause=to_message(case.pause.clock) if case.pause else None,
     )

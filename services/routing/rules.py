@@ -15,6 +15,10 @@ MEDIATION, PETITION = "mediation", "petition"
 """Ways that a kind of matter can go instead of the ladder; see `Capability.track`."""
 RETURN, RULING = "routing.return", "routing.ruling"
 ANSWER, JUDGEMENT, REPORT = "supervision.answer", "supervision.judgement", "supervision.report"
+EXTENSION, PAUSE = "routing.extension", "routing.pause."
+"""Pauses have a rule for each kind."""
+OWN_UNIT, SUPERIOR = "unit", "superior"
+"""Who approves what a rule allows: somebody else of the owner's unit, or the lowest unit above it."""
 SHIPPED: Mapping[str, Rule] = read_rules(Path(__file__).with_name("rules.yaml"))
 """The rules of moves, by id, where a site says nothing else."""
 

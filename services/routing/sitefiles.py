@@ -1,5 +1,6 @@
 """Reads a site's territory, posts, capability table and default clock from its folder."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ import yaml
 from services.chassis.calendar import Term
 from services.chassis.calendar import Unit as TermUnit
 from services.chassis.site import Site, SiteError
-from services.chassis.terms import rules_of
+from services.chassis.terms import Rule, rules_of
 from services.routing.rules import (
     MEDIATION,
+    OWN_UNIT,
     PETITION,
     SHIPPED,
+    SUPERIOR,
     TOP_TIER,
     Capability,
     FixedPlaces,
@@ -65,6 +68,8 @@ def read_rules(site: Site) -> Rules:
         raise SiteError(f"{site.folder}/territory.yaml: source {source!r} is neither {FILE} nor {DIRECTORY}")
     top = _check_territory(site, units, posts)
     _check_tracks(site, rows)
+    moves = rules_of(site, SHIPPED)
+    _check_approvers(site, moves)
     if DEFAULT_ROW not in rows:
         raise SiteError(
             f"{site.folder}/capability.yaml: no row {DEFAULT_ROW!r}: an unknown kind had nowhere to go"
@@ -82,7 +87,7 @@ def read_rules(site: Site) -> Rules:
         term_per_tier=per == PER_TIER,
         by_directory=source == DIRECTORY,
         leaderless_share=_share(site, territory),
-        moves=rules_of(site, SHIPPED),
+        moves=moves,
     )
 
 
@@ -117,6 +122,12 @@ def _check_tracks(site: Site, rows: dict[str, Capability]) -> None:
             raise SiteError(f"{site.folder}/capability.yaml: {kind}: no track {row.track!r}")
         if row.track == PETITION and row.lowest_tier != TOP_TIER:
             raise SiteError(f"{site.folder}/capability.yaml: {kind}: a petition is for tier {TOP_TIER}")
+
+
+def _check_approvers(site: Site, moves: Mapping[str, Rule]) -> None:
+    for rule in moves.values():
+        if rule.approver not in {"", OWN_UNIT, SUPERIOR}:
+            raise SiteError(f"{site.folder}/site.yaml: rules: {rule.id}: no approver {rule.approver!r}")
 
 
 def _yaml(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
+from fengqiao.routing.v1.clock_events_pb2 import PauseKind
 from fengqiao.routing.v1.events_pb2 import CitedClause, MoveReason, OrderReason, ReturnReason, Track
 from services.chassis.errors import NotFound
 from services.chassis.protobuf import timestamp
@@ -93,7 +94,7 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
         CitedClause(unit_code=each.unit_code, version=each.version, number=each.number)
         for each in case.clauses
     )
-    if case.clock:
+    if case.clock and not case.pause:
         message.clock_due_at.CopyFrom(timestamp(case.clock.due_at))
     if order := case.order:
         message.order.CopyFrom(
@@ -121,6 +122,27 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
                 returned_by=pending.returned_by,
                 returned_at=timestamp(pending.at),
                 rule_by=timestamp(pending.clock.due_at),
+            )
+        )
+    if pause := case.pause:
+        message.pause.CopyFrom(
+            rpc.Pause(
+                number=pause.number,
+                kind=PauseKind.ValueType(pause.kind),
+                paused_at=timestamp(pause.at),
+                clock=clock_message(pause.clock),
+            )
+        )
+    if asked := case.asked:
+        message.asked.CopyFrom(
+            rpc.TimeAsked(
+                number=asked.number,
+                kind=PauseKind.ValueType(asked.kind),
+                length=asked.length,
+                rule=asked.rule,
+                approver_unit_id=asked.approver_unit_id,
+                asked_by=asked.asked_by,
+                asked_at=timestamp(asked.at),
             )
         )
     return message

@@ -16,6 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import clock_events_pb2 as clocks
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
@@ -56,6 +57,7 @@ RESTRICTED_SOURCES = ("fengqiao.intake.restricted", "fengqiao.petition.restricte
 
 OWNER = ("assignment.unit_id", "assignment.tier")
 OF_ORDER = ("case.request_no", "order", "unit_id", "answer_by=answer_clock.due_at")
+OF_TIME = ("case.request_no", "due_at", "due_before", *OWNER)
 OF_MEDIATION = ("mediation.request_no", "mediation.unit_id")
 OF_PETITION = ("petition.request_no", "petition.unit_id")
 OF_VOLUNTEERS = frozenset({"volunteer_asked", "call_out_cancelled"})
@@ -142,6 +144,38 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     routing.CaseTakenBack: News(
         ("case.request_no", "conclusion", "due_at", *OWNER),
         (Owed(p.resident, "case_goes_on", AWAY_TOO), Owed(p.holder, "case_goes_on_here", HERE)),
+    ),
+    routing.CaseJoined: News(
+        ("case.request_no", "lead_request_no", "unit_id"),
+        (Owed(p.resident, "case_joined", AWAY_TOO), Owed(p.unit, "case_joined_here", HERE)),
+    ),
+    routing.CaseParted: News(
+        ("case.request_no", "reason", "due_at", *OWNER),
+        (Owed(p.resident, "case_parted", AWAY_TOO), Owed(p.holder, "case_parted_here", HERE)),
+    ),
+    clocks.PauseAsked: News(
+        ("case.request_no", "ask", "kind", "rule", *OWNER),
+        (Owed(p.approver, "pause_asked", HERE),),
+    ),
+    clocks.ExtensionAsked: News(
+        ("case.request_no", "ask", "rule", *OWNER),
+        (Owed(p.approver, "extension_asked", HERE),),
+    ),
+    clocks.ClocksPaused: News(
+        (*OF_TIME, "kind", "until=clock.due_at"),
+        (Owed(p.resident, "clocks_paused", AWAY_TOO), Owed(p.holder, "time_granted", HERE)),
+    ),
+    clocks.ClocksResumed: News(
+        (*OF_TIME, "kind"),
+        (Owed(p.resident, "clocks_resumed", AWAY_TOO), Owed(p.holder, "clocks_run_again", HERE)),
+    ),
+    clocks.DueTimeExtended: News(
+        OF_TIME,
+        (Owed(p.resident, "due_time_extended", AWAY_TOO), Owed(p.holder, "time_granted", HERE)),
+    ),
+    clocks.TimeRefused: News(
+        ("case.request_no", "ask", "unit_id"),
+        (Owed(p.unit, "time_refused", HERE),),
     ),
     rosters.AnswererSummoned: News(
         (*OF_SUMMONS, "answer_by=clock.due_at"),

@@ -19,6 +19,7 @@ ASSIGNED, IN_PROGRESS, RESOLVED, WITHDRAWN = "assigned", "in_progress", "resolve
 REFERRED = "referred"
 OPEN = (ASSIGNED, IN_PROGRESS)
 RULING_CLOCK, ORDER_CLOCK = "ruling", "supervision"
+PAUSE_CLOCK = "pause"
 STANDING, ANSWERED, ACCEPTED = "standing", "answered", "accepted"
 """How a supervision order stands: to be answered, to be judged, to be reported on again."""
 UNSETTLED = (*OPEN, REFERRED)
@@ -95,6 +96,33 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A pause or (`kind` 0) an extension that waits for its approver, the desk where no unit is named.
+
+    `kind` is a `PauseKind`, `length` in the unit of the rule that `rule` names.
+    """
+
+    number: int
+    kind: int
+    length: int
+    rule: str
+    approver_unit_id: str
+    asked_by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause that lasts, by its own clock at the longest; with `due_moved` the due time moved along."""
+
+    number: int
+    kind: int
+    at: datetime
+    clock: Clock
+    due_moved: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case. It always has one owner; `running` names the tier whose clock runs (0: none).
 
@@ -102,7 +130,9 @@ class Case:
     was handed over, `recall` is the resident's wish that was relayed there and is not settled yet.
     `refused`: a party refused mediation. `clauses` are those that the resolution cites. `returned` waits for
     a ruling; `returns` counts them, `rulings` are those there were. `order` is the supervision order that
-    stands; `orders` counts them, `order_clocks` the clocks that they had.
+    stands; `orders` counts them, `order_clocks` the clocks that they had. `asked` waits for its approver;
+    `asks` counts them. `pause` lasts; `pauses` are the kinds of those granted to this plan, `extended` what
+    extensions gave it, in the rule's unit.
     """
 
     request_no: str
@@ -139,6 +169,12 @@ class Case:
     order: Order | None = None
     orders: int = 0
     order_clocks: int = 0
+    asked: Asked | None = None
+    asks: int = 0
+    pause: Pause | None = None
+    pauses: tuple[int, ...] = ()
+    extended: int = 0
+    pause_clocks: int = 0
 
     @property
     def assigned_at(self) -> datetime:
@@ -167,10 +203,14 @@ class Case:
         """Business times compared: settled after the due time, or open past it; never off the ladder."""
         if self.status == WITHDRAWN or self.track:
             return False
+        now = min(now, self.pause.at) if self.pause else now
         return (self.resolved_at or now) > self.due_at
 
 
 def deadlines(case: Case) -> tuple[Deadline, ...]:
-    """The clocks that run: the tier's, a ruling's and a supervision order's, as far as there are any."""
-    clocks = (case.clock, case.returned and case.returned.clock, case.order and case.order.clock)
+    """The clocks that run: the tier's, or while it is paused the pause's own; a ruling's and a supervision
+    order's.
+    """
+    own = case.pause.clock if case.pause else case.clock
+    clocks = (own, case.returned and case.returned.clock, case.order and case.order.clock)
     return tuple(clock.deadline for clock in clocks if clock)

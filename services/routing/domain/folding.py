@@ -7,11 +7,12 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from fengqiao.routing.v1 import clock_events_pb2 as clock_ev
 from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis.model import Context
 from services.chassis.protobuf import instant
 from services.chassis.terms import from_message
-from services.routing.domain import order_folding
+from services.routing.domain import order_folding, pause_folding
 from services.routing.domain.case import (
     ASSIGNED,
     IN_PROGRESS,
@@ -72,14 +73,14 @@ def _escalated(case: Case, event: ev.CaseEscalated, context: Context) -> Case:
     else:
         running = clock_of(plan, event.assignment.tier, context.at)
     if event.assignment.unit_id == case.unit_id:
-        return replace(case, plan=plan, running=running, returned=None)
+        return replace(case, plan=plan, running=running, returned=None, asked=None)
     return _moved(case, event.assignment, event.reason, context.at, plan=plan, running=running)
 
 
 def _reassigned(case: Case, event: ev.CaseReassigned, context: Context) -> Case:
     moved = _moved(case, event.assignment, event.reason, context.at)
     if event.assignment.unit_id == case.unit_id:
-        return replace(moved, steps=case.steps, returned=case.returned)
+        return replace(moved, steps=case.steps, returned=case.returned, asked=case.asked)
     if event.reason in {ev.MOVE_REASON_RULING, ev.MOVE_REASON_TRANSFER}:
         return replace(moved, running=clock_of(case.plan, event.assignment.tier, context.at))
     return moved
@@ -95,7 +96,7 @@ def _returned(case: Case, event: ev.CaseReturned, context: Context) -> Case:
         at=context.at,
         clock=from_message(event.clock),
     )
-    return replace(case, returned=pending, returns=event.number)
+    return replace(case, returned=pending, returns=event.number, asked=None)
 
 
 def _ruled(case: Case, event: ev.ReturnRuled, _context: Context) -> Case:
@@ -117,11 +118,12 @@ def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
         running=0,
         returned=None,
         order=None,
+        asked=None,
     )
 
 
 def _withdrawn(case: Case, _event: ev.CaseWithdrawn, _context: Context) -> Case:
-    return replace(case, status=WITHDRAWN, running=0, returned=None, order=None)
+    return replace(case, status=WITHDRAWN, running=0, returned=None, order=None, asked=None)
 
 
 def _reopened(case: Case, event: ev.CaseReopened, context: Context) -> Case:
@@ -138,6 +140,7 @@ def _referred(case: Case, event: ev.CaseReferred, _context: Context) -> Case:
         running=0,
         returned=None,
         order=None,
+        asked=None,
     )
 
 
@@ -167,6 +170,8 @@ def _restarted(case: Case, event: ev.CaseReopened | ev.CaseTakenBack, reason: in
         due_promised=False,
         plan=tuple(from_message(message) for message in event.plan),
         running=event.assignment.tier,
+        pauses=(),
+        extended=0,
     )
 
 
@@ -190,6 +195,12 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     ev.CaseReferred: _referred,
     ev.ReferralRecalled: _recalled,
     ev.CaseTakenBack: _taken_back,
+    clock_ev.PauseAsked: pause_folding.asked,
+    clock_ev.ExtensionAsked: pause_folding.asked,
+    clock_ev.ClocksPaused: pause_folding.paused,
+    clock_ev.ClocksResumed: pause_folding.resumed,
+    clock_ev.DueTimeExtended: pause_folding.extended,
+    clock_ev.TimeRefused: pause_folding.refused,
 }
 
 
@@ -210,6 +221,7 @@ def _moved(case: Case, assignment: ev.Assignment, reason: int, at: datetime, **c
         status=ASSIGNED,
         steps=(*case.steps, step),
         returned=None,
+        asked=None,
         **_owner(assignment),
         **changes,
     )

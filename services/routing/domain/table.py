@@ -22,6 +22,7 @@ from services.routing.domain.case import (
     MEDIATION_OUTCOMES,
     OPEN,
     ORDER_CLOCK,
+    PAUSE_CLOCK,
     PETITION_OUTCOMES,
     REFERRED,
     REQUESTS,
@@ -37,6 +38,7 @@ from services.routing.domain.commands import (
     EscalateCase,
     JudgeAnswer,
     OrderSupervision,
+    PauseRanOut,
     ReassignCase,
     ReferCase,
     ReportProgress,
@@ -48,13 +50,26 @@ from services.routing.domain.commands import (
     TransferCase,
 )
 from services.routing.domain.decisions import Ladder, declined
+from services.routing.domain.pauses import ASKS
 from services.routing.domain.referrals import noted
+from services.routing.domain.resuming import resuming
 
-BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut]] = {
+BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut | PauseRanOut]] = {
     RULING_CLOCK: RulingRanOut,
     ORDER_CLOCK: SupervisionRanOut,
+    PAUSE_CLOCK: PauseRanOut,
 }
 """What happens when a clock that is no tier's has passed, by its name."""
+END_A_PAUSE = (
+    ResolveCase,
+    EscalateCase,
+    ReturnCase,
+    TransferCase,
+    ReferCase,
+    EscalationRequested,
+    WithdrawalRequested,
+)
+"""What may come while the clocks are paused, and makes them run again first."""
 
 
 def table(ladder: Ladder) -> Table:
@@ -80,6 +95,8 @@ def table(ladder: Ladder) -> Table:
             (status, ReopeningRequested): Transition(declined("reopening"), (status,)),
             (status, ReferCase): Transition(ladder.referrals.refer, (REFERRED,)),
         }
+        cells |= {(status, each): Transition(of(ladder.pauses), (status,)) for each, of in ASKS.items()}
+        cells |= {(status, each): resuming(cells[status, each]) for each in END_A_PAUSE}
     cells[(ASSIGNED, AcceptCase)] = Transition(ladder.accept, (IN_PROGRESS,))
     for status in ENDED:
         cells |= {

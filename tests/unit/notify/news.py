@@ -12,6 +12,7 @@ from fengqiao.common.v1.common_pb2 import TIER_COMMUNITY, TIER_SUB_DISTRICT, Clo
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import clock_events_pb2 as clocks
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
@@ -94,6 +95,7 @@ def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
             feedback=intake.FEEDBACK_DONE,
         ),
         *_of_the_ladder(reference(person_ref)),
+        *_of_time(reference(person_ref)),
         *_of_rosters(),
         *_of_forces(),
         *_of_meetings(),
@@ -156,6 +158,36 @@ def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
         routing.WishDeclined(case=case, wish="escalation", status="resolved"),
         routing.CaseReferred(case=case, assignment=owner(), track=routing.TRACK_MEDIATION),
         routing.CaseTakenBack(case=case, assignment=owner(), conclusion="time_up", due_at=due),
+    )
+
+
+def _of_time(case: routing.CaseReference) -> tuple[Message, ...]:
+    due: dict[str, Any] = {"due_at": timestamp(ROLLED), "due_before": timestamp(DUE)}
+    appraisal = clocks.PAUSE_KIND_EXPERT_APPRAISAL
+    asked: dict[str, Any] = {"case": case, "ask": 1, "assignment": owner(), "asked_by": "leader-1"}
+    rule = "routing.pause.expert_appraisal@1"
+    return (
+        routing.CaseJoined(
+            case=case,
+            lead_case_id=CASE,
+            lead_request_no="JILI-000002",
+            joined_by="desk-1",
+            reason=routing.JOIN_REASON_SAME_MATTER,
+            unit_id="jili/c1",
+        ),
+        routing.CaseParted(
+            case=case,
+            lead_case_id=CASE,
+            assignment=owner(),
+            reason=routing.PART_REASON_LEAD_ENDED,
+            due_at=timestamp(DUE),
+        ),
+        clocks.PauseAsked(kind=appraisal, rule=rule, approver_unit_id="jili", **asked),
+        clocks.ExtensionAsked(rule="routing.extension@1", **asked),
+        clocks.ClocksPaused(case=case, assignment=owner(), kind=appraisal, clock=clock(), **due),
+        clocks.ClocksResumed(case=case, assignment=owner(), kind=appraisal, **due),
+        clocks.DueTimeExtended(case=case, assignment=owner(), **due),
+        clocks.TimeRefused(case=case, ask=1, unit_id="jili/c1", refused_by="chief-1"),
     )
 
 

@@ -259,12 +259,17 @@ def test_an_illegal_command_names_the_state_and_what_is_allowed() -> None:
     assert refused.value.details["state"] == "in_progress"
     assert refused.value.details["allowed"].split(",") == [
         "AnswerSupervision",
+        "AskForExtension",
+        "AskForPause",
         "EscalateCase",
+        "GrantTime",
         "JudgeAnswer",
         "OrderSupervision",
         "ReferCase",
+        "RefuseTime",
         "ReportProgress",
         "ResolveCase",
+        "ResumeCase",
         "ReturnCase",
         "RuleOnReturn",
         "TransferCase",
