@@ -40,6 +40,7 @@ COMMANDS = {
     "transfer": Entry(f"{CLIENT}.cases:transfer", "Move a case to another unit.", HANDLE),
     "supervision": Entry(f"{CLIENT}.supervision:supervision", "Orders: order, answer, judge, list.", HANDLE),
     "assist": Entry(f"{CLIENT}.assisting:assist", "Assisting units: ask, answer, end, team, list.", HANDLE),
+    "time": Entry(f"{CLIENT}.times:times", "A case's clocks: pause, extend, grant, refuse, resume.", HANDLE),
     "route": Entry(f"{CLIENT}.cases:route", "Where a case would start, and why.", HANDLE),
     "explain": Entry(f"{CLIENT}.cases:explain", "How a case's due times were found.", HANDLE),
     "board": Entry(f"{CLIENT}.watching:board", "Counts per tier and status; what wants attention.", HANDLE),

@@ -21,6 +21,7 @@ from services.chassis.rpc import principal
 from services.chassis.terms import Clock, to_message
 from services.routing.domain import Case
 from services.routing.handlers import Cases
+from services.routing.moves.rpc import CLOCK_CALLS, ClockCalls
 from services.routing.preview import Preview
 from services.routing.reasons import in_words
 from services.routing.watching.onlookers import WITHIN_S, Onlookers
@@ -57,6 +58,7 @@ RULES = {
     f"{SERVICE}/EndAssistance": Rule(ACTORS),
     f"{SERVICE}/GetTeam": Rule(READERS),
     f"{SERVICE}/ListAssistances": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
+    **{f"{SERVICE}/{name}": Rule(ACTORS) for name in CLOCK_CALLS},
 }
 
 DEFAULT_PAGE = 50
@@ -65,7 +67,7 @@ BOARD_PERIOD_S = 1.0
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class RoutingServicer(RoutingServiceServicer):
+class RoutingServicer(ClockCalls, RoutingServiceServicer):
     """The ladder's RPCs."""
 
     def __init__(self, cases: Cases, preview: Preview, onlookers: Onlookers) -> None:
@@ -80,6 +82,8 @@ class RoutingServicer(RoutingServiceServicer):
         record = await self._cases.one(principal(), request.case_id)
         [case] = await self._cases.get(principal(), [record.id])
         case.why.extend(in_words(case.assignment.reasons))
+        if case.HasField("asked") and principal().role != Role.RESIDENT:
+            case.asked.note = record.private.get("ask_note", "")
         return rpc.GetCaseResponse(case=case)
 
     async def BatchGetCases(
@@ -289,9 +293,10 @@ def to_explanation(case: Case, zone: tzinfo) -> rpc.ExplainDeadlineResponse:
 
     return rpc.ExplainDeadlineResponse(
         clocks=[explained(clock, len(case.plan)) for clock in case.plan],
-        running=case.clock.name if case.clock else "",
+        running=case.clock.name if case.clock and not case.pause else "",
         follow_up=explained(case.followup.clock) if case.followup and case.followup.clock else None,
         ruling=explained(case.returned.clock) if case.returned else None,
         order=explained(case.order.clock) if case.order and case.order.clock else None,
         first_contact=explained(case.contact) if case.contact else None,
+        pause=explained(case.pause.clock) if case.pause else None,
     )

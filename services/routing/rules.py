@@ -23,6 +23,10 @@ SOON, ACCEPTANCE = "attention.soon", "attention.acceptance"
 ASSISTANCE_ANSWER, ASSISTANCE_WORK = "routing.assistance", "routing.assistance.work"
 CALL_BACK, ATTEMPTS = "routing.callback", "routing.callback.attempts"
 REOPENING, REVIEW = "routing.reopening", "routing.review"
+EXTENSION, PAUSE = "routing.extension", "routing.pause."
+"""Pauses have a rule for each kind."""
+OWN_UNIT, SUPERIOR = "unit", "superior"
+"""Who approves what a rule allows: somebody else of the owner's unit, or the lowest unit above it."""
 SHIPPED: Mapping[str, Rule] = read_rules(Path(__file__).with_name("rules.yaml"))
 """The rules of moves, by id, where a site says nothing else."""
 

@@ -1,5 +1,6 @@
 """Reads a site's territory, posts, capability table and default clock from its folder."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import yaml
 
 from services.chassis.site import Site, SiteError
-from services.chassis.terms import rules_of
+from services.chassis.terms import Rule, rules_of
 from services.routing.capabilityfile import Known, Profile, read_profiles, read_versions
 from services.routing.clockfiles import read_default, read_profile
 from services.routing.rules import (
+    OWN_UNIT,
     SHIPPED,
+    SUPERIOR,
     TOP_TIER,
     FixedPlaces,
     Post,
@@ -52,6 +55,8 @@ def read_rules(site: Site) -> Rules:
     last = versions[-1]
     if last.default is None:
         raise SiteError(f"{site.folder}/capability.yaml: an unknown kind had nowhere to go")
+    moves = rules_of(site, SHIPPED)
+    _check_approvers(site, moves)
     return Rules(
         places=FixedPlaces(units, posts, top),
         capability=last.rows,
@@ -65,7 +70,7 @@ def read_rules(site: Site) -> Rules:
         term_per_tier=per_tier,
         by_directory=source == DIRECTORY,
         leaderless_share=_share(site, territory),
-        moves=rules_of(site, SHIPPED),
+        moves=moves,
         # One without days needs no look at the day of each request.
         versions=versions if len(versions) > 1 or last.since or last.until else (),
         able=last.able,
@@ -118,6 +123,12 @@ def _check_territory(site: Site, units: dict[str, Unit], posts: dict[str, Post])
     if posts[tops[0]].holder_ref is None:
         raise SiteError(f"{site.folder}/territory.yaml: {tops[0]}: the top is unstaffed")
     return tops[0]
+
+
+def _check_approvers(site: Site, moves: Mapping[str, Rule]) -> None:
+    for rule in moves.values():
+        if rule.approver not in {"", OWN_UNIT, SUPERIOR}:
+            raise SiteError(f"{site.folder}/site.yaml: rules: {rule.id}: no approver {rule.approver!r}")
 
 
 def _yaml(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
+from fengqiao.routing.v1.clock_events_pb2 import PauseKind
 from fengqiao.routing.v1.events_pb2 import CitedClause, MoveReason, OrderReason, ReturnReason, Track
 from fengqiao.routing.v1.followup_events_pb2 import AnswerWay
 from services.chassis.errors import NotFound
@@ -95,7 +96,7 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
         CitedClause(unit_code=each.unit_code, version=each.version, number=each.number)
         for each in case.clauses
     )
-    if case.clock:
+    if case.clock and not case.pause:
         message.clock_due_at.CopyFrom(timestamp(case.clock.due_at))
     if case.contact and case.status in domain.OPEN and not case.returned:
         message.first_contact_by.CopyFrom(timestamp(case.contact.due_at))
@@ -129,6 +130,27 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
             )
         )
     _tell_what_follows(message, case)
+    if pause := case.pause:
+        message.pause.CopyFrom(
+            rpc.Pause(
+                number=pause.number,
+                kind=PauseKind.ValueType(pause.kind),
+                paused_at=timestamp(pause.at),
+                clock=clock_message(pause.clock),
+            )
+        )
+    if asked := case.asked:
+        message.asked.CopyFrom(
+            rpc.TimeAsked(
+                number=asked.number,
+                kind=PauseKind.ValueType(asked.kind),
+                length=asked.length,
+                rule=asked.rule,
+                approver_unit_id=asked.approver_unit_id,
+                asked_by=asked.asked_by,
+                asked_at=timestamp(asked.at),
+            )
+        )
     return message
 
 

@@ -56,6 +56,7 @@ class Why(StrEnum):
 
 
 BESIDE = ("ruling", "order", "first_contact")
+BESIDE = ("pause", "ruling", "order")
 """Clocks that run beside a tier's."""
 TRACKS = {Way.MEDIATION: ev.TRACK_MEDIATION, Way.PETITION: ev.TRACK_PETITION}
 

@@ -61,6 +61,7 @@ RESTRICTED_SOURCES = ("fengqiao.intake.restricted", "fengqiao.petition.restricte
 OWNER = ("assignment.unit_id", "assignment.tier")
 OF_ORDER = ("case.request_no", "order", "unit_id", "answer_by=answer_clock.due_at")
 OF_ASSISTANCE = ("case.request_no", "assistance", "unit_id", "department", "lead_unit_id")
+OF_TIME = ("case.request_no", "due_at", "due_before", *OWNER)
 OF_MEDIATION = ("mediation.request_no", "mediation.unit_id")
 OF_PETITION = ("petition.request_no", "petition.unit_id")
 OF_VOLUNTEERS = frozenset({"volunteer_asked", "call_out_cancelled"})
@@ -218,6 +219,30 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
             Owed(p.resident_if_moved, "deadline_recomputed", AWAY_TOO),
             Owed(p.holder, "deadline_recomputed_here", HERE),
         ),
+    ),
+    clocks.PauseAsked: News(
+        ("case.request_no", "ask", "kind", "rule", *OWNER),
+        (Owed(p.approver, "pause_asked", HERE),),
+    ),
+    clocks.ExtensionAsked: News(
+        ("case.request_no", "ask", "rule", *OWNER),
+        (Owed(p.approver, "extension_asked", HERE),),
+    ),
+    clocks.ClocksPaused: News(
+        (*OF_TIME, "kind", "until=clock.due_at"),
+        (Owed(p.resident, "clocks_paused", AWAY_TOO), Owed(p.holder, "time_granted", HERE)),
+    ),
+    clocks.ClocksResumed: News(
+        (*OF_TIME, "kind"),
+        (Owed(p.resident, "clocks_resumed", AWAY_TOO), Owed(p.holder, "clocks_run_again", HERE)),
+    ),
+    clocks.DueTimeExtended: News(
+        OF_TIME,
+        (Owed(p.resident, "due_time_extended", AWAY_TOO), Owed(p.holder, "time_granted", HERE)),
+    ),
+    clocks.TimeRefused: News(
+        ("case.request_no", "ask", "unit_id"),
+        (Owed(p.unit, "time_refused", HERE),),
     ),
     rosters.AnswererSummoned: News(
         (*OF_SUMMONS, "answer_by=clock.due_at"),

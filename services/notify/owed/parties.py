@@ -120,6 +120,12 @@ def not_reached(event: Any) -> tuple[Recipient, ...]:
     return resident(event) if event.closed_by == followup.CLOSED_BY_UNREACHABLE else ()
 
 
+def approver(event: Any) -> tuple[Recipient, ...]:
+    """Whoever approves a pause or an extension; the command desk where that is no unit."""
+    unit_id = event.approver_unit_id
+    return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
+
+
 def desk(event: Any) -> tuple[Recipient, ...]:
     """The command desk of the site."""
     return (Recipient(f"desk:{event.case.site_id}"),)

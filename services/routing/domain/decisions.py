@@ -28,6 +28,7 @@ from services.routing.domain.commands import (
     ResolveCase,
     ReturnCase,
 )
+from services.routing.domain.pauses import Pauses
 from services.routing.domain.recomputing import Recomputing
 from services.routing.domain.referrals import OPINIONS, Referrals
 from services.routing.domain.reopening import Limits, told
@@ -63,6 +64,7 @@ class Ladder:
         self.tracks = Tracks(rules, self.reopened)
         self.watch = Watch(rules)
         self.recomputing = Recomputing(rules)
+        self.pauses = Pauses(rules)
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:
         """Start at the lowest capable tier; plan a clock for each tier from there to the top."""

@@ -14,7 +14,13 @@ from fengqiao.routing.v1 import handling_events_pb2 as hv
 from services.chassis.model import Context
 from services.chassis.protobuf import instant
 from services.chassis.terms import from_message
-from services.routing.domain import assist_folding, clock_folding, followup_folding, order_folding
+from services.routing.domain import (
+    assist_folding,
+    clock_folding,
+    followup_folding,
+    order_folding,
+    pause_folding,
+)
 from services.routing.domain.case import (
     ASSIGNED,
     IN_PROGRESS,
@@ -78,14 +84,14 @@ def _escalated(case: Case, event: ev.CaseEscalated, context: Context) -> Case:
     else:
         running = clock_of(plan, event.assignment.tier, context.at)
     if event.assignment.unit_id == case.unit_id:
-        return replace(case, plan=plan, running=running, returned=None)
+        return replace(case, plan=plan, running=running, returned=None, asked=None)
     return _moved(case, event.assignment, event.reason, context.at, plan=plan, running=running)
 
 
 def _reassigned(case: Case, event: ev.CaseReassigned, context: Context) -> Case:
     moved = _moved(case, event.assignment, event.reason, context.at)
     if event.assignment.unit_id == case.unit_id:
-        return replace(moved, steps=case.steps, returned=case.returned)
+        return replace(moved, steps=case.steps, returned=case.returned, asked=case.asked)
     if event.reason in {ev.MOVE_REASON_RULING, ev.MOVE_REASON_TRANSFER}:
         return replace(moved, running=clock_of(case.plan, event.assignment.tier, context.at))
     return moved
@@ -101,7 +107,7 @@ def _returned(case: Case, event: ev.CaseReturned, context: Context) -> Case:
         at=context.at,
         clock=from_message(event.clock),
     )
-    return replace(case, returned=pending, returns=event.number)
+    return replace(case, returned=pending, returns=event.number, asked=None)
 
 
 def _ruled(case: Case, event: ev.ReturnRuled, _context: Context) -> Case:
@@ -125,12 +131,13 @@ def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
         order=None,
         settled_by=event.resolved_by,
         settlements=case.settlements + 1,
+        asked=None,
     )
 
 
 def _withdrawn(case: Case, _event: ev.CaseWithdrawn, _context: Context) -> Case:
-    followup = over(case.followup)
-    return replace(case, status=WITHDRAWN, running=0, returned=None, order=None, followup=followup)
+    ended = replace(case, status=WITHDRAWN, running=0, returned=None, order=None, asked=None)
+    return replace(ended, followup=over(case.followup))
 
 
 def _reopened(case: Case, event: ev.CaseReopened, context: Context) -> Case:
@@ -148,6 +155,7 @@ def _referred(case: Case, event: ev.CaseReferred, _context: Context) -> Case:
         running=0,
         returned=None,
         order=None,
+        asked=None,
     )
 
 
@@ -177,6 +185,8 @@ def _restarted(case: Case, event: ev.CaseReopened | ev.CaseTakenBack, reason: in
         due_promised=False,
         plan=tuple(from_message(message) for message in event.plan),
         running=event.assignment.tier,
+        pauses=(),
+        extended=0,
     )
 
 
@@ -216,6 +226,12 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     clock_ev.WarningPutOff: clock_folding.put_off,
     clock_ev.FirstContactMissed: clock_folding.missed,
     clock_ev.DeadlineRecomputed: clock_folding.recomputed,
+    clock_ev.PauseAsked: pause_folding.asked,
+    clock_ev.ExtensionAsked: pause_folding.asked,
+    clock_ev.ClocksPaused: pause_folding.paused,
+    clock_ev.ClocksResumed: pause_folding.resumed,
+    clock_ev.DueTimeExtended: pause_folding.extended,
+    clock_ev.TimeRefused: pause_folding.refused,
 }
 
 
@@ -236,6 +252,7 @@ def _moved(case: Case, assignment: ev.Assignment, reason: int, at: datetime, **c
         status=ASSIGNED,
         steps=(*case.steps, step),
         returned=None,
+        asked=None,
         **_owner(assignment),
         **changes,
     )

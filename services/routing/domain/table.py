@@ -27,6 +27,7 @@ from services.routing.domain.case import (
     MEDIATION_OUTCOMES,
     OPEN,
     ORDER_CLOCK,
+    PAUSE_CLOCK,
     PETITION_OUTCOMES,
     REFERRED,
     REQUESTS,
@@ -49,6 +50,7 @@ from services.routing.domain.commands import (
     EscalateCase,
     JudgeAnswer,
     OrderSupervision,
+    PauseRanOut,
     ReassignCase,
     RecomputeDeadlines,
     RecordCallBack,
@@ -66,9 +68,19 @@ from services.routing.domain.commands import (
 )
 from services.routing.domain.decisions import Ladder, declined
 from services.routing.domain.followup import CALL_BACK_CLOCK, REVIEW_CLOCK
+from services.routing.domain.pauses import ASKS
 from services.routing.domain.referrals import noted
+from services.routing.domain.resuming import resuming
 
-RanOut = RulingRanOut | SupervisionRanOut | AssistanceRanOut | CallBackRanOut | ReviewRanOut | ContactRanOut
+RanOut = (
+    RulingRanOut
+    | SupervisionRanOut
+    | AssistanceRanOut
+    | CallBackRanOut
+    | ReviewRanOut
+    | ContactRanOut
+    | PauseRanOut
+)
 BY_CLOCK: Mapping[str, type[RanOut]] = {
     RULING_CLOCK: RulingRanOut,
     ORDER_CLOCK: SupervisionRanOut,
@@ -76,8 +88,19 @@ BY_CLOCK: Mapping[str, type[RanOut]] = {
     CALL_BACK_CLOCK: CallBackRanOut,
     REVIEW_CLOCK: ReviewRanOut,
     CONTACT_CLOCK: ContactRanOut,
+    PAUSE_CLOCK: PauseRanOut,
 }
 """What happens when a clock that is no tier's has passed, by its name, without its number if it has one."""
+END_A_PAUSE = (
+    ResolveCase,
+    EscalateCase,
+    ReturnCase,
+    TransferCase,
+    ReferCase,
+    EscalationRequested,
+    WithdrawalRequested,
+)
+"""What may come while the clocks are paused, and makes them run again first."""
 
 
 def table(ladder: Ladder) -> Table:
@@ -110,6 +133,8 @@ def table(ladder: Ladder) -> Table:
             (status, WarningCame): Transition(ladder.watch.warning_came, (status,)),
             (status, RecomputeDeadlines): Transition(ladder.recomputing.recompute, (status,)),
         }
+        cells |= {(status, each): Transition(of(ladder.pauses), (status,)) for each, of in ASKS.items()}
+        cells |= {(status, each): resuming(cells[status, each]) for each in END_A_PAUSE}
     cells[(ASSIGNED, AcceptCase)] = Transition(ladder.accept, (IN_PROGRESS,))
     for status in ENDED:
         cells |= {
@@ -147,7 +172,7 @@ def _with_what_follows(cells: dict[tuple[str, type[Any]], Transition[Case, Any]]
         to = (REFERRED, status) if status in OPEN else (status,)
         cells |= {
             (status, OutcomeRated): Transition(noted, (status,)),
-            (status, ReferralRequested): Transition(ladder.tracks.asked, to),
+            (status, ReferralRequested): resuming(Transition(ladder.tracks.asked, to)),
         }
     return cells | {
         (RESOLVED, RecordCallBack): Transition(after.record, (ASSIGNED, RESOLVED)),

@@ -98,6 +98,7 @@ def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
         ),
         *_of_the_ladder(reference(person_ref)),
         *_of_what_follows(reference(person_ref)),
+        *_of_time(reference(person_ref)),
         *_of_rosters(),
         *_of_forces(),
         *_of_meetings(),
@@ -197,6 +198,21 @@ def _of_what_follows(case: routing.CaseReference) -> tuple[Message, ...]:
         followup.ReviewOpened(**of, number=1, reviewer_unit_id="jili", answer_clock=clock()),
         followup.ReviewOverdue(**of, number=1, repeats=2, answer_clock=clock()),
         followup.ReviewRecorded(**of, number=1, finding=followup.REVIEW_FINDING_UPHELD),
+    )
+
+
+def _of_time(case: routing.CaseReference) -> tuple[Message, ...]:
+    due: dict[str, Any] = {"due_at": timestamp(ROLLED), "due_before": timestamp(DUE)}
+    appraisal = clocks.PAUSE_KIND_EXPERT_APPRAISAL
+    asked: dict[str, Any] = {"case": case, "ask": 1, "assignment": owner(), "asked_by": "leader-1"}
+    rule = "routing.pause.expert_appraisal@1"
+    return (
+        clocks.PauseAsked(kind=appraisal, rule=rule, approver_unit_id="jili", **asked),
+        clocks.ExtensionAsked(rule="routing.extension@1", **asked),
+        clocks.ClocksPaused(case=case, assignment=owner(), kind=appraisal, clock=clock(), **due),
+        clocks.ClocksResumed(case=case, assignment=owner(), kind=appraisal, **due),
+        clocks.DueTimeExtended(case=case, assignment=owner(), **due),
+        clocks.TimeRefused(case=case, ask=1, unit_id="jili/c1", refused_by="chief-1"),
     )
 
 

@@ -210,6 +210,12 @@ def test_there_is_an_example_of_every_owed_event() -> None:
         (routing.CaseTakenBack, {*both(PERSON, "case_goes_on"), ("leader-1", "case_goes_on_here", IN_APP)}),
         (routing.CaseJoined, {*both(PERSON, "case_joined"), ("unit:jili/c1", "case_joined_here", IN_APP)}),
         (routing.CaseParted, {*both(PERSON, "case_parted"), ("leader-1", "case_parted_here", IN_APP)}),
+        (clocks.PauseAsked, {("unit:jili", "pause_asked", IN_APP)}),
+        (clocks.ExtensionAsked, {("desk:jili", "extension_asked", IN_APP)}),
+        (clocks.ClocksPaused, {*both(PERSON, "clocks_paused"), ("leader-1", "time_granted", IN_APP)}),
+        (clocks.ClocksResumed, {*both(PERSON, "clocks_resumed"), ("leader-1", "clocks_run_again", IN_APP)}),
+        (clocks.DueTimeExtended, {*both(PERSON, "due_time_extended"), ("leader-1", "time_granted", IN_APP)}),
+        (clocks.TimeRefused, {("unit:jili/c1", "time_refused", IN_APP)}),
         (
             mediation.MediationOpened,
             both(PERSON, "mediation_opened") | both(NEIGHBOUR, "mediation_opened"),
