@@ -37,11 +37,8 @@ def read_rules(site: Site) -> Rules:
     """
     territory = _yaml(site.folder / "territory.yaml")
     capability = _yaml(site.folder / "capability.yaml")
+    units, posts = _units(site, territory)
     try:
-        units = {
-            raw["id"]: Unit(raw["id"], int(raw["tier"]), raw.get("parent")) for raw in territory["units"]
-        }
-        posts = {raw["id"]: Post(raw["post"], raw.get("holder")) for raw in territory["units"]}
         profile = site.profile["default_profile"]
         term = Term(int(profile["length"]), TermUnit(profile["unit"]), keeps_time=bool(profile["keeps_time"]))
         rule = f"{profile['id']}@{profile['version']}"
@@ -49,7 +46,7 @@ def read_rules(site: Site) -> Rules:
         if per not in {PER_MATTER, PER_TIER}:
             raise ValueError(f"default_profile: per {per!r} is neither {PER_MATTER} nor {PER_TIER}")
     except (KeyError, TypeError, ValueError) as error:
-        raise SiteError(f"{site.folder}: {type(error).__name__}: {error}") from error
+        raise SiteError(f"{site.folder}/site.yaml: {type(error).__name__}: {error}") from error
     source = territory.get("source", FILE)
     if source not in {FILE, DIRECTORY}:
         raise SiteError(f"{site.folder}/territory.yaml: source {source!r} is neither {FILE} nor {DIRECTORY}")
@@ -93,6 +90,25 @@ def profiles_of(site: Site, rules: Rules) -> dict[str, Profile]:
     places = rules.places
     units = places.units if isinstance(places, FixedPlaces) else {}
     return read_profiles(_yaml(path), Known(path, units, places.top, whole=not rules.by_directory))
+
+
+def _units(site: Site, territory: dict[str, Any]) -> tuple[dict[str, Unit], dict[str, Post]]:
+    """Units and posts by the id of the unit."""
+    path, given = f"{site.folder}/territory.yaml", territory.get("units")
+    if not isinstance(given, list):
+        raise SiteError(f"{path}: units: no list")
+    units, posts = dict[str, Unit](), dict[str, Post]()
+    for number, raw in enumerate(given):
+        for name in ("id", "post"):
+            if not isinstance(raw, dict) or not isinstance(raw.get(name), str):
+                raise SiteError(f"{path}: units[{number}].{name}: lacks it")
+        id_, tier = raw["id"], raw.get("tier")
+        if not isinstance(tier, int) or not 1 <= tier <= TOP_TIER:
+            raise SiteError(f"{path}: units[{number}].tier: {id_}: {tier!r} is no tier from 1 to {TOP_TIER}")
+        if id_ in units:
+            raise SiteError(f"{path}: units[{number}].id: {id_} is there twice")
+        units[id_], posts[id_] = Unit(id_, tier, raw.get("parent")), Post(raw["post"], raw.get("holder"))
+    return units, posts
 
 
 def _share(site: Site, territory: dict[str, Any]) -> float:
