@@ -28,7 +28,7 @@ class CallBack:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the resident answered to a settlement of the case (its number) by a unit; `way` is an `AnswerWay`."""
+    """What the resident answered to a unit's settlement, by its number; `way` is an `AnswerWay`."""
 
     unit_id: str
     solved: bool
