@@ -162,7 +162,7 @@ def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
 
 
 def _of_what_follows(case: routing.CaseReference) -> tuple[Message, ...]:
-    of = {"case": case, "unit_id": "jili/c1"}
+    of: dict[str, Any] = {"case": case, "unit_id": "jili/c1"}
     return (
         followup.CallBackOpened(**of, caller_unit_id="jili", answer_clock=clock()),
         followup.CallBackOverdue(**of, repeats=2, answer_clock=clock()),
