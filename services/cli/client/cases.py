@@ -55,8 +55,7 @@ class Why(StrEnum):
     RELATED_CASE = "related-case"
 
 
-BESIDE = ("ruling", "order", "first_contact")
-BESIDE = ("pause", "ruling", "order")
+BESIDE = ("pause", "ruling", "order", "first_contact", "follow_up")
 """Clocks that run beside a tier's."""
 TRACKS = {Way.MEDIATION: ev.TRACK_MEDIATION, Way.PETITION: ev.TRACK_PETITION}
 

@@ -44,6 +44,8 @@ from fengqiao.routing.v1.routing_service_pb2_grpc import (
     RoutingServiceStub,
 )
 from services.chassis import indexes
+from services.chassis.calendar import Term
+from services.chassis.calendar import Unit as TermUnit
 from services.chassis.client import bearer, channel, details_of, rule_of
 from services.chassis.clock import WallClock
 from services.chassis.commands import Creation, Order
@@ -203,7 +205,18 @@ class House:
 
 
 @pytest.fixture
-async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator[House]:
+def call_backs() -> bool:
+    """Whether the site calls residents back."""
+    return False
+
+
+@pytest.fixture
+async def house(
+    store: str,
+    database_name: str,
+    tmp_path: Path,
+    call_backs: bool,  # noqa: FBT001 - pytest passes it by name
+) -> AsyncIterator[House]:
     folder = tmp_path / "sites" / "jili"
     for id_ in ("jili", NEIGHBOUR_SITE):
         (folder.parent / id_).mkdir(parents=True)
@@ -221,7 +234,9 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
     file = FixedPlaces({TOP: Unit(TOP, 4, None)}, {TOP: Post("post:jili", "by-the-file")}, TOP)
     ground = Ground(file)
     declared = {"jili": Declared({FLOOD.name: FLOOD}), NEIGHBOUR_SITE: Declared()}
-    site_rules = {"jili": replace(rules(), places=ground, emergencies=declared["jili"])}
+    term = Term(5, TermUnit.WORKING_DAYS, keeps_time=True)
+    site = replace(rules(), places=ground, default_term=term, call_backs=call_backs)
+    site_rules = {"jili": replace(site, emergencies=declared["jili"])}
     ladder = Ladder(site_rules)
     async with AsyncExitStack() as stack:
         base = lay(

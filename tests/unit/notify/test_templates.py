@@ -138,6 +138,10 @@ def test_who_is_refused_a_wish_is_told_why_and_the_way_on(reason: str, way_on: s
     declined: dict[str, Any] = {"case": reference(), "wish": "reopening", "status": "resolved"}
     plain = texts(routing.WishDeclined(**declined))
     refused = texts(routing.WishDeclined(**declined, reason=reason, way_on=way_on))
+    event = routing.WishDeclined(case=reference(), wish="reopening", status="resolved")
+    plain = texts(event)
+    event.reason, event.way_on = reason, way_on
+    refused = texts(event)
     assert all(said.body != other.body for said, other in zip(plain, refused, strict=True))
 
 
