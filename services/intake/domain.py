@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from fengqiao.intake.v1 import events_pb2 as ev
 from fengqiao.routing.v1.events_pb2 import CaseReopened, CaseResolved, CaseWithdrawn, WishDeclined
 from services.chassis.commands import id_from
+from services.chassis.errors import IllegalTransition
 from services.chassis.model import (
     NOTHING,
     Consumed,
@@ -83,7 +84,8 @@ class Request:
     """The public projection of a request. Its texts, tracking code and agency's reference are private data.
 
     `rating` is 1 (poor) to 5 (good), 0 while unrated; `due_at` the promised due time, if there is one.
-    `reporter_ref` is a light reporter's, who was told `feedback` at the end.
+    `reporter_ref` is a light reporter's, who was told `feedback` at the end. `screening_code` is the campaign
+    that found it: an early warning, which nobody asked for.
     """
 
     request_no: str
@@ -102,6 +104,7 @@ class Request:
     reporter_ref: str = ""
     feedback: str = ""
     feedback_at: datetime | None = None
+    screening_code: str = ""
 
 
 # -- commands ------------------------------------------------------------------------------------------------
@@ -130,6 +133,7 @@ class SubmitRequest:
     reference: str = ""
     accused_unit_id: str = ""
     reporter_ref: str = ""
+    screening_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,7 @@ def submit(command: SubmitRequest) -> Decision:
         urgent=command.urgent,
         due_at=timestamp(command.due_at) if command.due_at else None,
         reporter_ref=command.reporter_ref,
+        screening_code=command.screening_code,
     )
     return decided(event, also=(REQUESTS,), **private_part(command))
 
@@ -204,7 +209,19 @@ def accepted(
     return replace(decision, events=(*decision.events, Emit(reply, only=replies_topic(command.source))))
 
 
-def _withdraw(_request: Request, command: WithdrawRequest, _context: Context) -> Decision:
+def _refuse_without_complainant(request: Request) -> None:
+    """Refuse what only somebody who asked may say: a superior records the end of an early warning."""
+    if request.screening_code:
+        raise IllegalTransition(
+            "an early warning has no complainant: it is neither rated nor withdrawn",
+            reason="no_complainant",
+            state=request.status,
+            allowed="RequestEscalation,ReopenRequest",
+        )
+
+
+def _withdraw(request: Request, command: WithdrawRequest, _context: Context) -> Decision:
+    _refuse_without_complainant(request)
     return decided(ev.WithdrawalRequested(reason=command.reason), also=(REQUESTS,))
 
 
@@ -216,8 +233,9 @@ def _reopen(_request: Request, command: ReopenRequest, _context: Context) -> Dec
     return decided(ev.ReopeningRequested(reason=command.reason), also=(REQUESTS,))
 
 
-def _rate(_request: Request, command: RateOutcome, _context: Context) -> Decision:
+def _rate(request: Request, command: RateOutcome, _context: Context) -> Decision:
     """Closing needs the resident's answer; "not solved" goes back to routing."""
+    _refuse_without_complainant(request)
     rated = Emit(ev.OutcomeRated(rating=command.rating, solved=command.solved))
     if command.solved:
         follows = Emit(ev.RequestClosed())
@@ -316,6 +334,7 @@ def _submitted(_request: Request | None, event: ev.RequestSubmitted, context: Co
         submitted_at=context.at,
         due_at=instant(event.due_at) if event.HasField("due_at") else None,
         reporter_ref=event.reporter_ref,
+        screening_code=event.screening_code,
     )
 
 

@@ -12,6 +12,7 @@ from fengqiao.routing.v1.meeting_service_pb2_grpc import add_MeetingServiceServi
 from fengqiao.routing.v1.person_service_pb2_grpc import add_PersonServiceServicer_to_server
 from fengqiao.routing.v1.roster_service_pb2_grpc import add_RosterServiceServicer_to_server
 from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
+from fengqiao.routing.v1.screening_service_pb2_grpc import add_ScreeningServiceServicer_to_server
 from services.chassis.foundation import Foundation
 from services.routing import rpc
 from services.routing.codes import rpc as codes_rpc
@@ -30,6 +31,7 @@ from services.routing.domain import Case, Ladder, table
 from services.routing.domain.directory.ground import Ground
 from services.routing.domain.meetings.deciding import table as meeting_table
 from services.routing.domain.rosters.summons import table as summons_table
+from services.routing.domain.screenings.deciding import table as screening_table
 from services.routing.forces.bodies import Bodies
 from services.routing.forces.callouts import CallOuts
 from services.routing.forces.ledger import Ledger
@@ -50,6 +52,9 @@ from services.routing.rosters.departments import Departments
 from services.routing.rosters.silence import Vigil
 from services.routing.rosters.summonses import Summonses
 from services.routing.rules import Rules
+from services.routing.screenings import rpc as screenings_rpc
+from services.routing.screenings.risks import Risks
+from services.routing.screenings.screenings import Screenings
 from services.routing.store import (
     call_outs,
     departments,
@@ -57,6 +62,7 @@ from services.routing.store import (
     meetings,
     persons,
     restructurings,
+    screenings,
     summonses,
     units,
     village_codes,
@@ -72,6 +78,7 @@ RULES = (
     | codes_rpc.RULES
     | meetings_rpc.RULES
     | hotspots_rpc.RULES
+    | screenings_rpc.RULES
 )
 """Who may call what."""
 
@@ -115,10 +122,14 @@ def furnish(
     calling = CallOuts(Matching(lookups, people, call_out), cases, call_out)
     summoned = Summonses(desks, cases, called, summoning)
     hours = Ledger(people, call_out)
-    arrivals = Arrivals(base)
+    risks = Risks(base)
+    arrivals = Arrivals(base, risks)
     meeting_cells = meeting_table(base.sites)
     met = base.side(meetings(meeting_cells), d.MeetingDocument)
     meeting = Meetings(lookups, claims, desks, cases, met, meeting_cells)
+    screening_cells = screening_table(rules)
+    screened = base.side(screenings(screening_cells), d.ScreeningDocument)
+    screening = Screenings(lookups, desks, risks, screened, screening_cells, rules, following.fresh)
     return Rooms(
         claims=claims,
         following=following,
@@ -142,5 +153,6 @@ def furnish(
                 hotspots_rpc.AnalysisServicer(Hotspots(lookups, arrivals), Board(lookups)),
             ),
             (add_MeetingServiceServicer_to_server, meetings_rpc.MeetingServicer(meeting)),
+            (add_ScreeningServiceServicer_to_server, screenings_rpc.ScreeningServicer(screening)),
         ],
     )

@@ -58,6 +58,10 @@ class Places(Protocol):
         """The post that answers for a unit."""
         ...
 
+    def below(self, unit_id: str) -> Iterator[Unit]:
+        """A unit and those below it that stand."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FixedPlaces:
@@ -80,6 +84,15 @@ class FixedPlaces:
     def post(self, unit_id: str) -> Post:
         """The unit's one post."""
         return self.posts[unit_id]
+
+    def below(self, unit_id: str) -> Iterator[Unit]:
+        """By who is above whom."""
+        for unit in self.units.values():
+            above: Unit | None = unit
+            while above and above.id != unit_id:
+                above = self.units[above.parent] if above.parent else None
+            if above:
+                yield unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
         urgent=case.urgent,
         track=Track.ValueType(case.track),
         referrals=case.referrals,
+        early_warning=bool(case.screening_code),
+        screening_code=case.screening_code,
     )
     message.assignment.tier = Tier.ValueType(case.tier)
     message.assignment.unit_id = case.unit_id

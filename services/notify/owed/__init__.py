@@ -20,6 +20,7 @@ from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
+from fengqiao.routing.v1 import screening_events_pb2 as screenings
 from services.chassis.protobuf import instant_or_none
 from services.notify.owed import parties as p
 from services.notify.owed.parties import AWAY_TOO, EMAIL, HERE, IN_APP, News, Owed, Recipient
@@ -49,6 +50,7 @@ SOURCES = (
     "fengqiao.routing.summonses",
     "fengqiao.routing.callouts",
     "fengqiao.routing.meetings",
+    "fengqiao.routing.screenings",
     "fengqiao.mediation.events",
     "fengqiao.petition.events",
 )
@@ -64,6 +66,12 @@ OF_VOLUNTEERS = frozenset({"volunteer_asked", "call_out_cancelled"})
 OF_CALL_OUT = ("call_out.unit_id",)
 OF_SUMMONS = ("summons.request_no", "summons.department", "summons.unit_id")
 OF_MEETING = ("convener=meeting.unit_id", "day=meeting.on")
+OF_SCREENING = (
+    "campaign=screening.code",
+    "area=screening.unit_id",
+    "since=screening.since",
+    "until=screening.until",
+)
 UNTIL = "clock.rolled_due_at"
 
 OWED: Mapping[type[Message], News] = MappingProxyType({
@@ -191,6 +199,18 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         (*OF_MEETING, "task_id", "unit_id", "due_on", "times"),
         (Owed(p.tasked, "meeting_task_overdue", HERE), Owed(p.meeting_desk, "meeting_task_overdue", HERE)),
     ),
+    screenings.ScreeningBegan: News(
+        (*OF_SCREENING, "due_on"),
+        (Owed(p.told, "screening_began", HERE),),
+    ),
+    screenings.ScreeningOverdue: News(
+        (*OF_SCREENING, "due_on", "times", "unreported"),
+        (Owed(p.told, "screening_overdue", HERE),),
+    ),
+    screenings.ScreeningClosed: News(
+        (*OF_SCREENING, "reported", "unreported", "visited", "findings"),
+        (Owed(p.told, "screening_left", HERE), Owed(p.screening_desk, "screening_closed", HERE)),
+    ),
     mediation.MediationOpened: News(
         OF_MEDIATION,
         (Owed(p.parties, "mediation_opened", AWAY_TOO),),
@@ -306,6 +326,9 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         meetings.MeetingTaskDone,
         meetings.MeetingTaskLeftOpen,
         meetings.MeetingClosed,
+        # Its units are told when it begins; whoever planned it looks at it.
+        screenings.ScreeningPlanned,
+        screenings.ScreeningReported,
         # What comes of it is the news.
         routing.ReferralRecalled,
         mediation.DisputeReceived,

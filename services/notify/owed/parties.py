@@ -149,6 +149,19 @@ def meeting_desk(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"desk:{event.meeting.site_id}"),)
 
 
+# -- screening campaigns -------------------------------------------------------------------------------------
+
+
+def told(event: Any) -> tuple[Recipient, ...]:
+    """The units that a campaign is told to."""
+    return tuple(Recipient(f"unit:{code}", code) for code in event.told)
+
+
+def screening_desk(event: Any) -> tuple[Recipient, ...]:
+    """The command desk of the site."""
+    return (Recipient(f"desk:{event.screening.site_id}"),)
+
+
 # -- mediation -----------------------------------------------------------------------------------------------
 
 

@@ -102,7 +102,8 @@ class Case:
     was handed over, `recall` is the resident's wish that was relayed there and is not settled yet.
     `refused`: a party refused mediation. `clauses` are those that the resolution cites. `returned` waits for
     a ruling; `returns` counts them, `rulings` are those there were. `order` is the supervision order that
-    stands; `orders` counts them, `order_clocks` the clocks that they had.
+    stands; `orders` counts them, `order_clocks` the clocks that they had. `screening_code` is the campaign
+    that found it: an early warning without a complainant.
     """
 
     request_no: str
@@ -139,6 +140,7 @@ class Case:
     order: Order | None = None
     orders: int = 0
     order_clocks: int = 0
+    screening_code: str = ""
 
     @property
     def assigned_at(self) -> datetime:

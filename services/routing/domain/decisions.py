@@ -71,6 +71,7 @@ class Ladder:
             due_promised=promised,
             plan=[to_message(clock) for clock in plan],
             urgent=event.urgent,
+            screening_code=event.screening_code,
         )
         referred = self.referrals.of_kind(routed, event.site_id)
         return Decision((Emit(routed), referred) if referred else (Emit(routed),))

@@ -50,6 +50,7 @@ def _routed(_case: Case | None, event: ev.CaseRouted, context: Context) -> Case:
         due_promised=event.due_promised,
         plan=tuple(from_message(message) for message in event.plan),
         running=event.assignment.tier,
+        screening_code=event.screening_code,
     )
 
 

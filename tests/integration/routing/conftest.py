@@ -23,6 +23,7 @@ from fengqiao.routing.v1 import meeting_service_pb2 as meeting_rpc
 from fengqiao.routing.v1 import person_service_pb2 as person_rpc
 from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from fengqiao.routing.v1 import routing_service_pb2 as routing_rpc
+from fengqiao.routing.v1 import screening_service_pb2 as screening_rpc
 from fengqiao.routing.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from fengqiao.routing.v1.code_service_pb2_grpc import (
     VillageCodeServiceStub,
@@ -41,6 +42,7 @@ from fengqiao.routing.v1.roster_service_pb2_grpc import (
 from fengqiao.routing.v1.routing_service_pb2_grpc import (
     RoutingServiceStub,
 )
+from fengqiao.routing.v1.screening_service_pb2_grpc import ScreeningServiceStub
 from services.chassis import indexes
 from services.chassis.client import bearer, channel, details_of, rule_of
 from services.chassis.clock import WallClock
@@ -238,6 +240,7 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             (person_rpc, PersonServiceStub(to)),
             (force_rpc, ForceServiceStub(to)),
             (meeting_rpc, MeetingServiceStub(to)),
+            (screening_rpc, ScreeningServiceStub(to)),
             (analysis_rpc, AnalysisServiceStub(to)),
             (routing_rpc, RoutingServiceStub(to)),
         ]

@@ -14,6 +14,7 @@ from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
+from fengqiao.routing.v1 import screening_events_pb2 as screenings
 from services.chassis.topics import declared_types
 from services.notify import domain
 from services.notify.owed import (
@@ -136,6 +137,15 @@ def test_there_is_an_example_of_every_owed_event() -> None:
         (
             meetings.MeetingTaskOverdue,
             {(f"{who}", "meeting_task_overdue", IN_APP) for who in ("unit:jili/c1", "desk:jili")},
+        ),
+        (
+            screenings.ScreeningOverdue,
+            {(f"unit:jili/{code}", "screening_overdue", IN_APP) for code in ("c1", "c2")},
+        ),
+        (
+            screenings.ScreeningClosed,
+            {(f"unit:jili/{code}", "screening_left", IN_APP) for code in ("c1", "c2")}
+            | {("desk:jili", "screening_closed", IN_APP)},
         ),
         (
             routing.SupervisionOrdered,

@@ -8,6 +8,7 @@ from services.routing.domain.codes.adopting import CODES
 from services.routing.domain.forces import calling
 from services.routing.domain.meetings import deciding as meetings
 from services.routing.domain.rosters import summons
+from services.routing.domain.screenings import deciding as screenings
 
 README = Path(routing.__file__).with_name("README.md").read_text(encoding="utf-8")
 
@@ -34,6 +35,11 @@ def test_the_readmes_diagram_of_a_village_code_is_its_table() -> None:
 
 def test_the_readmes_diagram_of_a_joint_meeting_is_its_table() -> None:
     drawn = diagram(meetings.table({}), [("called", "CallMeeting")])
+    assert f"```mermaid\n{drawn}\n```" in README
+
+
+def test_the_readmes_diagram_of_a_screening_campaign_is_its_table() -> None:
+    drawn = diagram(screenings.table({}), [("planned", "PlanScreening")])
     assert f"```mermaid\n{drawn}\n```" in README
 
 
