@@ -12,10 +12,10 @@ from services.intake.domain import REQUESTS
 from tests.integration.intake.conftest import House, meta, submission
 from tests.waiting import until_async
 
-LEADER = {"role": "handler", "sub": "p-s2", "units": ("jili/c1",)}
+LEADER: dict[str, Any] = {"role": "handler", "sub": "p-s2", "units": ("jili/c1",)}
 WARNING: dict[str, Any] = {"channel": "screening", "kind": "gas.safety", "screening_code": "gas-2026-q1"}
 
-ACCUSING = {"kind": "accusation.bribery", "accused_unit_id": "jili/c1"}
+ACCUSING: dict[str, Any] = {"kind": "accusation.bribery", "accused_unit_id": "jili/c1"}
 
 
 async def test_a_risk_is_a_request_with_a_number_and_without_a_person(house: House) -> None:
