@@ -14,6 +14,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from fengqiao.intake.v1 import events_pb2 as ev
+from fengqiao.routing.v1.early_warning_events_pb2 import EarlyWarningEnded
 from fengqiao.routing.v1.events_pb2 import CaseReopened, CaseResolved, CaseWithdrawn, WishDeclined
 from services.chassis.commands import id_from
 from services.chassis.errors import IllegalTransition
@@ -294,11 +295,18 @@ def _table() -> Table:
             (status, CaseReopened): Transition(_emits(ev.RequestReopened), (SUBMITTED,)),
         }
     cells[SUBMITTED, CaseResolved] = Transition(_settle, (SETTLED,))
+    cells[SETTLED, EarlyWarningEnded] = Transition(_emits(ev.RequestClosed), (CLOSED,))
     cells[SETTLED, RateOutcome] = Transition(_rate, (SETTLED, CLOSED))
     return MappingProxyType(cells)
 
 
-OBEYED: tuple[type[Message], ...] = (CaseResolved, CaseWithdrawn, CaseReopened, WishDeclined)
+OBEYED: tuple[type[Message], ...] = (
+    CaseResolved,
+    CaseWithdrawn,
+    CaseReopened,
+    WishDeclined,
+    EarlyWarningEnded,
+)
 """Routing's decisions that a request follows."""
 
 TABLE = _table()

@@ -20,8 +20,8 @@ def to_command(request: Message, who: Principal) -> object:
 COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
     rpc.AcceptCaseRequest: lambda _request, _who: domain.AcceptCase(),
     rpc.ReportProgressRequest: lambda request, _who: domain.ReportProgress(request.progress, request.note),
-    rpc.ResolveCaseRequest: lambda request, _who: domain.ResolveCase(
-        request.outcome, request.note, tuple(request.clauses)
+    rpc.ResolveCaseRequest: lambda request, who: domain.ResolveCase(
+        request.outcome, request.note, tuple(request.clauses), by=who.subject
     ),
     rpc.EscalateCaseRequest: lambda request, _who: domain.EscalateCase(request.note),
     rpc.ReturnCaseRequest: lambda request, who: domain.ReturnCase(
@@ -43,6 +43,7 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
         request.order, request.judgement == rpc.JUDGEMENT_ACCEPTED, who.subject, request.note
     ),
     rpc.ReferCaseRequest: lambda request, _who: domain.ReferCase(request.track, request.note),
+    rpc.RecordEndRequest: lambda request, who: domain.RecordEnd(request.end, who.subject, request.note),
 }
 
 
@@ -58,7 +59,19 @@ def may_order(principal: Principal, command: object, case: Case, at: datetime) -
         return acts_for(principal, case, case.unit_id) and transfers(principal, case, case.unit_id)
     if isinstance(command, domain.JudgeAnswer) and case.order:
         return acts_for(principal, case, case.unit_id) and judges(principal, case, case.order.orderer_unit_id)
+    if isinstance(command, domain.RecordEnd):
+        return ends(principal, case)
     return acts_for(principal, case, case.owner_at(at)[0])
+
+
+def ends(principal: Principal, case: Case) -> bool:
+    """Whether the caller may put the end of an early warning on record: the superior that is asked, or those
+    above; where the desk is asked, the desk.
+    """
+    superior = case.ending.superior_unit_id if case.ending else ""
+    if superior and principal.role != Role.DESK:
+        return acts_for(principal, case, superior)
+    return principal.role in {Role.DESK, Role.REPLAY} and acts_for(principal, case, case.unit_id)
 
 
 def acts_for(principal: Principal, case: Case, unit_id: str) -> bool:

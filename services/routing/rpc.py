@@ -42,6 +42,7 @@ RULES = {
     f"{SERVICE}/JudgeAnswer": Rule(ACTORS),
     f"{SERVICE}/ListOrders": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
     f"{SERVICE}/ReferCase": Rule(ACTORS),
+    f"{SERVICE}/RecordEnd": Rule(ACTORS),
     f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
@@ -161,6 +162,11 @@ class RoutingServicer(RoutingServiceServicer):
         del context
         return rpc.ReferCaseResponse(case=await self._command(request.case_id, request.meta, request))
 
+    async def RecordEnd(self, request: rpc.RecordEndRequest, context: Context) -> rpc.RecordEndResponse:
+        """A superior puts the end of an early warning on record."""
+        del context
+        return rpc.RecordEndResponse(case=await self._command(request.case_id, request.meta, request))
+
     async def RouteCase(self, request: rpc.RouteCaseRequest, context: Context) -> rpc.RouteCaseResponse:
         """Where a case would start, and why."""
         del context
@@ -212,4 +218,5 @@ def to_explanation(case: Case) -> rpc.ExplainDeadlineResponse:
         running=case.clock.name if case.clock else "",
         ruling=to_message(case.returned.clock) if case.returned else None,
         order=to_message(case.order.clock) if case.order and case.order.clock else None,
+        end=to_message(case.ending.clock) if case.ending and case.ending.clock else None,
     )

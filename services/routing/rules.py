@@ -14,6 +14,7 @@ TOP_TIER = 4
 MEDIATION, PETITION = "mediation", "petition"
 """Ways that a kind of matter can go instead of the ladder; see `Capability.track`."""
 RETURN, RULING = "routing.return", "routing.ruling"
+END = "routing.end"
 ANSWER, JUDGEMENT, REPORT = "supervision.answer", "supervision.judgement", "supervision.report"
 SHIPPED: Mapping[str, Rule] = read_rules(Path(__file__).with_name("rules.yaml"))
 """The rules of moves, by id, where a site says nothing else."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
+from fengqiao.routing.v1.early_warning_events_pb2 import LawfulEnd
 from fengqiao.routing.v1.events_pb2 import CitedClause, MoveReason, OrderReason, ReturnReason, Track
 from services.chassis.errors import NotFound
 from services.chassis.protobuf import timestamp
@@ -73,6 +74,7 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
         referrals=case.referrals,
         early_warning=bool(case.screening_code),
         screening_code=case.screening_code,
+        lawful_end=LawfulEnd.ValueType(case.lawful_end),
     )
     message.assignment.tier = Tier.ValueType(case.tier)
     message.assignment.unit_id = case.unit_id
@@ -111,6 +113,14 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
                 repeats=order.repeats,
                 result=order.result,
                 answered_by=order.answered_by,
+            )
+        )
+    if ending := case.ending:
+        message.end_awaited.CopyFrom(
+            rpc.AwaitedEnd(
+                superior_unit_id=ending.superior_unit_id,
+                clock=clock_message(ending.clock) if ending.clock else None,
+                repeats=ending.repeats,
             )
         )
     if pending := case.returned:

@@ -21,6 +21,7 @@ from fengqiao.notify.v1 import events_pb2 as notify_events
 from fengqiao.petition.v1 import events_pb2 as petition_events
 from fengqiao.routing.v1 import code_events_pb2 as code_events
 from fengqiao.routing.v1 import directory_events_pb2 as directory_events
+from fengqiao.routing.v1 import early_warning_events_pb2 as early_warning_events
 from fengqiao.routing.v1 import events_pb2 as routing_events
 from fengqiao.routing.v1 import force_events_pb2 as force_events
 from fengqiao.routing.v1 import meeting_events_pb2 as meeting_events
@@ -223,6 +224,7 @@ EVENT_FILES = (
     code_events,
     meeting_events,
     screening_events,
+    early_warning_events,
     mediation_events,
     petition_events,
     notify_events,

@@ -8,8 +8,10 @@ from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta, Tier
 from fengqiao.intake.v1 import intake_service_pb2 as intake
+from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1 import screening_events_pb2 as ev
 from fengqiao.routing.v1 import screening_service_pb2 as rpc
+from fengqiao.routing.v1.early_warning_events_pb2 import LawfulEnd
 from services.chassis.auth import Role
 from services.cli.client import text
 from services.cli.client.options import client
@@ -33,6 +35,15 @@ class Level(StrEnum):
     NEIGHBOURHOOD = "neighbourhood"
     SECTION = "section"
     COMMUNITY = "community"
+
+
+class End(StrEnum):
+    """What a superior puts on record about an early warning that is settled."""
+
+    RISK_REMOVED = "risk-removed"
+    NO_RISK = "no-risk"
+    HANDED_OVER = "handed-over"
+    SENT_BACK = "sent-back"
 
 
 class Period(StrEnum):
@@ -130,6 +141,23 @@ async def risk(
     )
     answer = await to.call(to.intake.SubmitRequest, intake.SubmitRequestRequest(meta=meta, request=body))
     to.show(answer, text.lines({"case": answer.case_id, "number": answer.request_no}))
+
+
+@screening.command("end")
+@client(Role.HANDLER, changes=True)
+async def end(
+    to: Session,
+    meta: CommandMeta,
+    case: Annotated[str, typer.Argument(metavar="CASE", help="Case id of the early warning.")],
+    how: Annotated[End, typer.Argument(metavar="END", help="How it ended; sent-back: the case goes on.")],
+    *,
+    note: Annotated[str, typer.Option(help="In words; stays in routing's store.")] = "",
+) -> None:
+    """A superior of who settled an early warning puts its end on record."""
+    code = LawfulEnd.Value(f"LAWFUL_END_{how.name}")
+    request = routing.RecordEndRequest(meta=meta, case_id=case, end=code, note=note)
+    done = await to.call(to.routing.RecordEnd, request)
+    to.show(done, text.case(done.case))
 
 
 @screening.command("close")

@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from fengqiao.common.v1.common_pb2 import Clock, Tier
 from fengqiao.routing.v1 import events_pb2 as events
 from fengqiao.routing.v1 import routing_service_pb2 as routing
+from fengqiao.routing.v1.early_warning_events_pb2 import LawfulEnd
 from services.chassis.protobuf import instant_or_none
 from services.cli.demo.report import stamp
 
@@ -66,6 +67,8 @@ def case(case: routing.Case) -> str:
         "order": _order(case.order) if case.HasField("order") else "",
         "resolved": at(case.resolved_at),
         "by the village code": ", ".join(cited(clause) for clause in case.clauses),
+        "found by": case.screening_code,
+        "end": _end(case),
         "overdue": "yes" if case.overdue else "no",
         "revision": case.revision,
     }
@@ -75,6 +78,12 @@ def case(case: routing.Case) -> str:
         for step in case.steps
     ]
     return "\n".join([lines(facts), *steps])
+
+
+def _end(case: routing.Case) -> str:
+    if case.HasField("end_awaited"):
+        return f"to be put on record by {case.end_awaited.superior_unit_id or 'the desk'}"
+    return word(LawfulEnd, case.lawful_end, "LAWFUL_END_") if case.lawful_end else ""
 
 
 def _returned(pending: routing.Return) -> str:

@@ -16,6 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import early_warning_events_pb2 as warnings
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
@@ -150,6 +151,18 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     routing.CaseTakenBack: News(
         ("case.request_no", "conclusion", "due_at", *OWNER),
         (Owed(p.resident, "case_goes_on", AWAY_TOO), Owed(p.holder, "case_goes_on_here", HERE)),
+    ),
+    warnings.EndAwaited: News(
+        ("case.request_no", "unit_id", "answer_by=answer_clock.due_at"),
+        (Owed(p.ending, "end_to_record", HERE),),
+    ),
+    warnings.EndOverdue: News(
+        ("case.request_no", "unit_id", "repeats", "answer_by=answer_clock.due_at"),
+        (Owed(p.ending, "end_overdue", HERE),),
+    ),
+    warnings.EarlyWarningEnded: News(
+        ("case.request_no", "unit_id"),
+        (Owed(p.unit, "end_recorded", HERE),),
     ),
     rosters.AnswererSummoned: News(
         (*OF_SUMMONS, "answer_by=clock.due_at"),

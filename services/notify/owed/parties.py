@@ -75,6 +75,11 @@ def orderer(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
 
 
+def ending(event: Any) -> tuple[Recipient, ...]:
+    """Whoever is to put the end of an early warning on record; the command desk where that is no unit."""
+    return superior(event) if event.superior_unit_id else desk(event)
+
+
 def desk(event: Any) -> tuple[Recipient, ...]:
     """The command desk of the site."""
     return (Recipient(f"desk:{event.case.site_id}"),)

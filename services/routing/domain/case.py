@@ -19,6 +19,7 @@ ASSIGNED, IN_PROGRESS, RESOLVED, WITHDRAWN = "assigned", "in_progress", "resolve
 REFERRED = "referred"
 OPEN = (ASSIGNED, IN_PROGRESS)
 RULING_CLOCK, ORDER_CLOCK = "ruling", "supervision"
+END_CLOCK = "end"
 STANDING, ANSWERED, ACCEPTED = "standing", "answered", "accepted"
 """How a supervision order stands: to be answered, to be judged, to be reported on again."""
 UNSETTLED = (*OPEN, REFERRED)
@@ -95,6 +96,19 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of an early warning that a superior (empty: the desk) is to put on record; `unit_id` and
+    `settled_by` settled it.
+    """
+
+    unit_id: str
+    superior_unit_id: str
+    settled_by: str
+    clock: Clock | None = None
+    repeats: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case. It always has one owner; `running` names the tier whose clock runs (0: none).
 
@@ -103,7 +117,8 @@ class Case:
     `refused`: a party refused mediation. `clauses` are those that the resolution cites. `returned` waits for
     a ruling; `returns` counts them, `rulings` are those there were. `order` is the supervision order that
     stands; `orders` counts them, `order_clocks` the clocks that they had. `screening_code` is the campaign
-    that found it: an early warning without a complainant.
+    that found it: an early warning without a complainant, whose `ending` a superior is to put on record;
+    `lawful_end` is the `LawfulEnd` on record, `end_clocks` counts the clocks that asked for it.
     """
 
     request_no: str
@@ -141,6 +156,9 @@ class Case:
     orders: int = 0
     order_clocks: int = 0
     screening_code: str = ""
+    ending: Ending | None = None
+    lawful_end: int = 0
+    end_clocks: int = 0
 
     @property
     def assigned_at(self) -> datetime:
@@ -173,6 +191,9 @@ class Case:
 
 
 def deadlines(case: Case) -> tuple[Deadline, ...]:
-    """The clocks that run: the tier's, a ruling's and a supervision order's, as far as there are any."""
+    """The clocks that run: the tier's, a ruling's, a supervision order's and that of an end which is to be
+    put on record, as far as there are any.
+    """
     clocks = (case.clock, case.returned and case.returned.clock, case.order and case.order.clock)
-    return tuple(clock.deadline for clock in clocks if clock)
+    end = case.ending and case.ending.clock
+    return tuple(clock.deadline for clock in (*clocks, end) if clock)

@@ -27,6 +27,7 @@ class ResolveCase:
     note: str = ""
     clauses: tuple[str, ...] = ()
     known: Known = field(default_factory=dict)
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,25 @@ class RulingRanOut:
 @dataclass(frozen=True, slots=True)
 class SupervisionRanOut:
     """A supervision order was not answered, or its answer not judged, in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEnd:
+    """A superior puts the end of an early warning on record; `end` is a `LawfulEnd`."""
+
+    end: int
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndRanOut:
+    """Nobody put the end of an early warning on record in time."""
 
     happens_by_itself: ClassVar[bool] = True
 

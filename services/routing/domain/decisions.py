@@ -26,6 +26,7 @@ from services.routing.domain.commands import (
     ResolveCase,
     ReturnCase,
 )
+from services.routing.domain.early_warnings import Endings
 from services.routing.domain.referrals import OPINIONS, Referrals
 from services.routing.domain.returns import Returns, nobody_above, refuse_while_returned
 from services.routing.domain.shared import (
@@ -49,6 +50,7 @@ class Ladder:
         self.orders = Orders(rules)
         self.referrals = Referrals(rules, self.orders)
         self.returns = Returns(rules)
+        self.endings = Endings(rules, lambda case, context: self.reopen(case, ReopeningRequested(), context))
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:
         """Start at the lowest capable tier; plan a clock for each tier from there to the top."""

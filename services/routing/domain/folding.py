@@ -11,7 +11,7 @@ from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis.model import Context
 from services.chassis.protobuf import instant
 from services.chassis.terms import from_message
-from services.routing.domain import order_folding
+from services.routing.domain import early_warnings, order_folding
 from services.routing.domain.case import (
     ASSIGNED,
     IN_PROGRESS,
@@ -168,6 +168,8 @@ def _restarted(case: Case, event: ev.CaseReopened | ev.CaseTakenBack, reason: in
         due_promised=False,
         plan=tuple(from_message(message) for message in event.plan),
         running=event.assignment.tier,
+        ending=None,
+        lawful_end=0,
     )
 
 
@@ -191,6 +193,7 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     ev.CaseReferred: _referred,
     ev.ReferralRecalled: _recalled,
     ev.CaseTakenBack: _taken_back,
+    **early_warnings.FOLDS,
 }
 
 

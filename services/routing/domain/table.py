@@ -17,6 +17,7 @@ from services.chassis.model import Consumed, Context, Decision, Table, Transitio
 from services.chassis.record import Deadline
 from services.routing.domain.case import (
     ASSIGNED,
+    END_CLOCK,
     ENDED,
     IN_PROGRESS,
     MEDIATION_OUTCOMES,
@@ -34,10 +35,12 @@ from services.routing.domain.commands import (
     AcceptCase,
     AnswerSupervision,
     ClockRanOut,
+    EndRanOut,
     EscalateCase,
     JudgeAnswer,
     OrderSupervision,
     ReassignCase,
+    RecordEnd,
     ReferCase,
     ReportProgress,
     ResolveCase,
@@ -50,9 +53,10 @@ from services.routing.domain.commands import (
 from services.routing.domain.decisions import Ladder, declined
 from services.routing.domain.referrals import noted
 
-BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut]] = {
+BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut | EndRanOut]] = {
     RULING_CLOCK: RulingRanOut,
     ORDER_CLOCK: SupervisionRanOut,
+    END_CLOCK: EndRanOut,
 }
 """What happens when a clock that is no tier's has passed, by its name."""
 
@@ -105,7 +109,9 @@ def table(ladder: Ladder) -> Table:
         ),
     }
     cells[(WITHDRAWN, ReopeningRequested)] = Transition(declined("reopening"), (WITHDRAWN,))
-    return cells
+    cells[(RESOLVED, RecordEnd)] = Transition(ladder.endings.record, (ASSIGNED, RESOLVED))
+    cells[(RESOLVED, EndRanOut)] = Transition(ladder.endings.ran_out, (RESOLVED,))
+    return ladder.endings.following(cells)
 
 
 def consumed(ladder: Ladder, cells: Table) -> dict[tuple[str, str], Consumed]:

@@ -9,6 +9,7 @@ import pytest
 
 from fengqiao.common.v1.common_pb2 import TIER_NEIGHBOURHOOD, TIER_SECTION
 from fengqiao.intake.v1.events_pb2 import RequestSubmitted
+from fengqiao.routing.v1 import early_warning_events_pb2 as ew
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
 from fengqiao.routing.v1 import routing_service_pb2 as routing_rpc
 from fengqiao.routing.v1 import screening_events_pb2 as ev
@@ -19,7 +20,7 @@ from services.chassis.protobuf import timestamp
 from services.chassis.record import SHARDS
 from services.chassis.store import database
 from services.chassis.sweeper import Catchup
-from services.routing.domain import REQUESTS
+from services.routing.domain import OUTCOMES, REQUESTS
 from services.routing.domain.screenings.screening import EVENTS
 from tests.integration.routing.conftest import DESK, NEIGHBOURS, SECTION, TOP, VILLAGE, House, meta
 from tests.kit.edge import Who
@@ -229,3 +230,19 @@ async def test_campaigns_are_listed_page_by_page_without_their_parts(house: Hous
     assert not found[0].pieces
     theirs = (await house.call("ListScreenings", LEADER)).screenings
     assert [each.code for each in theirs] == ["fire", CAMPAIGN]
+
+
+async def test_an_early_warning_is_ended_by_a_superior_of_who_settled_it(house: House) -> None:
+    await planned(house)
+    await pass_to(house, "2026-03-04")
+    case_id, neighbour = str(uuid4()), Who("handler", (NEIGHBOURS,), "p-n1")
+    await house.base.deciding.take([risk(0, case_id)])
+    await house.call("ResolveCase", neighbour, case_id=case_id, outcome="repaired")
+    case = (await house.call("GetCase", case_id=case_id)).case
+    assert case.end_awaited.superior_unit_id == SECTION
+    end: dict[str, Any] = {"case_id": case_id, "end": ew.LAWFUL_END_RISK_REMOVED}
+    assert (await house.refusal("RecordEnd", neighbour, **end)).code is grpc.StatusCode.PERMISSION_DENIED
+    ended = (await house.call("RecordEnd", LEADER, **end)).case
+    assert (ended.lawful_end, ended.HasField("end_awaited")) == (ew.LAWFUL_END_RISK_REMOVED, False)
+    assert house.broker.types(OUTCOMES) == ["CaseResolved", "EarlyWarningEnded"]
+    assert (await house.refusal("RecordEnd", **end)).reason == "no_end_awaited"

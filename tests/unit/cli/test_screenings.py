@@ -9,8 +9,11 @@ from google.protobuf.message import Message
 from fengqiao.common.v1.common_pb2 import TIER_NEIGHBOURHOOD, TIER_SECTION
 from fengqiao.intake.v1 import intake_service_pb2 as intake
 from fengqiao.intake.v1.intake_service_pb2_grpc import add_IntakeServiceServicer_to_server
+from fengqiao.routing.v1 import early_warning_events_pb2 as ew
+from fengqiao.routing.v1 import routing_service_pb2 as routing
 from fengqiao.routing.v1 import screening_events_pb2 as ev
 from fengqiao.routing.v1 import screening_service_pb2 as rpc
+from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
 from fengqiao.routing.v1.screening_service_pb2_grpc import add_ScreeningServiceServicer_to_server
 from tests.kit.terminal import Terminal, terminal_at
 
@@ -165,3 +168,20 @@ def test_a_risk_is_taken_in_by_intake_without_a_person() -> None:
         urgent=True,
         screening_code="gas",
     )
+
+
+def test_a_superior_puts_the_end_of_an_early_warning_on_record() -> None:
+    case = routing.Case(case_id="c-1", screening_code="gas", lawful_end=ew.LAWFUL_END_NO_RISK)
+    case.end_awaited.superior_unit_id = "jili/hexi"
+
+    def taken(_request: Message) -> Message:
+        return routing.RecordEndResponse(case=case)
+
+    with terminal_at("screening", taken, add_RoutingServiceServicer_to_server) as there:
+        shown = there.type("end", "c-1", "sent-back", "--note", "阀门仍漏").stdout
+        asked = there.office.only()
+        assert "to be put on record by jili/hexi" in shown
+        case.ClearField("end_awaited")
+        assert "no_risk" in there.type("end", "c-1", "no-risk").stdout
+    expected = routing.RecordEndRequest(case_id="c-1", end=ew.LAWFUL_END_SENT_BACK, note="阀门仍漏")
+    assert asked == expected

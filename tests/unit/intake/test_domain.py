@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fengqiao.intake.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1.early_warning_events_pb2 import EarlyWarningEnded
 from services.chassis import model as chassis
 from services.chassis.consumer import Arrived, Received
 from services.chassis.engine import Engine, Moment, Verdict
@@ -52,6 +53,7 @@ DECISIONS: tuple[Message, ...] = (
     routing.CaseWithdrawn(),
     routing.CaseReopened(),
     routing.WishDeclined(wish="escalation"),
+    EarlyWarningEnded(),
 )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from fengqiao.intake.v1.intake_service_pb2 import RequestBody
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1.early_warning_events_pb2 import EarlyWarningEnded
 from services.chassis.auth import Principal, Role
 from services.chassis.errors import IllegalTransition
 from services.intake import domain
@@ -72,3 +73,10 @@ def test_the_desk_may_lift_and_reopen_it_as_any_other() -> None:
     walk.routing_says(routing.CaseResolved())
     walk.command(domain.ReopenRequest("found_again"))
     assert walk.types(domain.REQUESTS) == ["RequestSubmitted", "EscalationRequested", "ReopeningRequested"]
+
+
+def test_it_is_closed_by_the_end_that_a_superior_put_on_record() -> None:
+    walk = Walk(WARNING)
+    walk.routing_says(routing.CaseResolved(), EarlyWarningEnded())
+    assert (walk.state.status, walk.state.rating) == (domain.CLOSED, 0)
+    assert walk.types(domain.EVENTS) == ["RequestSubmitted", "RequestSettled", "RequestClosed"]

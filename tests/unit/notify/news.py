@@ -12,6 +12,7 @@ from fengqiao.common.v1.common_pb2 import TIER_COMMUNITY, TIER_SUB_DISTRICT, Clo
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import early_warning_events_pb2 as warnings
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
@@ -99,6 +100,7 @@ def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
         *_of_forces(),
         *_of_meetings(),
         *_of_screenings(),
+        *_of_early_warnings(reference(person_ref)),
         *_of_mediation(table(person_ref)),
         *_of_petitions(matter(person_ref)),
     )
@@ -205,6 +207,15 @@ def _of_meetings() -> tuple[Message, ...]:
         meetings.MeetingMissed(meeting=of, times=2, again_at=timestamp(DUE)),
         meetings.MeetingTaskAssigned(**task, clock=clock()),
         meetings.MeetingTaskOverdue(**task, times=2, again_at=timestamp(DUE)),
+    )
+
+
+def _of_early_warnings(case: routing.CaseReference) -> tuple[Message, ...]:
+    of: dict[str, Any] = {"case": case, "unit_id": "jili/c1/s1"}
+    return (
+        warnings.EndAwaited(**of, superior_unit_id="jili/c1", answer_clock=clock()),
+        warnings.EndOverdue(**of, repeats=2, answer_clock=clock()),
+        warnings.EarlyWarningEnded(**of, superior_unit_id="jili/c1", end=warnings.LAWFUL_END_NO_RISK),
     )
 
 

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import early_warning_events_pb2 as warnings
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
@@ -138,6 +139,9 @@ def test_there_is_an_example_of_every_owed_event() -> None:
             meetings.MeetingTaskOverdue,
             {(f"{who}", "meeting_task_overdue", IN_APP) for who in ("unit:jili/c1", "desk:jili")},
         ),
+        (warnings.EndAwaited, {("unit:jili/c1", "end_to_record", IN_APP)}),
+        (warnings.EndOverdue, {("desk:jili", "end_overdue", IN_APP)}),
+        (warnings.EarlyWarningEnded, {("unit:jili/c1/s1", "end_recorded", IN_APP)}),
         (
             screenings.ScreeningOverdue,
             {(f"unit:jili/{code}", "screening_overdue", IN_APP) for code in ("c1", "c2")},

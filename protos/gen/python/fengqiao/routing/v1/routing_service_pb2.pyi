@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from fengqiao.common.v1 import common_pb2 as _common_pb2
+from fengqiao.routing.v1 import early_warning_events_pb2 as _early_warning_events_pb2
 from fengqiao.routing.v1 import events_pb2 as _events_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -119,6 +120,8 @@ class Case(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     EARLY_WARNING_FIELD_NUMBER: _builtins.int
     SCREENING_CODE_FIELD_NUMBER: _builtins.int
+    END_AWAITED_FIELD_NUMBER: _builtins.int
+    LAWFUL_END_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     request_no: _builtins.str
     site_id: _builtins.str
@@ -136,6 +139,7 @@ class Case(_message.Message):
     early_warning: _builtins.bool
     """Found by a screening campaign, whose code that is: nobody complained, so nobody rates it."""
     screening_code: _builtins.str
+    lawful_end: _early_warning_events_pb2.LawfulEnd.ValueType
     @_builtins.property
     def assignment(self) -> _events_pb2.Assignment: ...
     @_builtins.property
@@ -170,6 +174,10 @@ class Case(_message.Message):
     def order(self) -> Global___SupervisionOrder:
         """The supervision order that stands, if one does."""
 
+    @_builtins.property
+    def end_awaited(self) -> Global___AwaitedEnd:
+        """Of an early warning that is settled: who is to put its end on record, and what it came to."""
+
     def __init__(
         self,
         *,
@@ -199,14 +207,48 @@ class Case(_message.Message):
         order: Global___SupervisionOrder | None = ...,
         early_warning: _builtins.bool = ...,
         screening_code: _builtins.str = ...,
+        end_awaited: Global___AwaitedEnd | None = ...,
+        lawful_end: _early_warning_events_pb2.LawfulEnd.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "order", b"order", "resolved_at", b"resolved_at", "returned", b"returned", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "end_awaited", b"end_awaited", "order", b"order", "resolved_at", b"resolved_at", "returned", b"returned", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "early_warning", b"early_warning", "kind", b"kind", "order", b"order", "overdue", b"overdue", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "screening_code", b"screening_code", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "early_warning", b"early_warning", "end_awaited", b"end_awaited", "kind", b"kind", "lawful_end", b"lawful_end", "order", b"order", "overdue", b"overdue", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "screening_code", b"screening_code", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Case: _TypeAlias = Case  # noqa: Y015
+
+@_typing.final
+class AwaitedEnd(_message.Message):
+    """The end of an early warning that a superior is to put on record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUPERIOR_UNIT_ID_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    superior_unit_id: _builtins.str
+    """Empty: the command desk."""
+    repeats: _builtins.int
+    """How often it was asked of the next superior."""
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """Unset in a replay."""
+
+    def __init__(
+        self,
+        *,
+        superior_unit_id: _builtins.str = ...,
+        clock: _common_pb2.Clock | None = ...,
+        repeats: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "repeats", b"repeats", "superior_unit_id", b"superior_unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwaitedEnd: _TypeAlias = AwaitedEnd  # noqa: Y015
 
 @_typing.final
 class SupervisionOrder(_message.Message):
@@ -1215,6 +1257,7 @@ class ExplainDeadlineResponse(_message.Message):
     RUNNING_FIELD_NUMBER: _builtins.int
     RULING_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
     running: _builtins.str
     """Name of the clock that runs now; empty when none does."""
     @_builtins.property
@@ -1227,6 +1270,10 @@ class ExplainDeadlineResponse(_message.Message):
     def order(self) -> _common_pb2.Clock:
         """The clock of the supervision order that stands, if one does."""
 
+    @_builtins.property
+    def end(self) -> _common_pb2.Clock:
+        """The clock of the end of an early warning that is to be put on record, if one is."""
+
     def __init__(
         self,
         *,
@@ -1234,10 +1281,11 @@ class ExplainDeadlineResponse(_message.Message):
         running: _builtins.str = ...,
         ruling: _common_pb2.Clock | None = ...,
         order: _common_pb2.Clock | None = ...,
+        end: _common_pb2.Clock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "ruling", b"ruling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "order", b"order", "ruling", b"ruling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "order", b"order", "ruling", b"ruling", "running", b"running"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "end", b"end", "order", b"order", "ruling", b"ruling", "running", b"running"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1326,3 +1374,53 @@ class BoardCell(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BoardCell: _TypeAlias = BoardCell  # noqa: Y015
+
+@_typing.final
+class RecordEndRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    end: _early_warning_events_pb2.LawfulEnd.ValueType
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        end: _early_warning_events_pb2.LawfulEnd.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "end", b"end", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordEndRequest: _TypeAlias = RecordEndRequest  # noqa: Y015
+
+@_typing.final
+class RecordEndResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordEndResponse: _TypeAlias = RecordEndResponse  # noqa: Y015
