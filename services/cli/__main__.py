@@ -61,6 +61,7 @@ COMMANDS = {
     "indicators": Entry(f"{CLIENT}.analysis:indicators", "How units did in a period.", HANDLE),
     "meeting": Entry(f"{CLIENT}.meetings:meeting", "Joint meetings: call, agenda, minutes, tasks.", HANDLE),
     "emergency": Entry(f"{CLIENT}.emergencies:emergency", "Other rules for an area and a time.", HANDLE),
+    "screening": Entry(f"{CLIENT}.screenings:screening", "Screening: plan, report, risk, close.", HANDLE),
     "deliveries": Entry(f"{CLIENT}.people:deliveries", "Who was told, and how it ended.", OPERATE),
     "source": Entry(f"{CLIENT}.agencies:source", "Sources of agencies: register.", OPERATE),
     "publish": Entry(f"{CLIENT}.agencies:publish", "Publish an agency's event and print the reply.", OPERATE),

@@ -72,6 +72,7 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
     rpc.RecordReviewRequest: lambda request, who: domain.RecordReview(
         request.number, request.finding, who.subject, who.units, request.note
     ),
+    rpc.RecordEndRequest: lambda request, who: domain.RecordEnd(request.end, who.subject, request.note),
 }
 
 
@@ -132,6 +133,16 @@ def follows(principal: Principal, command: domain.RecordCallBack | domain.Record
     return principal.role in {Role.DESK, Role.REPLAY} and acts_for(principal, case, case.unit_id)
 
 
+def ends(principal: Principal, _command: domain.RecordEnd, case: Case) -> bool:
+    """Whether the caller may put the end of an early warning on record: the superior that is asked, or those
+    above; where the desk is asked, the desk.
+    """
+    superior = case.ending.superior_unit_id if case.ending else ""
+    if superior and principal.role != Role.DESK:
+        return acts_for(principal, case, superior)
+    return principal.role in {Role.DESK, Role.REPLAY} and acts_for(principal, case, case.unit_id)
+
+
 def acts_for(principal: Principal, case: Case, unit_id: str) -> bool:
     """Whether the caller may act for a case's owner: it is their unit, one below it, or a replay."""
     return principal.site == case.site_id and (principal.role == "replay" or principal.covers(unit_id))
@@ -172,5 +183,6 @@ PERMITS: Mapping[type, Callable[[Principal, Any, Case], bool]] = {
     domain.AnswerAssistance: assists,
     domain.RecordCallBack: follows,
     domain.RecordReview: follows,
+    domain.RecordEnd: ends,
 }
 """Who may order what is not the owner's to do."""

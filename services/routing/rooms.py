@@ -13,6 +13,7 @@ from fengqiao.routing.v1.meeting_service_pb2_grpc import add_MeetingServiceServi
 from fengqiao.routing.v1.person_service_pb2_grpc import add_PersonServiceServicer_to_server
 from fengqiao.routing.v1.roster_service_pb2_grpc import add_RosterServiceServicer_to_server
 from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
+from fengqiao.routing.v1.screening_service_pb2_grpc import add_ScreeningServiceServicer_to_server
 from services.chassis.foundation import Foundation
 from services.routing import rpc
 from services.routing.codes import rpc as codes_rpc
@@ -32,6 +33,7 @@ from services.routing.domain import Case, Ladder, table
 from services.routing.domain.directory.ground import Ground
 from services.routing.domain.meetings.deciding import table as meeting_table
 from services.routing.domain.rosters.summons import table as summons_table
+from services.routing.domain.screenings.deciding import table as screening_table
 from services.routing.emergencies import rpc as emergencies_rpc
 from services.routing.emergencies.emergencies import Emergencies
 from services.routing.emergencies.following import Declared, Watch
@@ -56,6 +58,9 @@ from services.routing.rosters.departments import Departments
 from services.routing.rosters.silence import Vigil
 from services.routing.rosters.summonses import Summonses
 from services.routing.rules import Rules
+from services.routing.screenings import rpc as screenings_rpc
+from services.routing.screenings.risks import Risks
+from services.routing.screenings.screenings import Screenings
 from services.routing.store import (
     call_outs,
     departments,
@@ -64,6 +69,7 @@ from services.routing.store import (
     meetings,
     persons,
     restructurings,
+    screenings,
     summonses,
     units,
     village_codes,
@@ -82,6 +88,7 @@ RULES = (
     | meetings_rpc.RULES
     | hotspots_rpc.RULES
     | emergencies_rpc.RULES
+    | screenings_rpc.RULES
 )
 """Who may call what."""
 
@@ -146,10 +153,14 @@ def furnish(
     calling = CallOuts(Matching(lookups, people, call_out), cases, call_out)
     summoned = Summonses(desks, cases, called, summoning)
     hours = Ledger(people, call_out)
-    arrivals = Arrivals(base)
+    risks = Risks(base)
+    arrivals = Arrivals(base, risks)
     meeting_cells = meeting_table(base.sites)
     met = base.side(meetings(meeting_cells), d.MeetingDocument)
     meeting = Meetings(lookups, claims, desks, cases, met, meeting_cells)
+    screening_cells = screening_table(rules)
+    screened = base.side(screenings(screening_cells), d.ScreeningDocument)
+    screening = Screenings(lookups, desks, risks, screened, screening_cells, rules, following.fresh)
     return Rooms(
         claims=claims,
         following=following,
@@ -183,6 +194,7 @@ def furnish(
                     Emergencies(lookups, claims, standing_by, watch, rules, fresh)
                 ),
             ),
+            (add_ScreeningServiceServicer_to_server, screenings_rpc.ScreeningServicer(screening)),
         ],
         watch=watch,
         gaps=Gaps(base, rules, watch),

@@ -49,6 +49,7 @@ RULES = {
     f"{SERVICE}/ReferCase": Rule(ACTORS),
     f"{SERVICE}/RecordCallBack": Rule(ACTORS),
     f"{SERVICE}/RecordReview": Rule(ACTORS),
+    f"{SERVICE}/RecordEnd": Rule(ACTORS),
     f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
@@ -193,6 +194,11 @@ class RoutingServicer(ClockCalls, RoutingServiceServicer):
         del context
         return rpc.RecordReviewResponse(case=await self._command(request.case_id, request.meta, request))
 
+    async def RecordEnd(self, request: rpc.RecordEndRequest, context: Context) -> rpc.RecordEndResponse:
+        """A superior puts the end of an early warning on record."""
+        del context
+        return rpc.RecordEndResponse(case=await self._command(request.case_id, request.meta, request))
+
     async def RouteCase(self, request: rpc.RouteCaseRequest, context: Context) -> rpc.RouteCaseResponse:
         """Where a case would start, and why."""
         del context
@@ -299,4 +305,5 @@ def to_explanation(case: Case, zone: tzinfo) -> rpc.ExplainDeadlineResponse:
         order=explained(case.order.clock) if case.order and case.order.clock else None,
         first_contact=explained(case.contact) if case.contact else None,
         pause=explained(case.pause.clock) if case.pause else None,
+        end=explained(case.ending.clock) if case.ending and case.ending.clock else None,
     )

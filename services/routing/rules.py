@@ -18,6 +18,7 @@ MEDIATION, PETITION = "mediation", "petition"
 Capability = table.Capability
 """A row of the capability table."""
 RETURN, RULING = "routing.return", "routing.ruling"
+END = "routing.end"
 ANSWER, JUDGEMENT, REPORT = "supervision.answer", "supervision.judgement", "supervision.report"
 SOON, ACCEPTANCE = "attention.soon", "attention.acceptance"
 ASSISTANCE_ANSWER, ASSISTANCE_WORK = "routing.assistance", "routing.assistance.work"
@@ -70,6 +71,10 @@ class Places(Protocol):
         """The post that answers for a unit."""
         ...
 
+    def below(self, unit_id: str) -> Iterator[Unit]:
+        """A unit and those below it that stand."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FixedPlaces:
@@ -92,6 +97,15 @@ class FixedPlaces:
     def post(self, unit_id: str) -> Post:
         """The unit's one post."""
         return self.posts[unit_id]
+
+    def below(self, unit_id: str) -> Iterator[Unit]:
+        """By who is above whom."""
+        for unit in self.units.values():
+            above: Unit | None = unit
+            while above and above.id != unit_id:
+                above = self.units[above.parent] if above.parent else None
+            if above:
+                yield unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.clock_events_pb2 import PauseKind
+from fengqiao.routing.v1.early_warning_events_pb2 import LawfulEnd
 from fengqiao.routing.v1.events_pb2 import CitedClause, MoveReason, OrderReason, ReturnReason, Track
 from fengqiao.routing.v1.followup_events_pb2 import AnswerWay
 from services.chassis.errors import NotFound
@@ -74,6 +75,9 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
         urgent=case.urgent,
         track=Track.ValueType(case.track),
         referrals=case.referrals,
+        early_warning=bool(case.screening_code),
+        screening_code=case.screening_code,
+        lawful_end=LawfulEnd.ValueType(case.lawful_end),
     )
     message.assignment.tier = Tier.ValueType(case.tier)
     message.assignment.unit_id = case.unit_id
@@ -130,6 +134,12 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
             )
         )
     _tell_what_follows(message, case)
+    _tell_what_waits(message, case)
+    return message
+
+
+def _tell_what_waits(message: rpc.Case, case: Case) -> None:
+    """What is asked for or awaited of somebody else than the owner."""
     if pause := case.pause:
         message.pause.CopyFrom(
             rpc.Pause(
@@ -151,7 +161,14 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
                 asked_at=timestamp(asked.at),
             )
         )
-    return message
+    if ending := case.ending:
+        message.end_awaited.CopyFrom(
+            rpc.AwaitedEnd(
+                superior_unit_id=ending.superior_unit_id,
+                clock=clock_message(ending.clock) if ending.clock else None,
+                repeats=ending.repeats,
+            )
+        )
 
 
 def _tell_what_follows(message: rpc.Case, case: Case) -> None:

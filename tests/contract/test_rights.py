@@ -20,6 +20,7 @@ from fengqiao.routing.v1 import (
     person_service_pb2,
     roster_service_pb2,
     routing_service_pb2,
+    screening_service_pb2,
 )
 from services.chassis.auth import Principal, Role, Rule, authorize, methods_of
 from services.chassis.errors import Forbidden
@@ -37,6 +38,7 @@ from services.routing.hotspots.rpc import RULES as ANALYSIS_RULES
 from services.routing.meetings.rpc import RULES as MEETING_RULES
 from services.routing.rosters.rpc import RULES as ROSTER_RULES
 from services.routing.rpc import RULES as ROUTING_RULES
+from services.routing.screenings.rpc import RULES as SCREENING_RULES
 
 TABLES: dict[str, tuple[ServiceDescriptor, Mapping[str, Rule]]] = {
     "persons": (person_service_pb2.DESCRIPTOR.services_by_name["PersonService"], PERSON_RULES),
@@ -44,6 +46,7 @@ TABLES: dict[str, tuple[ServiceDescriptor, Mapping[str, Rule]]] = {
     "rosters": (roster_service_pb2.DESCRIPTOR.services_by_name["RosterService"], ROSTER_RULES),
     "village codes": (code_service_pb2.DESCRIPTOR.services_by_name["VillageCodeService"], CODE_RULES),
     "analysis": (analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"], ANALYSIS_RULES),
+    "screenings": (screening_service_pb2.DESCRIPTOR.services_by_name["ScreeningService"], SCREENING_RULES),
     "meetings": (meeting_service_pb2.DESCRIPTOR.services_by_name["MeetingService"], MEETING_RULES),
     "emergencies": (
         emergency_service_pb2.DESCRIPTOR.services_by_name["EmergencyService"],

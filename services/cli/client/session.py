@@ -26,6 +26,7 @@ from fengqiao.routing.v1.meeting_service_pb2_grpc import MeetingServiceStub
 from fengqiao.routing.v1.person_service_pb2_grpc import PersonServiceStub
 from fengqiao.routing.v1.roster_service_pb2_grpc import RosterServiceStub
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
+from fengqiao.routing.v1.screening_service_pb2_grpc import ScreeningServiceStub
 from services.chassis import client
 from services.chassis.settings import Settings
 from services.cli.calls import Caller
@@ -126,6 +127,11 @@ class Session:
     def meetings(self) -> Any:
         """The joint meetings' methods; routing has them."""
         return MeetingServiceStub(self._channel("routing"))
+
+    @property
+    def screenings(self) -> Any:
+        """The screening campaigns' methods; routing has them."""
+        return ScreeningServiceStub(self._channel("routing"))
 
     @property
     def analysis(self) -> Any:

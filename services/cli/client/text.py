@@ -11,6 +11,7 @@ from fengqiao.routing.v1 import clock_events_pb2 as clocks
 from fengqiao.routing.v1 import events_pb2 as events
 from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import routing_service_pb2 as routing
+from fengqiao.routing.v1.early_warning_events_pb2 import LawfulEnd
 from services.chassis.protobuf import instant_or_none
 from services.cli.demo.report import stamp
 
@@ -75,6 +76,8 @@ def case(case: routing.Case) -> str:
         "review": _review(case.review) if case.HasField("review") else "",
         "closed by": word(followup.ClosedBy, case.closed_by, "CLOSED_BY_") if case.closed_by else "",
         "by the village code": ", ".join(cited(clause) for clause in case.clauses),
+        "found by": case.screening_code,
+        "end": _end(case),
         "overdue": "yes" if case.overdue else "no",
         "revision": case.revision,
     }
@@ -84,6 +87,12 @@ def case(case: routing.Case) -> str:
         for step in case.steps
     ]
     return "\n".join([lines(facts), *why(case.why), *steps])
+
+
+def _end(case: routing.Case) -> str:
+    if case.HasField("end_awaited"):
+        return f"to be put on record by {case.end_awaited.superior_unit_id or 'the desk'}"
+    return word(LawfulEnd, case.lawful_end, "LAWFUL_END_") if case.lawful_end else ""
 
 
 def _returned(pending: routing.Return) -> str:

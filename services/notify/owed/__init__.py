@@ -17,6 +17,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import clock_events_pb2 as clocks
+from fengqiao.routing.v1 import early_warning_events_pb2 as warnings
 from fengqiao.routing.v1 import emergency_events_pb2 as emergencies
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import followup_events_pb2 as followup
@@ -24,6 +25,7 @@ from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import handling_events_pb2 as handling
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
+from fengqiao.routing.v1 import screening_events_pb2 as screenings
 from services.chassis.protobuf import instant_or_none
 from services.notify.owed import parties as p
 from services.notify.owed.parties import AWAY_TOO, EMAIL, HERE, IN_APP, News, Owed, Recipient
@@ -55,6 +57,7 @@ SOURCES = (
     "fengqiao.routing.callouts",
     "fengqiao.routing.meetings",
     "fengqiao.routing.emergencies",
+    "fengqiao.routing.screenings",
     "fengqiao.mediation.events",
     "fengqiao.petition.events",
 )
@@ -73,6 +76,12 @@ OF_CALL_OUT = ("call_out.unit_id",)
 OF_SUMMONS = ("summons.request_no", "summons.department", "summons.unit_id")
 OF_EMERGENCY = ("emergency.unit_id", "emergency.profile", "emergency.version", "reason")
 OF_MEETING = ("convener=meeting.unit_id", "day=meeting.on")
+OF_SCREENING = (
+    "campaign=screening.code",
+    "area=screening.unit_id",
+    "since=screening.since",
+    "until=screening.until",
+)
 UNTIL = "clock.rolled_due_at"
 URGENT = "case_urgent"
 """What the desk is told at once; how long that took is measured."""
@@ -247,6 +256,18 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         ("case.request_no", "ask", "unit_id"),
         (Owed(p.unit, "time_refused", HERE),),
     ),
+    warnings.EndAwaited: News(
+        ("case.request_no", "unit_id", "answer_by=answer_clock.due_at"),
+        (Owed(p.ending, "end_to_record", HERE),),
+    ),
+    warnings.EndOverdue: News(
+        ("case.request_no", "unit_id", "repeats", "answer_by=answer_clock.due_at"),
+        (Owed(p.ending, "end_overdue", HERE),),
+    ),
+    warnings.EarlyWarningEnded: News(
+        ("case.request_no", "unit_id"),
+        (Owed(p.unit, "end_recorded", HERE),),
+    ),
     rosters.AnswererSummoned: News(
         (*OF_SUMMONS, "answer_by=clock.due_at"),
         (Owed(p.answerer, "department_summoned", HERE),),
@@ -302,6 +323,18 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     emergencies.EmergencyEnded: News(
         (*OF_EMERGENCY, "end"),
         (Owed(p.area, "emergency_ended", HERE), Owed(p.emergency_desk, "emergency_ended", HERE)),
+    ),
+    screenings.ScreeningBegan: News(
+        (*OF_SCREENING, "due_on"),
+        (Owed(p.told, "screening_began", HERE),),
+    ),
+    screenings.ScreeningOverdue: News(
+        (*OF_SCREENING, "due_on", "times", "unreported"),
+        (Owed(p.told, "screening_overdue", HERE),),
+    ),
+    screenings.ScreeningClosed: News(
+        (*OF_SCREENING, "reported", "unreported", "visited", "findings"),
+        (Owed(p.told, "screening_left", HERE), Owed(p.screening_desk, "screening_closed", HERE)),
     ),
     mediation.MediationOpened: News(
         OF_MEDIATION,
@@ -429,6 +462,9 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         meetings.MeetingTaskDone,
         meetings.MeetingTaskLeftOpen,
         meetings.MeetingClosed,
+        # Its units are told when it begins; whoever planned it looks at it.
+        screenings.ScreeningPlanned,
+        screenings.ScreeningReported,
         # What comes of it is the news.
         routing.ReferralRecalled,
         mediation.DisputeReceived,

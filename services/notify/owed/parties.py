@@ -126,6 +126,11 @@ def approver(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
 
 
+def ending(event: Any) -> tuple[Recipient, ...]:
+    """Whoever is to put the end of an early warning on record; the command desk where that is no unit."""
+    return superior(event) if event.superior_unit_id else desk(event)
+
+
 def desk(event: Any) -> tuple[Recipient, ...]:
     """The command desk of the site."""
     return (Recipient(f"desk:{event.case.site_id}"),)
@@ -216,6 +221,19 @@ def area(event: Any) -> tuple[Recipient, ...]:
 def emergency_desk(event: Any) -> tuple[Recipient, ...]:
     """The command desk of the site."""
     return (Recipient(f"desk:{event.emergency.site_id}"),)
+
+
+# -- screening campaigns -------------------------------------------------------------------------------------
+
+
+def told(event: Any) -> tuple[Recipient, ...]:
+    """The units that a campaign is told to."""
+    return tuple(Recipient(f"unit:{code}", code) for code in event.told)
+
+
+def screening_desk(event: Any) -> tuple[Recipient, ...]:
+    """The command desk of the site."""
+    return (Recipient(f"desk:{event.screening.site_id}"),)
 
 
 # -- mediation -----------------------------------------------------------------------------------------------

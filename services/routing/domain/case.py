@@ -25,6 +25,7 @@ RULING_CLOCK, ORDER_CLOCK = "ruling", "supervision"
 WARNING = ".warning-"
 """Between a clock's name and a stage, in the name of a warning's deadline."""
 PAUSE_CLOCK = "pause"
+END_CLOCK = "end"
 STANDING, ANSWERED, ACCEPTED = "standing", "answered", "accepted"
 """How a supervision order stands: to be answered, to be judged, to be reported on again."""
 UNSETTLED = (*OPEN, REFERRED)
@@ -141,6 +142,19 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of an early warning that a superior (empty: the desk) is to put on record; `unit_id` and
+    `settled_by` settled it.
+    """
+
+    unit_id: str
+    superior_unit_id: str
+    settled_by: str
+    clock: Clock | None = None
+    repeats: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case. It always has one owner; `running` names the tier whose clock runs (0: none).
 
@@ -153,6 +167,9 @@ class Case:
     those clocks. `warned` are stages of warnings that came. `asked` waits for its approver; `asks` counts
     them. `pause` lasts; `pauses` are the kinds of those granted to this plan, `extended` what
     extensions gave it, in the rule's unit.
+    stands; `orders` counts them, `order_clocks` the clocks that they had. `screening_code` is the campaign
+    that found it: an early warning without a complainant, whose `ending` a superior is to put on record;
+    `lawful_end` is the `LawfulEnd` on record, `end_clocks` counts the clocks that asked for it.
     """
 
     request_no: str
@@ -204,6 +221,10 @@ class Case:
     pauses: tuple[int, ...] = ()
     extended: int = 0
     pause_clocks: int = 0
+    screening_code: str = ""
+    ending: Ending | None = None
+    lawful_end: int = 0
+    end_clocks: int = 0
 
     @property
     def assigned_at(self) -> datetime:
@@ -250,6 +271,7 @@ def deadlines(case: Case) -> tuple[Deadline, ...]:
         case.contact if case.status in OPEN and not case.returned and not case.pause else None,
         *(each.clock for each in case.assists),
         case.followup and case.followup.clock,
+        case.ending and case.ending.clock,
     )
     running = tuple(each.deadline for each in clocks if each)
     return (*running, *_warnings(case, clock)) if clock and clock.warnings else running

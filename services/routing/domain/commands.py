@@ -320,3 +320,22 @@ class RecomputeDeadlines:
     """The site's calendar knows more than when provisional clocks were reckoned."""
 
     happens_by_itself: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEnd:
+    """A superior puts the end of an early warning on record; `end` is a `LawfulEnd`."""
+
+    end: int
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndRanOut:
+    """Nobody put the end of an early warning on record in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int

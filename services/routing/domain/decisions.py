@@ -28,6 +28,7 @@ from services.routing.domain.commands import (
     ResolveCase,
     ReturnCase,
 )
+from services.routing.domain.early_warnings import Endings
 from services.routing.domain.pauses import Pauses
 from services.routing.domain.recomputing import Recomputing
 from services.routing.domain.referrals import OPINIONS, Referrals
@@ -65,6 +66,7 @@ class Ladder:
         self.watch = Watch(rules)
         self.recomputing = Recomputing(rules)
         self.pauses = Pauses(rules)
+        self.endings = Endings(rules, lambda case, context: self.reopen(case, ReopeningRequested(), context))
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:
         """Start at the lowest capable tier; plan a clock for each tier from there to the top."""
@@ -88,6 +90,7 @@ class Ladder:
             plan=[to_message(clock) for clock in plan],
             urgent=event.urgent,
             risk=placement.risk,
+            screening_code=event.screening_code,
         )
         referred = self.referrals.of_kind(routed, event.site_id)
         decision = Decision((Emit(routed), referred) if referred else (Emit(routed),))

@@ -17,6 +17,7 @@ from services.chassis.terms import from_message
 from services.routing.domain import (
     assist_folding,
     clock_folding,
+    early_warnings,
     followup_folding,
     order_folding,
     pause_folding,
@@ -60,6 +61,7 @@ def _routed(_case: Case | None, event: ev.CaseRouted, context: Context) -> Case:
         due_promised=event.due_promised,
         plan=tuple(from_message(message) for message in event.plan),
         running=event.assignment.tier,
+        screening_code=event.screening_code,
     )
 
 
@@ -187,6 +189,8 @@ def _restarted(case: Case, event: ev.CaseReopened | ev.CaseTakenBack, reason: in
         running=event.assignment.tier,
         pauses=(),
         extended=0,
+        ending=None,
+        lawful_end=0,
     )
 
 
@@ -232,6 +236,7 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     clock_ev.ClocksResumed: pause_folding.resumed,
     clock_ev.DueTimeExtended: pause_folding.extended,
     clock_ev.TimeRefused: pause_folding.refused,
+    **early_warnings.FOLDS,
 }
 
 

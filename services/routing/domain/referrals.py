@@ -47,10 +47,12 @@ class Referrals:
         self._orders = orders
 
     def of_kind(self, routed: ev.CaseRouted, site_id: str) -> Emit | None:
-        """The referral that follows at once from a kind of matter; None for the ladder's own kinds."""
+        """The referral that follows at once from a kind of matter; None for the ladder's own kinds, and where
+        a petition would have no petitioner.
+        """
         rules = self._rules[site_id].at(instant(routed.submitted_at))
         track = TRACKS.get(rules.capable(routed.kind).track)
-        if track is None:
+        if track is None or (routed.screening_code and track == ev.TRACK_PETITION):
             return None
         event = ev.CaseReferred(
             case=routed.case,
@@ -80,6 +82,10 @@ class Referrals:
                 rule=VOLUNTARY,
                 state=case.status,
                 allowed="",
+            )
+        if command.track == ev.TRACK_PETITION and case.screening_code:
+            raise IllegalTransition(
+                "an early warning has no petitioner", reason="no_complainant", state=case.status, allowed=""
             )
         event = ev.CaseReferred(
             case=shared.reference(case),

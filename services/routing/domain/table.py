@@ -22,6 +22,7 @@ from services.routing.domain.assist import ASSISTANCE
 from services.routing.domain.assistance import ending
 from services.routing.domain.case import (
     ASSIGNED,
+    END_CLOCK,
     ENDED,
     IN_PROGRESS,
     MEDIATION_OUTCOMES,
@@ -47,6 +48,7 @@ from services.routing.domain.commands import (
     ClockRanOut,
     ContactRanOut,
     EndAssistance,
+    EndRanOut,
     EscalateCase,
     JudgeAnswer,
     OrderSupervision,
@@ -54,6 +56,7 @@ from services.routing.domain.commands import (
     ReassignCase,
     RecomputeDeadlines,
     RecordCallBack,
+    RecordEnd,
     RecordReview,
     ReferCase,
     ReportProgress,
@@ -80,6 +83,7 @@ RanOut = (
     | ReviewRanOut
     | ContactRanOut
     | PauseRanOut
+    | EndRanOut
 )
 BY_CLOCK: Mapping[str, type[RanOut]] = {
     RULING_CLOCK: RulingRanOut,
@@ -89,6 +93,7 @@ BY_CLOCK: Mapping[str, type[RanOut]] = {
     REVIEW_CLOCK: ReviewRanOut,
     CONTACT_CLOCK: ContactRanOut,
     PAUSE_CLOCK: PauseRanOut,
+    END_CLOCK: EndRanOut,
 }
 """What happens when a clock that is no tier's has passed, by its name, without its number if it has one."""
 END_A_PAUSE = (
@@ -160,7 +165,10 @@ def table(ladder: Ladder) -> Table:
         ),
     }
     cells[(WITHDRAWN, ReopeningRequested)] = Transition(declined("reopening"), (WITHDRAWN,))
-    whole = ladder.call_backs.following(_with_what_follows(cells, ladder))
+    cells[(RESOLVED, RecordEnd)] = Transition(ladder.endings.record, (ASSIGNED, RESOLVED))
+    cells[(RESOLVED, EndRanOut)] = Transition(ladder.endings.ran_out, (RESOLVED,))
+    noticed = {**ladder.endings.following(cells)}
+    whole = ladder.call_backs.following(_with_what_follows(noticed, ladder))
     ended = {key: Transition(ending(cell.decide), cell.to) for key, cell in whole.items()}
     return ladder.watch.over(ended)
 

@@ -139,6 +139,16 @@ class EmergencyDocument(AggregateDocument):
     }
 
 
+class ScreeningDocument(AggregateDocument):
+    """A screening campaign, whole, in its round."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "screenings",
+        "indexes": [{"fields": ["site", "state.code"]}],
+    }
+
+
 class LookUpDocument(Document):
     """One look-up of cases: who asked, as what, why, when and for whom; insert-only.
 
@@ -191,6 +201,25 @@ class ArrivalsDocument(Document):
     }
 
 
+class RiskDocument(Document):
+    """An early warning as intake told of it, by the campaign that it names; the id is its case's."""
+
+    id = StringField(primary_key=True)
+    site = StringField(required=True)
+    code = StringField(required=True)
+    unit = StringField(required=True)
+    kind = StringField(required=True)
+    urgent = BooleanField(required=True)
+    at = DateTimeField(required=True)
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "risks",
+        "auto_create_index": False,
+        "indexes": [{"fields": ["site", "code", "at"]}],
+    }
+
+
 BESIDE_CASES = (
     UnitDocument,
     RestructuringDocument,
@@ -204,4 +233,6 @@ BESIDE_CASES = (
     EmergencyDocument,
     LookUpDocument,
     ArrivalsDocument,
+    ScreeningDocument,
+    RiskDocument,
 )

@@ -24,6 +24,7 @@ from fengqiao.routing.v1 import meeting_service_pb2 as meeting_rpc
 from fengqiao.routing.v1 import person_service_pb2 as person_rpc
 from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from fengqiao.routing.v1 import routing_service_pb2 as routing_rpc
+from fengqiao.routing.v1 import screening_service_pb2 as screening_rpc
 from fengqiao.routing.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from fengqiao.routing.v1.code_service_pb2_grpc import (
     VillageCodeServiceStub,
@@ -43,6 +44,7 @@ from fengqiao.routing.v1.roster_service_pb2_grpc import (
 from fengqiao.routing.v1.routing_service_pb2_grpc import (
     RoutingServiceStub,
 )
+from fengqiao.routing.v1.screening_service_pb2_grpc import ScreeningServiceStub
 from services.chassis import indexes
 from services.chassis.calendar import Term
 from services.chassis.calendar import Unit as TermUnit
@@ -262,6 +264,7 @@ async def house(
             (force_rpc, ForceServiceStub(to)),
             (meeting_rpc, MeetingServiceStub(to)),
             (emergency_rpc, EmergencyServiceStub(to)),
+            (screening_rpc, ScreeningServiceStub(to)),
             (analysis_rpc, AnalysisServiceStub(to)),
             (routing_rpc, RoutingServiceStub(to)),
         ]

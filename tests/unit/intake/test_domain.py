@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fengqiao.intake.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1.early_warning_events_pb2 import EarlyWarningEnded
 from fengqiao.routing.v1.followup_events_pb2 import CLOSED_BY_ANSWER, CLOSED_BY_UNREACHABLE, CaseClosed
 from services.chassis import model as chassis
 from services.chassis.consumer import Arrived, Received
@@ -57,6 +58,7 @@ DECISIONS: tuple[Message, ...] = (
     CaseClosed(closed_by=CLOSED_BY_UNREACHABLE),
     routing.CaseJoined(lead_case_id="lead"),
     routing.CaseParted(lead_case_id="lead"),
+    EarlyWarningEnded(),
 )
 
 

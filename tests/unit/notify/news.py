@@ -13,6 +13,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import clock_events_pb2 as clocks
+from fengqiao.routing.v1 import early_warning_events_pb2 as warnings
 from fengqiao.routing.v1 import emergency_events_pb2 as emergencies
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import followup_events_pb2 as followup
@@ -20,6 +21,7 @@ from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import handling_events_pb2 as handling
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
+from fengqiao.routing.v1 import screening_events_pb2 as screenings
 from services.chassis.model import Context
 from services.chassis.protobuf import timestamp
 from services.chassis.site import Site
@@ -104,6 +106,8 @@ def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
         *_of_forces(),
         *_of_meetings(),
         *_of_emergencies(),
+        *_of_screenings(),
+        *_of_early_warnings(reference(person_ref)),
         *_of_mediation(table(person_ref)),
         *_of_petitions(matter(person_ref)),
     )
@@ -278,6 +282,29 @@ def _of_meetings() -> tuple[Message, ...]:
         meetings.MeetingMissed(meeting=of, times=2, again_at=timestamp(DUE)),
         meetings.MeetingTaskAssigned(**task, clock=clock()),
         meetings.MeetingTaskOverdue(**task, times=2, again_at=timestamp(DUE)),
+    )
+
+
+def _of_early_warnings(case: routing.CaseReference) -> tuple[Message, ...]:
+    of: dict[str, Any] = {"case": case, "unit_id": "jili/c1/s1"}
+    return (
+        warnings.EndAwaited(**of, superior_unit_id="jili/c1", answer_clock=clock()),
+        warnings.EndOverdue(**of, repeats=2, answer_clock=clock()),
+        warnings.EarlyWarningEnded(**of, superior_unit_id="jili/c1", end=warnings.LAWFUL_END_NO_RISK),
+    )
+
+
+def _of_screenings() -> tuple[Message, ...]:
+    of = screenings.ScreeningReference(
+        site_id="jili", code="gas-safety", unit_id="jili", round=1, since="2026-03-02", until="2026-03-13"
+    )
+    told = ["jili/c1", "jili/c2"]
+    return (
+        screenings.ScreeningBegan(screening=of, due_on="2026-03-10", told=told),
+        screenings.ScreeningOverdue(
+            screening=of, due_on="2026-03-10", units=["jili/c1"], unreported=1, times=2, told=told
+        ),
+        screenings.ScreeningClosed(screening=of, reported=1, unreported=1, visited=61, findings=2, told=told),
     )
 
 

@@ -11,6 +11,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import clock_events_pb2 as clocks
+from fengqiao.routing.v1 import early_warning_events_pb2 as warnings
 from fengqiao.routing.v1 import emergency_events_pb2 as emergencies
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import followup_events_pb2 as followup
@@ -18,6 +19,7 @@ from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import handling_events_pb2 as handling
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
+from fengqiao.routing.v1 import screening_events_pb2 as screenings
 from services.chassis.topics import declared_types
 from services.notify import domain
 from services.notify.owed import (
@@ -157,6 +159,18 @@ def test_there_is_an_example_of_every_owed_event() -> None:
         (
             meetings.MeetingTaskOverdue,
             {(f"{who}", "meeting_task_overdue", IN_APP) for who in ("unit:jili/c1", "desk:jili")},
+        ),
+        (warnings.EndAwaited, {("unit:jili/c1", "end_to_record", IN_APP)}),
+        (warnings.EndOverdue, {("desk:jili", "end_overdue", IN_APP)}),
+        (warnings.EarlyWarningEnded, {("unit:jili/c1/s1", "end_recorded", IN_APP)}),
+        (
+            screenings.ScreeningOverdue,
+            {(f"unit:jili/{code}", "screening_overdue", IN_APP) for code in ("c1", "c2")},
+        ),
+        (
+            screenings.ScreeningClosed,
+            {(f"unit:jili/{code}", "screening_left", IN_APP) for code in ("c1", "c2")}
+            | {("desk:jili", "screening_closed", IN_APP)},
         ),
         (
             routing.SupervisionOrdered,

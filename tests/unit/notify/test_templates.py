@@ -18,6 +18,7 @@ from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
+from fengqiao.routing.v1 import screening_events_pb2 as screenings
 from services.notify.owed import OF_ACCUSATIONS, OWED, TEMPLATES
 from services.notify.rendering import LOCALES, RenderingFailed, Templates, Text
 from services.notify.settings import TEMPLATES as TEMPLATES_FOLDER
@@ -39,6 +40,7 @@ from tests.unit.notify.news import (
 HOUSE = Templates(TEMPLATES_FOLDER)
 OF_CALL_OUTS = {forces.VolunteersAsked, forces.CallOutRanShort, forces.CallOutCancelled}
 OF_EMERGENCIES = {kind for kind in OWED if kind.DESCRIPTOR.file is emergencies.DESCRIPTOR}
+OF_SCREENINGS = {kind for kind in OWED if kind.DESCRIPTOR.file is screenings.DESCRIPTOR}
 OF_MEETINGS = {kind for kind in OWED if kind.DESCRIPTOR.file is meetings.DESCRIPTOR}
 EVERY = [(kind, False) for kind in OWED] + [(kind, True) for kind in OF_ACCUSATIONS]
 
@@ -80,6 +82,8 @@ def test_every_text_can_be_rendered_and_names_what_it_is_about_in_subject_and_te
         named = "2026-03-05"
     if kind in OF_EMERGENCIES:
         named = "flood"
+    if kind in OF_SCREENINGS:
+        named = "gas-safety"
     for text in told(kind, restricted=restricted):
         assert named in text.subject
         assert "\n" not in text.subject

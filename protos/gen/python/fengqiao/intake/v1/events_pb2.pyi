@@ -83,6 +83,7 @@ class RequestSubmitted(_message.Message):
     URGENT_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
     REPORTER_REF_FIELD_NUMBER: _builtins.int
+    SCREENING_CODE_FIELD_NUMBER: _builtins.int
     request_no: _builtins.str
     site_id: _builtins.str
     kind: _builtins.str
@@ -98,6 +99,8 @@ class RequestSubmitted(_message.Message):
     urgent: _builtins.bool
     reporter_ref: _builtins.str
     """Opaque reference of a light reporter (快递小哥、外卖骑手) who saw it; no party to the matter, who is told how it ended and nothing else."""
+    screening_code: _builtins.str
+    """Code of the screening campaign that found it: an early warning, with nobody who asks. Empty: somebody asks."""
     @_builtins.property
     def due_at(self) -> _timestamp_pb2.Timestamp:
         """Promised due time, where the source sets one."""
@@ -115,10 +118,11 @@ class RequestSubmitted(_message.Message):
         urgent: _builtins.bool = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
         reporter_ref: _builtins.str = ...,
+        screening_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "due_at", b"due_at", "kind", b"kind", "person_ref", b"person_ref", "reporter_ref", b"reporter_ref", "request_no", b"request_no", "site_id", b"site_id", "source", b"source", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "due_at", b"due_at", "kind", b"kind", "person_ref", b"person_ref", "reporter_ref", b"reporter_ref", "request_no", b"request_no", "screening_code", b"screening_code", "site_id", b"site_id", "source", b"source", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

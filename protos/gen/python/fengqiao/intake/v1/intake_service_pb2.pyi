@@ -109,6 +109,7 @@ class RequestBody(_message.Message):
     URGENT_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
     ACCUSED_UNIT_ID_FIELD_NUMBER: _builtins.int
+    SCREENING_CODE_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     kind: _builtins.str
     unit_id: _builtins.str
@@ -122,6 +123,8 @@ class RequestBody(_message.Message):
     urgent: _builtins.bool
     accused_unit_id: _builtins.str
     """For an accusation (kind `accusation.…`): the unit that it is about; that unit never learns of it."""
+    screening_code: _builtins.str
+    """For an early warning (channel `screening`): the screening campaign that found it. It has no person, and staff alone may give one."""
     @_builtins.property
     def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -142,10 +145,11 @@ class RequestBody(_message.Message):
         urgent: _builtins.bool = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
         accused_unit_id: _builtins.str = ...,
+        screening_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused_unit_id", b"accused_unit_id", "attributes", b"attributes", "channel", b"channel", "description", b"description", "due_at", b"due_at", "kind", b"kind", "person_ref", b"person_ref", "site_id", b"site_id", "title", b"title", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused_unit_id", b"accused_unit_id", "attributes", b"attributes", "channel", b"channel", "description", b"description", "due_at", b"due_at", "kind", b"kind", "person_ref", b"person_ref", "screening_code", b"screening_code", "site_id", b"site_id", "title", b"title", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

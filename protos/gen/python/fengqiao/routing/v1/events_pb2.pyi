@@ -372,12 +372,15 @@ class CaseRouted(_message.Message):
     URGENT_FIELD_NUMBER: _builtins.int
     SUBMITTED_RECORDED_AT_FIELD_NUMBER: _builtins.int
     RISK_FIELD_NUMBER: _builtins.int
+    SCREENING_CODE_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     due_promised: _builtins.bool
     """True: the source set the due time; false: the site's default profile."""
     urgent: _builtins.bool
     risk: _builtins.bool
     """Its kind is a risk kind by the rules that placed it: always urgent, whatever was said."""
+    screening_code: _builtins.str
+    """Code of the screening campaign that found it; empty: somebody asks."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     @_builtins.property
@@ -411,10 +414,11 @@ class CaseRouted(_message.Message):
         urgent: _builtins.bool = ...,
         submitted_recorded_at: _timestamp_pb2.Timestamp | None = ...,
         risk: _builtins.bool = ...,
+        screening_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "plan", b"plan", "risk", b"risk", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "plan", b"plan", "risk", b"risk", "screening_code", b"screening_code", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

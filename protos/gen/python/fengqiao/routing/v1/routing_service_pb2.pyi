@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from fengqiao.common.v1 import common_pb2 as _common_pb2
 from fengqiao.routing.v1 import clock_events_pb2 as _clock_events_pb2
+from fengqiao.routing.v1 import early_warning_events_pb2 as _early_warning_events_pb2
 from fengqiao.routing.v1 import events_pb2 as _events_pb2
 from fengqiao.routing.v1 import followup_events_pb2 as _followup_events_pb2
 from fengqiao.routing.v1 import handling_events_pb2 as _handling_events_pb2
@@ -196,6 +197,10 @@ class Case(_message.Message):
     FIRST_CONTACT_BY_FIELD_NUMBER: _builtins.int
     PAUSE_FIELD_NUMBER: _builtins.int
     ASKED_FIELD_NUMBER: _builtins.int
+    EARLY_WARNING_FIELD_NUMBER: _builtins.int
+    SCREENING_CODE_FIELD_NUMBER: _builtins.int
+    END_AWAITED_FIELD_NUMBER: _builtins.int
+    LAWFUL_END_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     request_no: _builtins.str
     site_id: _builtins.str
@@ -212,6 +217,10 @@ class Case(_message.Message):
     referrals: _builtins.int
     closed_by: _followup_events_pb2.ClosedBy.ValueType
     """What closed it for good; unset while that is open."""
+    early_warning: _builtins.bool
+    """Found by a screening campaign, whose code that is: nobody complained, so nobody rates it."""
+    screening_code: _builtins.str
+    lawful_end: _early_warning_events_pb2.LawfulEnd.ValueType
     @_builtins.property
     def assignment(self) -> _events_pb2.Assignment: ...
     @_builtins.property
@@ -278,6 +287,10 @@ class Case(_message.Message):
     def asked(self) -> Global___TimeAsked:
         """The pause or extension that was asked for and not decided on yet."""
 
+    @_builtins.property
+    def end_awaited(self) -> Global___AwaitedEnd:
+        """Of an early warning that is settled: who is to put its end on record, and what it came to."""
+
     def __init__(
         self,
         *,
@@ -314,10 +327,14 @@ class Case(_message.Message):
         first_contact_by: _timestamp_pb2.Timestamp | None = ...,
         pause: Global___Pause | None = ...,
         asked: Global___TimeAsked | None = ...,
+        early_warning: _builtins.bool = ...,
+        screening_code: _builtins.str = ...,
+        end_awaited: Global___AwaitedEnd | None = ...,
+        lawful_end: _early_warning_events_pb2.LawfulEnd.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "asked", b"asked", "assignment", b"assignment", "call_back", b"call_back", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "first_contact_by", b"first_contact_by", "order", b"order", "pause", b"pause", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "asked", b"asked", "assignment", b"assignment", "call_back", b"call_back", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "end_awaited", b"end_awaited", "first_contact_by", b"first_contact_by", "order", b"order", "pause", b"pause", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "asked", b"asked", "assignment", b"assignment", "assistances", b"assistances", "call_back", b"call_back", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "closed_by", b"closed_by", "due_at", b"due_at", "due_promised", b"due_promised", "first_contact_by", b"first_contact_by", "kind", b"kind", "order", b"order", "overdue", b"overdue", "pause", b"pause", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "asked", b"asked", "assignment", b"assignment", "assistances", b"assistances", "call_back", b"call_back", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "closed_by", b"closed_by", "due_at", b"due_at", "due_promised", b"due_promised", "early_warning", b"early_warning", "end_awaited", b"end_awaited", "first_contact_by", b"first_contact_by", "kind", b"kind", "lawful_end", b"lawful_end", "order", b"order", "overdue", b"overdue", "pause", b"pause", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "screening_code", b"screening_code", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1358,6 +1375,7 @@ class ExplainDeadlineResponse(_message.Message):
     FOLLOW_UP_FIELD_NUMBER: _builtins.int
     FIRST_CONTACT_FIELD_NUMBER: _builtins.int
     PAUSE_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
     running: _builtins.str
     """Name of the clock that runs now; empty when none does."""
     @_builtins.property
@@ -1382,6 +1400,10 @@ class ExplainDeadlineResponse(_message.Message):
     def pause(self) -> _common_pb2.Clock:
         """The clock of the pause, while one lasts: no tier's clock runs then."""
 
+    @_builtins.property
+    def end(self) -> _common_pb2.Clock:
+        """The clock of the end of an early warning that is to be put on record, if one is."""
+
     def __init__(
         self,
         *,
@@ -1392,10 +1414,11 @@ class ExplainDeadlineResponse(_message.Message):
         follow_up: _common_pb2.Clock | None = ...,
         first_contact: _common_pb2.Clock | None = ...,
         pause: _common_pb2.Clock | None = ...,
+        end: _common_pb2.Clock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["first_contact", b"first_contact", "follow_up", b"follow_up", "order", b"order", "pause", b"pause", "ruling", b"ruling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "first_contact", b"first_contact", "follow_up", b"follow_up", "order", b"order", "pause", b"pause", "ruling", b"ruling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "first_contact", b"first_contact", "follow_up", b"follow_up", "order", b"order", "pause", b"pause", "ruling", b"ruling", "running", b"running"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "end", b"end", "first_contact", b"first_contact", "follow_up", b"follow_up", "order", b"order", "pause", b"pause", "ruling", b"ruling", "running", b"running"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2541,3 +2564,85 @@ class ResumeCaseResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResumeCaseResponse: _TypeAlias = ResumeCaseResponse  # noqa: Y015
+
+@_typing.final
+class AwaitedEnd(_message.Message):
+    """The end of an early warning that a superior is to put on record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUPERIOR_UNIT_ID_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    superior_unit_id: _builtins.str
+    """Empty: the command desk."""
+    repeats: _builtins.int
+    """How often it was asked of the next superior."""
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """Unset in a replay."""
+
+    def __init__(
+        self,
+        *,
+        superior_unit_id: _builtins.str = ...,
+        clock: _common_pb2.Clock | None = ...,
+        repeats: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "repeats", b"repeats", "superior_unit_id", b"superior_unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwaitedEnd: _TypeAlias = AwaitedEnd  # noqa: Y015
+
+@_typing.final
+class RecordEndRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    end: _early_warning_events_pb2.LawfulEnd.ValueType
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        end: _early_warning_events_pb2.LawfulEnd.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "end", b"end", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordEndRequest: _TypeAlias = RecordEndRequest  # noqa: Y015
+
+@_typing.final
+class RecordEndResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordEndResponse: _TypeAlias = RecordEndResponse  # noqa: Y015

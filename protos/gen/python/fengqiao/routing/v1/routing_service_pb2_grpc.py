@@ -105,6 +105,11 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersResponse.FromString,
                 _registered_method=True)
+        self.RecordEnd = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RecordEnd',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordEndRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordEndResponse.FromString,
+                _registered_method=True)
         self.ReferCase = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/ReferCase',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.SerializeToString,
@@ -285,6 +290,13 @@ class RoutingServiceServicer:
 
     def ListOrders(self, request, context):
         """Standing orders of a unit and, on request, of the units below it, soonest due case first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordEnd(self, request, context):
+        """A superior of who settled an early warning puts its end on record, or sends it back; nobody does so of their own settlement.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -481,6 +493,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.ListOrders,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersResponse.SerializeToString,
+            ),
+            'RecordEnd': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordEnd,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordEndRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordEndResponse.SerializeToString,
             ),
             'ReferCase': grpc.unary_unary_rpc_method_handler(
                     servicer.ReferCase,
@@ -947,6 +964,33 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/ListOrders',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordEnd(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RecordEnd',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordEndRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordEndResponse.FromString,
             options,
             channel_credentials,
             insecure,

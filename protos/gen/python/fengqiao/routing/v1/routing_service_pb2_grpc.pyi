@@ -58,6 +58,8 @@ class RoutingServiceStub:
     """Whoever ordered accepts the answer, or sends it back."""
     ListOrders: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ListOrdersRequest, _routing_service_pb2.ListOrdersResponse]
     """Standing orders of a unit and, on request, of the units below it, soonest due case first."""
+    RecordEnd: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecordEndRequest, _routing_service_pb2.RecordEndResponse]
+    """A superior of who settled an early warning puts its end on record, or sends it back; nobody does so of their own settlement."""
     ReferCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]
     """The top tier hands the case to mediation or petition handling."""
     RecordCallBack: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecordCallBackRequest, _routing_service_pb2.RecordCallBackResponse]
@@ -124,6 +126,8 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """Whoever ordered accepts the answer, or sends it back."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ListOrdersRequest, _routing_service_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """Standing orders of a unit and, on request, of the units below it, soonest due case first."""
+    RecordEnd: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecordEndRequest, _routing_service_pb2.RecordEndResponse]  # type: ignore[assignment]
+    """A superior of who settled an early warning puts its end on record, or sends it back; nobody does so of their own settlement."""
     ReferCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]  # type: ignore[assignment]
     """The top tier hands the case to mediation or petition handling."""
     RecordCallBack: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecordCallBackRequest, _routing_service_pb2.RecordCallBackResponse]  # type: ignore[assignment]
@@ -271,6 +275,14 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_routing_service_pb2.ListOrdersResponse, _abc.Awaitable[_routing_service_pb2.ListOrdersResponse]]:
         """Standing orders of a unit and, on request, of the units below it, soonest due case first."""
+
+    @_abc_1.abstractmethod
+    def RecordEnd(
+        self,
+        request: _routing_service_pb2.RecordEndRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RecordEndResponse, _abc.Awaitable[_routing_service_pb2.RecordEndResponse]]:
+        """A superior of who settled an early warning puts its end on record, or sends it back; nobody does so of their own settlement."""
 
     @_abc_1.abstractmethod
     def ReferCase(
