@@ -21,6 +21,7 @@ from services.routing import domain
 from services.routing.domain import Case
 from services.routing.domain.assist import ACTIVE
 from services.routing.domain.codes.citing import Known, speaking
+from services.routing.domain.placing import refuse_recused
 from services.routing.helping import assists, leads, least, team
 from services.routing.naming import hidden
 from services.routing.ordering import may_order, to_command
@@ -63,6 +64,7 @@ class Cases:
         def authorize(case: Case, at: datetime) -> None:
             if not may_order(principal, command, case, at):
                 raise out_of_reach(principal)
+            refuse_recused(principal.subject, case)
 
         answer = await self.base.commands.execute(
             case_id,

@@ -1,6 +1,6 @@
 """Who works on a case beside its owner: what an assisting unit sees of it, and what was written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
@@ -18,12 +18,13 @@ STATUSES = {
     DONE: rpc.ASSISTANCE_STATUS_DONE,
     ENDED: rpc.ASSISTANCE_STATUS_ENDED,
 }
-NOT_THEIRS: tuple[Literal["steps", "returned", "order", "clauses", "referrals"], ...] = (
+NOT_THEIRS: Sequence[Literal["steps", "returned", "order", "clauses", "referrals", "recused_refs"]] = (
     "steps",
     "returned",
     "order",
     "clauses",
     "referrals",
+    "recused_refs",
 )
 """What an assisting unit does not see: how the case came to its owner, and what was decided about that."""
 

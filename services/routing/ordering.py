@@ -44,6 +44,9 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
         request.order, request.judgement == rpc.JUDGEMENT_ACCEPTED, who.subject, request.note
     ),
     rpc.ReferCaseRequest: lambda request, _who: domain.ReferCase(request.track, request.note),
+    rpc.RecuseHandlerRequest: lambda request, who: domain.RecuseHandler(
+        who.subject, request.note, request.residents_wish
+    ),
     rpc.AskForAssistanceRequest: lambda request, who: domain.AskForAssistance(
         request.unit_id, request.department, request.task, who.subject, request.note
     ),
@@ -60,6 +63,8 @@ def may_order(principal: Principal, command: object, case: Case, at: datetime) -
     """Whether the caller may order this: the owner's unit for what handlers do, a superior for what is above
     them.
     """
+    if may := BESIDE_THE_OWNER.get(type(command)):
+        return may(principal, case, command)
     if isinstance(command, domain.RuleOnReturn) and case.returned:
         return acts_for(principal, case, case.returned.superior_unit_id)
     if isinstance(command, domain.TransferCase):
@@ -68,9 +73,6 @@ def may_order(principal: Principal, command: object, case: Case, at: datetime) -
         return acts_for(principal, case, case.unit_id) and transfers(principal, case, case.unit_id)
     if isinstance(command, domain.JudgeAnswer) and case.order:
         return acts_for(principal, case, case.unit_id) and judges(principal, case, case.order.orderer_unit_id)
-    if isinstance(command, domain.AnswerAssistance):
-        asked = [each for each in case.assists if each.number == command.assistance]
-        return principal.site == case.site_id and any(helps(principal, each) for each in asked)
     return acts_for(principal, case, case.owner_at(at)[0])
 
 
@@ -84,6 +86,30 @@ def transfers(principal: Principal, case: Case, unit_id: str) -> bool:
     if principal.role in {Role.DESK, Role.REPLAY}:
         return principal.role == Role.REPLAY or principal.covers(unit_id)
     return any(_above(each, case.unit_id) and _at_or_above(each, unit_id) for each in principal.units)
+
+
+def recuses(principal: Principal, case: Case, command: domain.RecuseHandler) -> bool:
+    """Whether the caller may recuse who has the case: they themselves, a superior, or the desk, which alone
+    speaks for the resident.
+    """
+    if not acts_for(principal, case, case.unit_id) or (
+        command.residents_wish and principal.role != Role.DESK
+    ):
+        return False
+    return principal.subject == case.holder_ref or transfers(principal, case, case.unit_id)
+
+
+def assists(principal: Principal, case: Case, command: domain.AnswerAssistance) -> bool:
+    """Whether the caller may answer: whoever was asked, of whatever unit."""
+    asked = [each for each in case.assists if each.number == command.assistance]
+    return principal.site == case.site_id and any(helps(principal, each) for each in asked)
+
+
+BESIDE_THE_OWNER: Mapping[type, Callable[[Principal, Case, Any], bool]] = {
+    domain.RecuseHandler: recuses,
+    domain.AnswerAssistance: assists,
+}
+"""Who may order what is not for the owner's unit alone."""
 
 
 def judges(principal: Principal, case: Case, orderer_unit_id: str) -> bool:

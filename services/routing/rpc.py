@@ -45,6 +45,7 @@ RULES = {
     f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
+    f"{SERVICE}/RecuseHandler": Rule(ACTORS),
     f"{SERVICE}/AskForAssistance": Rule(ACTORS),
     f"{SERVICE}/AnswerAssistance": Rule(ACTORS),
     f"{SERVICE}/EndAssistance": Rule(ACTORS),
@@ -195,6 +196,13 @@ class RoutingServicer(RoutingServiceServicer):
             if not request.follow:
                 return
             await asyncio.sleep(BOARD_PERIOD_S)
+
+    async def RecuseHandler(
+        self, request: rpc.RecuseHandlerRequest, context: Context
+    ) -> rpc.RecuseHandlerResponse:
+        """Whoever has the case has a direct interest."""
+        del context
+        return rpc.RecuseHandlerResponse(case=await self._command(request.case_id, request.meta, request))
 
     async def AskForAssistance(
         self, request: rpc.AskForAssistanceRequest, context: Context

@@ -1,6 +1,6 @@
 """What routing decides by: territory, posts, capability table, default clock. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -31,10 +31,11 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """The post that answers for a unit; `holder_ref` is None while it is vacant."""
+    """The post that answers for a unit; `holder_ref` is None while nobody can, `empty` is a code for why."""
 
     id: str
     holder_ref: str | None
+    empty: str = "vacant"
 
 
 class Places(Protocol):
@@ -59,6 +60,10 @@ class Places(Protocol):
         """The post that answers for a unit."""
         ...
 
+    def others(self, unit_id: str) -> Sequence[Post]:
+        """Posts of a unit, held now, that can have a case which the one that answers may not."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FixedPlaces:
@@ -81,6 +86,10 @@ class FixedPlaces:
     def post(self, unit_id: str) -> Post:
         """The unit's one post."""
         return self.posts[unit_id]
+
+    def others(self, _unit_id: str) -> Sequence[Post]:
+        """None: a unit has one post here."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +188,6 @@ class Rules:
 
     def _staffed(self, unit: Unit, reasons: list[str]) -> Placement:
         while (post := self.places.post(unit.id)).holder_ref is None and unit.parent:
-            reasons.append(f"vacant:{unit.id}")
+            reasons.append(f"{post.empty}:{unit.id}")
             unit = self.places.unit(unit.parent)
         return Placement(unit, post, tuple(reasons))

@@ -111,6 +111,7 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
                 answered_by=order.answered_by,
             )
         )
+    message.recused_refs.extend(case.recused)
     message.assistances.extend(map(helping.told, case.assists))
     if pending := case.returned:
         message.returned.CopyFrom(

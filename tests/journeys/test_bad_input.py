@@ -192,7 +192,7 @@ REFUSALS: dict[str, tuple[Callable[[Scene], object], str, str, dict[str, str]]] 
         {
             "state": "in_progress",
             "allowed": "AnswerAssistance,AnswerSupervision,AskForAssistance,EndAssistance,EscalateCase,"
-            "JudgeAnswer,OrderSupervision,ReferCase,"
+            "JudgeAnswer,OrderSupervision,RecuseHandler,ReferCase,"
             "ReportProgress,ResolveCase,ReturnCase,RuleOnReturn,TransferCase",
         },
     ),

@@ -175,6 +175,22 @@ async def transfer(
 
 
 @client(Role.HANDLER, changes=True)
+async def recuse(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    note: Annotated[str, typer.Argument(help="What the interest is.")],
+    *,
+    residents_wish: Annotated[
+        bool, typer.Option("--residents-wish", help="The resident wished it; of the desk alone.")
+    ] = False,
+) -> None:
+    """Whoever has the case has a direct interest (回避): it goes to another, and never back."""
+    request = rpc.RecuseHandlerRequest(meta=meta, case_id=case, note=note, residents_wish=residents_wish)
+    await change(to, to.routing.RecuseHandler, request)
+
+
+@client(Role.HANDLER, changes=True)
 async def refer(
     to: Session,
     meta: CommandMeta,

@@ -104,7 +104,7 @@ class Case:
     `refused`: a party refused mediation. `clauses` are those that the resolution cites. `returned` waits for
     a ruling; `returns` counts them, `rulings` are those there were. `order` is the supervision order that
     stands; `orders` counts them, `order_clocks` the clocks that they had. `assists` are those that were asked
-    to help, by number.
+    to help, by number. `recused` are references of those who may have it no more, for a direct interest.
     """
 
     request_no: str
@@ -142,6 +142,7 @@ class Case:
     orders: int = 0
     order_clocks: int = 0
     assists: tuple[Assist, ...] = ()
+    recused: tuple[str, ...] = ()
 
     @property
     def assigned_at(self) -> datetime:

@@ -145,6 +145,17 @@ class EndAssistance:
 
 
 @dataclass(frozen=True, slots=True)
+class RecuseHandler:
+    """Whoever has it has a direct interest; the handler says so, a superior, or the desk as the resident
+    wishes.
+    """
+
+    by: str
+    note: str = ""
+    residents_wish: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ReassignCase:
     """Its owner can't act any more: the post is vacant, its holder on leave or back, the unit closed;
     `reason` is a `MoveReason`.

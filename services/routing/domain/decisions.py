@@ -27,6 +27,8 @@ from services.routing.domain.commands import (
     ResolveCase,
     ReturnCase,
 )
+from services.routing.domain.placing import rules_for
+from services.routing.domain.recusal import Recusals
 from services.routing.domain.referrals import OPINIONS, Referrals
 from services.routing.domain.returns import Returns, nobody_above, refuse_while_returned
 from services.routing.domain.shared import (
@@ -51,6 +53,7 @@ class Ladder:
         self.referrals = Referrals(rules, self.orders)
         self.returns = Returns(rules)
         self.assistance = Assistance(rules)
+        self.recusals = Recusals(rules)
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:
         """Start at the lowest capable tier; plan a clock for each tier from there to the top."""
@@ -79,7 +82,7 @@ class Ladder:
 
     def ran_out(self, case: Case, command: ClockRanOut, context: Context) -> Decision:
         """Climb one tier; at the top a supervision order (督办) instead of silence."""
-        rules = self._rules[case.site_id]
+        rules = rules_for(self._rules, case)
         # Lifted out of turn, as a post fell vacant: the owner's own clock is the next one.
         ahead = rules.answering(case.unit_id) if case.tier > case.running else None
         above = ahead or rules.above(case.unit_id)
@@ -97,7 +100,7 @@ class Ladder:
 
     def resident_asks_up(self, case: Case, _event: EscalationRequested, context: Context) -> Decision:
         """The resident can always go up one tier; at the top a supervision order answers."""
-        above = self._rules[case.site_id].above(case.unit_id)
+        above = rules_for(self._rules, case).above(case.unit_id)
         if above is None:
             return decided(self.orders.ordered(case, ev.MOVE_REASON_RESIDENT, context))
         return decided(escalation(case, above, ev.MOVE_REASON_RESIDENT))
@@ -105,7 +108,7 @@ class Ladder:
     def escalate(self, case: Case, command: EscalateCase, context: Context) -> Decision:
         """The handler lifts it; at the top it asks for a supervision order."""
         refuse_if_moved_on(case, context)
-        above = self._rules[case.site_id].above(case.unit_id)
+        above = rules_for(self._rules, case).above(case.unit_id)
         if above is None:
             ordered = self.orders.ordered(case, ev.MOVE_REASON_HANDLER, context)
             return decided(ordered, note=command.note)
@@ -122,7 +125,7 @@ class Ladder:
             return self.returns.give_back(case, command, context)
         if command.proposed_unit_id:
             raise Invalid([Violation("reason", "required")])
-        above = self._rules[case.site_id].above(case.unit_id)
+        above = rules_for(self._rules, case).above(case.unit_id)
         if above is None:
             raise nobody_above(case)
         return decided(escalation(case, above, ev.MOVE_REASON_RETURNED), note=command.note)
@@ -132,7 +135,7 @@ class Ladder:
 
         The clocks stay as they are: a vacancy is not the resident's affair.
         """
-        placement = self._rules[case.site_id].answering(case.unit_id)
+        placement = rules_for(self._rules, case).answering(case.unit_id)
         if (placement.unit.id, placement.post.holder_ref or "") == (case.unit_id, case.holder_ref):
             return NOTHING
         return decided(reassigned(case, placement, ev.MoveReason.ValueType(command.reason)))
@@ -178,7 +181,7 @@ class Ladder:
         """
         if case.outcome in OPINIONS:
             return declined("reopening")(case, _event, context)
-        rules = self._rules[case.site_id]
+        rules = rules_for(self._rules, case)
         placement = rules.above(case.unit_id) or rules.answering(rules.places.top)
         tiers = [unit.tier for unit in rules.chain(placement.unit.id)]
         epoch = max(clock.epoch for clock in case.plan) + 1

@@ -86,6 +86,10 @@ def _reassigned(case: Case, event: ev.CaseReassigned, context: Context) -> Case:
     return moved
 
 
+def _recused(case: Case, event: hv.HandlerRecused, _context: Context) -> Case:
+    return replace(case, recused=(*case.recused, event.recused_ref))
+
+
 def _returned(case: Case, event: ev.CaseReturned, context: Context) -> Case:
     pending = Return(
         number=event.number,
@@ -191,6 +195,7 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     ev.CaseReferred: _referred,
     ev.ReferralRecalled: _recalled,
     ev.CaseTakenBack: _taken_back,
+    hv.HandlerRecused: _recused,
     hv.AssistanceAsked: assist_folding.asked,
     hv.AssistanceAnswered: assist_folding.answered,
     hv.AssistanceOverdue: assist_folding.overdue,

@@ -44,6 +44,7 @@ from services.routing.domain.commands import (
     JudgeAnswer,
     OrderSupervision,
     ReassignCase,
+    RecuseHandler,
     ReferCase,
     ReportProgress,
     ResolveCase,
@@ -89,6 +90,7 @@ def table(ladder: Ladder) -> Table:
             (status, AskForAssistance): Transition(ladder.assistance.ask, (status,)),
             (status, AnswerAssistance): Transition(ladder.assistance.answer, (status,)),
             (status, EndAssistance): Transition(ladder.assistance.end, (status,)),
+            (status, RecuseHandler): Transition(ladder.recusals.recuse, (ASSIGNED,)),
             (status, AssistanceRanOut): Transition(ladder.assistance.ran_out, (status,)),
         }
     cells[(ASSIGNED, AcceptCase)] = Transition(ladder.accept, (IN_PROGRESS,))

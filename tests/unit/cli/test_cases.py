@@ -72,6 +72,10 @@ def answers(request: Message) -> Message:
             rpc.ListOrdersRequest(unit_id="jili/hexi", include_below=True, page_size=50),
         ),
         (
+            ["recuse", CASE, "是我表哥"],
+            rpc.RecuseHandlerRequest(case_id=CASE, note="是我表哥"),
+        ),
+        (
             ["assist", "ask", CASE, "jili/hexi/s2", "inspect_wiring", "--note", "请派电工"],
             rpc.AskForAssistanceRequest(
                 case_id=CASE, unit_id="jili/hexi/s2", task="inspect_wiring", note="请派电工"

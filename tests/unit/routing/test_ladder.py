@@ -265,6 +265,7 @@ def test_an_illegal_command_names_the_state_and_what_is_allowed() -> None:
         "EscalateCase",
         "JudgeAnswer",
         "OrderSupervision",
+        "RecuseHandler",
         "ReferCase",
         "ReportProgress",
         "ResolveCase",

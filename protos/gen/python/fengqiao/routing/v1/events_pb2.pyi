@@ -52,6 +52,8 @@ class _MoveReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MoveReason
     """The desk or the common superior transferred it to another unit."""
     MOVE_REASON_SUPERIOR: _MoveReason.ValueType  # 12
     """A superior or the desk ordered it (督办)."""
+    MOVE_REASON_RECUSAL: _MoveReason.ValueType  # 65
+    """Whoever had it has a direct interest in it (回避)."""
 
 class MoveReason(_MoveReason, metaclass=_MoveReasonEnumTypeWrapper):
     """Events of `fengqiao.routing.events`; those that end or restart a request are repeated on `fengqiao.routing.outcomes`,
@@ -84,6 +86,8 @@ MOVE_REASON_TRANSFER: MoveReason.ValueType  # 11
 """The desk or the common superior transferred it to another unit."""
 MOVE_REASON_SUPERIOR: MoveReason.ValueType  # 12
 """A superior or the desk ordered it (督办)."""
+MOVE_REASON_RECUSAL: MoveReason.ValueType  # 65
+"""Whoever had it has a direct interest in it (回避)."""
 Global___MoveReason: _TypeAlias = MoveReason  # noqa: Y015
 
 class _OrderReason:

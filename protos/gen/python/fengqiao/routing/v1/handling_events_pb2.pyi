@@ -288,3 +288,45 @@ class AssistanceEnded(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AssistanceEnded: _TypeAlias = AssistanceEnded  # noqa: Y015
+
+@_typing.final
+class HandlerRecused(_message.Message):
+    """Whoever had the case has a direct interest in it (回避) and never has it again; `CaseReassigned` follows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    RECUSED_REF_FIELD_NUMBER: _builtins.int
+    RECUSED_BY_FIELD_NUMBER: _builtins.int
+    RESIDENTS_WISH_FIELD_NUMBER: _builtins.int
+    TO_UNIT_ID_FIELD_NUMBER: _builtins.int
+    unit_id: _builtins.str
+    """The unit that had it."""
+    recused_ref: _builtins.str
+    """Opaque reference of who is recused."""
+    recused_by: _builtins.str
+    """Opaque reference of who said so: the handler, a superior, the desk."""
+    residents_wish: _builtins.bool
+    """The resident wished it."""
+    to_unit_id: _builtins.str
+    """The unit that has it now."""
+    @_builtins.property
+    def case(self) -> _events_pb2.CaseReference: ...
+    def __init__(
+        self,
+        *,
+        case: _events_pb2.CaseReference | None = ...,
+        unit_id: _builtins.str = ...,
+        recused_ref: _builtins.str = ...,
+        recused_by: _builtins.str = ...,
+        residents_wish: _builtins.bool = ...,
+        to_unit_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "recused_by", b"recused_by", "recused_ref", b"recused_ref", "residents_wish", b"residents_wish", "to_unit_id", b"to_unit_id", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandlerRecused: _TypeAlias = HandlerRecused  # noqa: Y015

@@ -148,6 +148,7 @@ class Case(_message.Message):
     RETURNED_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
     ASSISTANCES_FIELD_NUMBER: _builtins.int
+    RECUSED_REFS_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     request_no: _builtins.str
     site_id: _builtins.str
@@ -200,6 +201,10 @@ class Case(_message.Message):
     def assistances(self) -> _containers.RepeatedCompositeFieldContainer[Global___Assistance]:
         """Units and departments that were asked to assist, in the order of their being asked; the owner leads."""
 
+    @_builtins.property
+    def recused_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Opaque references of those who may have it no more, for a direct interest."""
+
     def __init__(
         self,
         *,
@@ -228,10 +233,11 @@ class Case(_message.Message):
         returned: Global___Return | None = ...,
         order: Global___SupervisionOrder | None = ...,
         assistances: _abc.Iterable[Global___Assistance] | None = ...,
+        recused_refs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "order", b"order", "resolved_at", b"resolved_at", "returned", b"returned", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "assistances", b"assistances", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "assistances", b"assistances", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "recused_refs", b"recused_refs", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1677,3 +1683,54 @@ class ListAssistancesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListAssistancesResponse: _TypeAlias = ListAssistancesResponse  # noqa: Y015
+
+@_typing.final
+class RecuseHandlerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    RESIDENTS_WISH_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    note: _builtins.str
+    """What the interest is; stays in routing's store."""
+    residents_wish: _builtins.bool
+    """The resident wished it; of the desk alone."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+        residents_wish: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "residents_wish", b"residents_wish"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecuseHandlerRequest: _TypeAlias = RecuseHandlerRequest  # noqa: Y015
+
+@_typing.final
+class RecuseHandlerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecuseHandlerResponse: _TypeAlias = RecuseHandlerResponse  # noqa: Y015

@@ -125,6 +125,11 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardResponse.FromString,
                 _registered_method=True)
+        self.RecuseHandler = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RecuseHandler',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerResponse.FromString,
+                _registered_method=True)
         self.AskForAssistance = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/AskForAssistance',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForAssistanceRequest.SerializeToString,
@@ -278,6 +283,14 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecuseHandler(self, request, context):
+        """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+        the resident wishes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AskForAssistance(self, request, context):
         """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves.
         """
@@ -405,6 +418,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.WatchBoard,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardResponse.SerializeToString,
+            ),
+            'RecuseHandler': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecuseHandler,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerResponse.SerializeToString,
             ),
             'AskForAssistance': grpc.unary_unary_rpc_method_handler(
                     servicer.AskForAssistance,
@@ -919,6 +937,33 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/WatchBoard',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecuseHandler(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RecuseHandler',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerResponse.FromString,
             options,
             channel_credentials,
             insecure,

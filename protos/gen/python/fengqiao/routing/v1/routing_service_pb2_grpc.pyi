@@ -66,6 +66,10 @@ class RoutingServiceStub:
     """How each due time of the case was found, step by step."""
     WatchBoard: _grpc.UnaryStreamMultiCallable[_routing_service_pb2.WatchBoardRequest, _routing_service_pb2.WatchBoardResponse]
     """Counts per tier and status, again whenever they change."""
+    RecuseHandler: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecuseHandlerRequest, _routing_service_pb2.RecuseHandlerResponse]
+    """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+    the resident wishes.
+    """
     AskForAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]
     """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
     AnswerAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AnswerAssistanceRequest, _routing_service_pb2.AnswerAssistanceResponse]
@@ -115,6 +119,10 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """How each due time of the case was found, step by step."""
     WatchBoard: _aio.UnaryStreamMultiCallable[_routing_service_pb2.WatchBoardRequest, _routing_service_pb2.WatchBoardResponse]  # type: ignore[assignment]
     """Counts per tier and status, again whenever they change."""
+    RecuseHandler: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecuseHandlerRequest, _routing_service_pb2.RecuseHandlerResponse]  # type: ignore[assignment]
+    """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+    the resident wishes.
+    """
     AskForAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]  # type: ignore[assignment]
     """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
     AnswerAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AnswerAssistanceRequest, _routing_service_pb2.AnswerAssistanceResponse]  # type: ignore[assignment]
@@ -269,6 +277,16 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_routing_service_pb2.WatchBoardResponse], _abc.AsyncIterator[_routing_service_pb2.WatchBoardResponse]]:
         """Counts per tier and status, again whenever they change."""
+
+    @_abc_1.abstractmethod
+    def RecuseHandler(
+        self,
+        request: _routing_service_pb2.RecuseHandlerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RecuseHandlerResponse, _abc.Awaitable[_routing_service_pb2.RecuseHandlerResponse]]:
+        """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+        the resident wishes.
+        """
 
     @_abc_1.abstractmethod
     def AskForAssistance(
