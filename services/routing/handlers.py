@@ -1,19 +1,18 @@
-"""Load → decide → commit, for each command of a handler; and the reads that queues and boards are made of."""
+"""Load → decide → commit, for each command of a handler; and the reads that queues are made of."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from google.protobuf.message import Message
 
-from fengqiao.common.v1.common_pb2 import CommandMeta, Tier
+from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from services.chassis.auth import Principal
 from services.chassis.commands import order_of
 from services.chassis.errors import CommandError, Forbidden
 from services.chassis.foundation import Foundation
 from services.chassis.model import Context, Decision, Table, transition
-from services.chassis.protobuf import timestamp
 from services.chassis.queues import Queue, soonest_due
 from services.chassis.record import Record
 from services.chassis.store import Raw
@@ -26,7 +25,7 @@ from services.routing.helping import assists, leads, least, team
 from services.routing.naming import hidden
 from services.routing.ordering import may_order, to_command
 from services.routing.store import load
-from services.routing.telling import STATUSES, answer_of, instant_of, to_message, told
+from services.routing.telling import answer_of, instant_of, to_message, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,49 +187,6 @@ class Cases:
         raws = await self.base.threads.run(soonest_due, collection, queue, limit, keep)
         now = (await self.base.threads.run(self.base.clocks.moment, principal.site)).now
         return [(told(raw["_id"], raw["revision"], load(raw["state"]), now), raw) for raw in raws]
-
-    async def board(self, site_id: str) -> rpc.WatchBoardResponse:
-        """Counts per tier and status of a site."""
-        collection = self.base.committer.repository.collection
-
-        def read() -> list[Raw]:
-            groups: list[Raw] = [
-                {"$match": {"site": site_id}},
-                {
-                    "$group": {
-                        "_id": {
-                            "tier": "$state.tier",
-                            "status": "$state.status",
-                            "supervised": "$state.supervised_at",
-                        },
-                        "count": {"$sum": 1},
-                        "climbs": {"$sum": {"$size": {"$ifNull": ["$state.steps", []]}}},
-                    }
-                },
-            ]
-            return list(collection.aggregate(groups))
-
-        rows = await self.base.threads.run(read)
-        now = (await self.base.threads.run(self.base.clocks.moment, site_id)).now
-        return to_board(rows, now)
-
-
-def to_board(rows: Iterable[Raw], now: datetime) -> rpc.WatchBoardResponse:
-    """The board from grouped counts."""
-    cells: dict[tuple[int, str], int] = {}
-    board = rpc.WatchBoardResponse(now=timestamp(now))
-    for row in rows:
-        key, count = row["_id"], row["count"]
-        if key.get("status") is None:
-            board.not_yet_routed += count
-            continue
-        cells[key["tier"], key["status"]] = cells.get((key["tier"], key["status"]), 0) + count
-        board.climbs += row["climbs"]
-        if key.get("supervised") is not None and key["status"] in domain.OPEN:
-            board.supervised += count
-    for (tier, status), count in sorted(cells.items()):
-        board.cells.add(tier=Tier.ValueType(tier), status=STATUSES[status], count=count)
-    return board
 
 
 def may_see(principal: Principal, case: Case) -> bool:

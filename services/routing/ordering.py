@@ -21,8 +21,8 @@ def to_command(request: Message, who: Principal) -> object:
 COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
     rpc.AcceptCaseRequest: lambda _request, _who: domain.AcceptCase(),
     rpc.ReportProgressRequest: lambda request, _who: domain.ReportProgress(request.progress, request.note),
-    rpc.ResolveCaseRequest: lambda request, _who: domain.ResolveCase(
-        request.outcome, request.note, tuple(request.clauses)
+    rpc.ResolveCaseRequest: lambda request, who: domain.ResolveCase(
+        request.outcome, request.note, tuple(request.clauses), by=who.subject
     ),
     rpc.EscalateCaseRequest: lambda request, _who: domain.EscalateCase(request.note),
     rpc.ReturnCaseRequest: lambda request, who: domain.ReturnCase(
@@ -56,6 +56,12 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
     rpc.EndAssistanceRequest: lambda request, who: domain.EndAssistance(
         request.assistance, who.subject, request.note
     ),
+    rpc.RecordCallBackRequest: lambda request, who: domain.RecordCallBack(
+        request.reached, request.solved, request.rating, who.subject, request.note
+    ),
+    rpc.RecordReviewRequest: lambda request, who: domain.RecordReview(
+        request.number, request.finding, who.subject, who.units, request.note
+    ),
 }
 
 
@@ -63,17 +69,47 @@ def may_order(principal: Principal, command: object, case: Case, at: datetime) -
     """Whether the caller may order this: the owner's unit for what handlers do, a superior for what is above
     them.
     """
-    if may := BESIDE_THE_OWNER.get(type(command)):
-        return may(principal, case, command)
-    if isinstance(command, domain.RuleOnReturn) and case.returned:
-        return acts_for(principal, case, case.returned.superior_unit_id)
-    if isinstance(command, domain.TransferCase):
-        return acts_for(principal, case, case.unit_id) and transfers(principal, case, command.unit_id)
-    if isinstance(command, domain.OrderSupervision):
-        return acts_for(principal, case, case.unit_id) and transfers(principal, case, case.unit_id)
-    if isinstance(command, domain.JudgeAnswer) and case.order:
-        return acts_for(principal, case, case.unit_id) and judges(principal, case, case.order.orderer_unit_id)
-    return acts_for(principal, case, case.owner_at(at)[0])
+    found = PERMITS.get(type(command))
+    return found(principal, command, case) if found else acts_for(principal, case, case.owner_at(at)[0])
+
+
+def rules_on(principal: Principal, _command: domain.RuleOnReturn, case: Case) -> bool:
+    """Whether the caller may rule on what was returned: its superior."""
+    return acts_for(principal, case, case.returned.superior_unit_id if case.returned else case.unit_id)
+
+
+def moves(principal: Principal, command: domain.TransferCase, case: Case) -> bool:
+    """Whether the caller may transfer the case there."""
+    return acts_for(principal, case, case.unit_id) and transfers(principal, case, command.unit_id)
+
+
+def orders(principal: Principal, _command: domain.OrderSupervision, case: Case) -> bool:
+    """Whether the caller may order the owner to act: somebody above it."""
+    return acts_for(principal, case, case.unit_id) and transfers(principal, case, case.unit_id)
+
+
+def judges_on(principal: Principal, _command: domain.JudgeAnswer, case: Case) -> bool:
+    """Whether the caller may judge the answer to the order that stands."""
+    orderer = case.order.orderer_unit_id if case.order else ""
+    return acts_for(principal, case, case.unit_id) and (not case.order or judges(principal, case, orderer))
+
+
+def assists(principal: Principal, command: domain.AnswerAssistance, case: Case) -> bool:
+    """Whether the caller is asked to help."""
+    asked = [each for each in case.assists if each.number == command.assistance]
+    return principal.site == case.site_id and any(helps(principal, each) for each in asked)
+
+
+def follows(principal: Principal, command: domain.RecordCallBack | domain.RecordReview, case: Case) -> bool:
+    """Whether the caller may call back or review: the unit that it is asked of, those above it, the desk."""
+    after = case.followup
+    if isinstance(command, domain.RecordCallBack):
+        unit_id = after.call_back.caller_unit_id if after and after.call_back else ""
+    else:
+        unit_id = after.review.reviewer_unit_id if after and after.review else ""
+    if unit_id and principal.role != Role.DESK:
+        return acts_for(principal, case, unit_id)
+    return principal.role in {Role.DESK, Role.REPLAY} and acts_for(principal, case, case.unit_id)
 
 
 def acts_for(principal: Principal, case: Case, unit_id: str) -> bool:
@@ -88,28 +124,14 @@ def transfers(principal: Principal, case: Case, unit_id: str) -> bool:
     return any(_above(each, case.unit_id) and _at_or_above(each, unit_id) for each in principal.units)
 
 
-def recuses(principal: Principal, case: Case, command: domain.RecuseHandler) -> bool:
+def recuses(principal: Principal, command: domain.RecuseHandler, case: Case) -> bool:
     """Whether the caller may recuse who has the case: they themselves, a superior, or the desk, which alone
     speaks for the resident.
     """
-    if not acts_for(principal, case, case.unit_id) or (
-        command.residents_wish and principal.role != Role.DESK
-    ):
+    speaks = not command.residents_wish or principal.role == Role.DESK
+    if not (speaks and acts_for(principal, case, case.unit_id)):
         return False
     return principal.subject == case.holder_ref or transfers(principal, case, case.unit_id)
-
-
-def assists(principal: Principal, case: Case, command: domain.AnswerAssistance) -> bool:
-    """Whether the caller may answer: whoever was asked, of whatever unit."""
-    asked = [each for each in case.assists if each.number == command.assistance]
-    return principal.site == case.site_id and any(helps(principal, each) for each in asked)
-
-
-BESIDE_THE_OWNER: Mapping[type, Callable[[Principal, Case, Any], bool]] = {
-    domain.RecuseHandler: recuses,
-    domain.AnswerAssistance: assists,
-}
-"""Who may order what is not for the owner's unit alone."""
 
 
 def judges(principal: Principal, case: Case, orderer_unit_id: str) -> bool:
@@ -127,3 +149,16 @@ def _above(unit_id: str, other_id: str) -> bool:
 
 def _at_or_above(unit_id: str, other_id: str) -> bool:
     return unit_id == other_id or _above(unit_id, other_id)
+
+
+PERMITS: Mapping[type, Callable[[Principal, Any, Case], bool]] = {
+    domain.RuleOnReturn: rules_on,
+    domain.TransferCase: moves,
+    domain.OrderSupervision: orders,
+    domain.JudgeAnswer: judges_on,
+    domain.AnswerAssistance: assists,
+    domain.RecuseHandler: recuses,
+    domain.RecordCallBack: follows,
+    domain.RecordReview: follows,
+}
+"""Who may order what is not the owner's to do."""

@@ -62,6 +62,8 @@ from services.routing.store import (
     village_codes,
 )
 from services.routing.store import documents as d
+from services.routing.watching.onlookers import Onlookers
+from services.routing.watching.overview import Overview
 
 RULES = (
     rpc.RULES
@@ -128,7 +130,10 @@ def furnish(
         restructurings=reshaping,
         arrivals=arrivals,
         servicers=[
-            (add_RoutingServiceServicer_to_server, rpc.RoutingServicer(cases, preview)),
+            (
+                add_RoutingServiceServicer_to_server,
+                rpc.RoutingServicer(cases, preview, Onlookers(Overview(base, rules))),
+            ),
             (
                 add_DirectoryServiceServicer_to_server,
                 directory_rpc.DirectoryServicer(orders, reshaping, caseload),

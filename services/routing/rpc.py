@@ -20,6 +20,8 @@ from services.chassis.terms import to_message
 from services.routing.domain import Case
 from services.routing.handlers import Cases
 from services.routing.preview import Preview
+from services.routing.reasons import in_words
+from services.routing.watching.onlookers import WITHIN_S, Onlookers
 
 SERVICE = "/fengqiao.routing.v1.RoutingService"
 READERS = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK, Role.CLERK, Role.OPERATOR, Role.REPLAY})
@@ -42,10 +44,13 @@ RULES = {
     f"{SERVICE}/JudgeAnswer": Rule(ACTORS),
     f"{SERVICE}/ListOrders": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
     f"{SERVICE}/ReferCase": Rule(ACTORS),
+    f"{SERVICE}/RecordCallBack": Rule(ACTORS),
+    f"{SERVICE}/RecordReview": Rule(ACTORS),
     f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
     f"{SERVICE}/RecuseHandler": Rule(ACTORS),
+    f"{SERVICE}/WatchAttention": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
     f"{SERVICE}/AskForAssistance": Rule(ACTORS),
     f"{SERVICE}/AnswerAssistance": Rule(ACTORS),
     f"{SERVICE}/EndAssistance": Rule(ACTORS),
@@ -62,16 +67,18 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class RoutingServicer(RoutingServiceServicer):
     """The ladder's RPCs."""
 
-    def __init__(self, cases: Cases, preview: Preview) -> None:
-        """`cases` does the work; `preview` says what would come of it."""
+    def __init__(self, cases: Cases, preview: Preview, onlookers: Onlookers) -> None:
+        """`cases` does the work; `preview` says what would come of it; `onlookers` tells those who watch."""
         self._cases = cases
         self._preview = preview
+        self._onlookers = onlookers
 
     async def GetCase(self, request: rpc.GetCaseRequest, context: Context) -> rpc.GetCaseResponse:
         """One case."""
         del context
         record = await self._cases.one(principal(), request.case_id)
         [case] = await self._cases.get(principal(), [record.id])
+        case.why.extend(in_words(case.assignment.reasons))
         return rpc.GetCaseResponse(case=case)
 
     async def BatchGetCases(
@@ -167,6 +174,20 @@ class RoutingServicer(RoutingServiceServicer):
         del context
         return rpc.ReferCaseResponse(case=await self._command(request.case_id, request.meta, request))
 
+    async def RecordCallBack(
+        self, request: rpc.RecordCallBackRequest, context: Context
+    ) -> rpc.RecordCallBackResponse:
+        """Somebody called the resident back."""
+        del context
+        return rpc.RecordCallBackResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def RecordReview(
+        self, request: rpc.RecordReviewRequest, context: Context
+    ) -> rpc.RecordReviewResponse:
+        """Somebody who did not handle it reviewed a settlement."""
+        del context
+        return rpc.RecordReviewResponse(case=await self._command(request.case_id, request.meta, request))
+
     async def RouteCase(self, request: rpc.RouteCaseRequest, context: Context) -> rpc.RouteCaseResponse:
         """Where a case would start, and why."""
         del context
@@ -189,7 +210,7 @@ class RoutingServicer(RoutingServiceServicer):
             raise Forbidden("not your site")
         shown: rpc.WatchBoardResponse | None = None
         while True:
-            board = await self._cases.board(request.site_id)
+            board = await self._onlookers.board(request.site_id, WITHIN_S if shown else 0.0)
             if shown is None or board.SerializeToString() != shown.SerializeToString():
                 shown = board
                 yield board
@@ -203,6 +224,14 @@ class RoutingServicer(RoutingServiceServicer):
         """Whoever has the case has a direct interest."""
         del context
         return rpc.RecuseHandlerResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def WatchAttention(
+        self, request: rpc.WatchAttentionRequest, context: Context
+    ) -> AsyncIterator[rpc.WatchAttentionResponse]:
+        """What wants attention, and whatever changes of it."""
+        del context
+        async for message in self._onlookers.watch(principal(), request):
+            yield message
 
     async def AskForAssistance(
         self, request: rpc.AskForAssistanceRequest, context: Context
@@ -261,4 +290,5 @@ def to_explanation(case: Case) -> rpc.ExplainDeadlineResponse:
         running=case.clock.name if case.clock else "",
         ruling=to_message(case.returned.clock) if case.returned else None,
         order=to_message(case.order.clock) if case.order and case.order.clock else None,
+        follow_up=to_message(case.followup.clock) if case.followup and case.followup.clock else None,
     )

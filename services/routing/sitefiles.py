@@ -10,12 +10,10 @@ from services.chassis.calendar import Term
 from services.chassis.calendar import Unit as TermUnit
 from services.chassis.site import Site, SiteError
 from services.chassis.terms import rules_of
+from services.routing.capabilityfile import Known, Profile, read_profiles, read_versions
 from services.routing.rules import (
-    MEDIATION,
-    PETITION,
     SHIPPED,
     TOP_TIER,
-    Capability,
     FixedPlaces,
     Post,
     Rules,
@@ -23,7 +21,6 @@ from services.routing.rules import (
 )
 
 GRACE = timedelta(hours=1)
-DEFAULT_ROW = "*"
 FILE, DIRECTORY = "file", "directory"
 """Where the ladder looks up units and posts; the directory as soon as the sub-district stands in it."""
 LEADERLESS_SHARE = 0.05
@@ -45,13 +42,6 @@ def read_rules(site: Site) -> Rules:
             raw["id"]: Unit(raw["id"], int(raw["tier"]), raw.get("parent")) for raw in territory["units"]
         }
         posts = {raw["id"]: Post(raw["post"], raw.get("holder")) for raw in territory["units"]}
-        urgent_tier = int(capability["urgent_tier"])
-        rows = {
-            raw["kind"]: Capability(
-                int(raw["tier"]), urgent_tier, bool(raw.get("urgent", False)), str(raw.get("track", ""))
-            )
-            for raw in capability["rows"]
-        }
         profile = site.profile["default_profile"]
         term = Term(int(profile["length"]), TermUnit(profile["unit"]), keeps_time=bool(profile["keeps_time"]))
         rule = f"{profile['id']}@{profile['version']}"
@@ -64,16 +54,17 @@ def read_rules(site: Site) -> Rules:
     if source not in {FILE, DIRECTORY}:
         raise SiteError(f"{site.folder}/territory.yaml: source {source!r} is neither {FILE} nor {DIRECTORY}")
     top = _check_territory(site, units, posts)
-    _check_tracks(site, rows)
-    if DEFAULT_ROW not in rows:
-        raise SiteError(
-            f"{site.folder}/capability.yaml: no row {DEFAULT_ROW!r}: an unknown kind had nowhere to go"
-        )
+    versions = read_versions(
+        capability, Known(site.folder / "capability.yaml", units, top, whole=source == FILE)
+    )
+    last = versions[-1]
+    if last.default is None:
+        raise SiteError(f"{site.folder}/capability.yaml: an unknown kind had nowhere to go")
     return Rules(
         places=FixedPlaces(units, posts, top),
-        capability={kind: row for kind, row in rows.items() if kind != DEFAULT_ROW},
-        default_capability=rows[DEFAULT_ROW],
-        capability_version=str(capability.get("version", 1)),
+        capability=last.rows,
+        default_capability=last.default,
+        capability_version=last.version,
         default_term=term,
         term_rule=rule,
         zone=site.zone,
@@ -83,7 +74,33 @@ def read_rules(site: Site) -> Rules:
         by_directory=source == DIRECTORY,
         leaderless_share=_share(site, territory),
         moves=rules_of(site, SHIPPED),
+        # One without days needs no look at the day of each request.
+        versions=versions if len(versions) > 1 or last.since or last.until else (),
+        able=last.able,
+        listed=last.listed,
+        call_backs=_switch(site, "call_backs"),
     )
+
+
+def profiles_of(site: Site, rules: Rules) -> dict[str, Profile]:
+    """The profiles of emergencies (预案) that a site has, by name; none without a file of them.
+
+    Raises:
+        SiteError: one lacks something, is there twice or stale, or changes what no emergency may.
+    """
+    path = site.folder / "emergencies.yaml"
+    if not path.exists():
+        return {}
+    places = rules.places
+    units = places.units if isinstance(places, FixedPlaces) else {}
+    return read_profiles(_yaml(path), Known(path, units, places.top, whole=not rules.by_directory))
+
+
+def _switch(site: Site, name: str) -> bool:
+    given = site.profile.get(name, False)
+    if not isinstance(given, bool):
+        raise SiteError(f"{site.folder}/site.yaml: {name} {given!r} is neither true nor false")
+    return given
 
 
 def _share(site: Site, territory: dict[str, Any]) -> float:
@@ -108,15 +125,6 @@ def _check_territory(site: Site, units: dict[str, Unit], posts: dict[str, Post])
     if posts[tops[0]].holder_ref is None:
         raise SiteError(f"{site.folder}/territory.yaml: {tops[0]}: the top is unstaffed")
     return tops[0]
-
-
-def _check_tracks(site: Site, rows: dict[str, Capability]) -> None:
-    """A residents' or villagers' committee assists with petitions; the sub-district answers them."""
-    for kind, row in rows.items():
-        if row.track not in {"", MEDIATION, PETITION}:
-            raise SiteError(f"{site.folder}/capability.yaml: {kind}: no track {row.track!r}")
-        if row.track == PETITION and row.lowest_tier != TOP_TIER:
-            raise SiteError(f"{site.folder}/capability.yaml: {kind}: a petition is for tier {TOP_TIER}")
 
 
 def _yaml(path: Path) -> dict[str, Any]:

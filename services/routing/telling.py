@@ -7,6 +7,7 @@ from typing import Any
 from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.events_pb2 import CitedClause, MoveReason, OrderReason, ReturnReason, Track
+from fengqiao.routing.v1.followup_events_pb2 import AnswerWay
 from services.chassis.errors import NotFound
 from services.chassis.protobuf import timestamp
 from services.chassis.record import Record
@@ -14,6 +15,7 @@ from services.chassis.store import Raw
 from services.chassis.terms import to_message as clock_message
 from services.routing import domain, helping
 from services.routing.domain import Case
+from services.routing.domain.callbacks import closed_by
 from services.routing.domain.case import ACCEPTED, ANSWERED, STANDING
 
 STATUSES: Mapping[str, rpc.CaseStatus.ValueType] = {
@@ -125,4 +127,33 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
                 rule_by=timestamp(pending.clock.due_at),
             )
         )
+    _tell_what_follows(message, case)
     return message
+
+
+def _tell_what_follows(message: rpc.Case, case: Case) -> None:
+    """Call-back, answer and review of a settled case, and what closed it."""
+    message.closed_by = closed_by(case)
+    if case.followup is None:
+        return
+    if calling := case.followup.call_back:
+        message.call_back.CopyFrom(
+            rpc.CallBack(
+                caller_unit_id=calling.caller_unit_id,
+                clock=clock_message(calling.clock),
+                attempts=len(calling.attempted),
+                repeats=calling.repeats,
+            )
+        )
+    if answer := case.followup.answer_to(case.settlements):
+        way = AnswerWay.ValueType(answer.way)
+        message.answer.CopyFrom(rpc.Answer(solved=answer.solved, rating=answer.rating, way=way))
+    if review := case.followup.review:
+        message.review.CopyFrom(
+            rpc.Review(
+                number=review.number,
+                reviewer_unit_id=review.reviewer_unit_id,
+                clock=clock_message(review.clock),
+                repeats=review.repeats,
+            )
+        )

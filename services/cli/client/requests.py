@@ -76,6 +76,11 @@ async def show(to: Session, case: Case) -> None:
         "source": f"{request.source} {request.reference}".strip(),
         "request": f"{_status(request.status)}, revision {request.revision}",
         "rating": request.rating or "",
+        "joined": (request.joined_to.request_no or "with another of the same matter")
+        if request.joined
+        else "",
+        "followed by": ", ".join(each.request_no for each in request.followers),
+        "linked": ", ".join(each.request_no for each in request.links),
     }
     told = text.case(routed) if routed else f"case  {request.case_id}\nnot yet routed"
     to.show({"request": request, "case": routed}, f"{text.lines(facts)}\n{told}")
@@ -86,7 +91,8 @@ async def track(to: Session, code: Annotated[str, typer.Argument(help="Tracking 
     """Where a request stands, by its tracking code: states and times, no texts, no persons."""
     answer = await to.call(to.intake.TrackRequest, rpc.TrackRequestRequest(tracking_code=code))
     entries = [_entry(entry) for entry in answer.entries]
-    to.show(answer, "\n".join([f"{answer.request_no}  {_status(answer.status)}", *entries]))
+    joined = ", joined with another of the same matter" if answer.joined else ""
+    to.show(answer, "\n".join([f"{answer.request_no}  {_status(answer.status)}{joined}", *entries]))
 
 
 @client(Role.DESK)

@@ -76,7 +76,7 @@ def case(case: routing.Case) -> str:
         f"{word(events.MoveReason, step.reason, 'MOVE_REASON_')}"
         for step in case.steps
     ]
-    return "\n".join([lines(facts), *steps])
+    return "\n".join([lines(facts), *why(case.why), *steps])
 
 
 def _returned(pending: routing.Return) -> str:
@@ -91,6 +91,11 @@ def _order(order: routing.SupervisionOrder) -> str:
     status = word(routing.OrderStatus, order.status, "ORDER_STATUS_")
     until = f", by {at(order.clock.due_at)}" if order.HasField("clock") else ""
     return f"{order.number} {status}{until}" + (f", repeated {order.repeats} times" if order.repeats else "")
+
+
+def why(reasons: Iterable[routing.WhyHere]) -> list[str]:
+    """`- the lowest tier of the place that can settle it · 能办理此事项的最低层级`, a line each."""
+    return [f"- {each.en} · {each.zh}" for each in reasons]
 
 
 def _assisting(each: routing.Assistance) -> str:

@@ -17,6 +17,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import handling_events_pb2 as handling
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
@@ -38,6 +39,7 @@ __all__ = [
     "RESTRICTED_SOURCES",
     "SOURCES",
     "TEMPLATES",
+    "URGENT",
     "News",
     "Owed",
     "Recipient",
@@ -67,6 +69,10 @@ OF_CALL_OUT = ("call_out.unit_id",)
 OF_SUMMONS = ("summons.request_no", "summons.department", "summons.unit_id")
 OF_MEETING = ("convener=meeting.unit_id", "day=meeting.on")
 UNTIL = "clock.rolled_due_at"
+URGENT = "case_urgent"
+"""What the desk is told at once; how long that took is measured."""
+OF_SETTLEMENT = ("case.request_no", "unit_id")
+CALL_BY, REVIEW_BY = "call_by=answer_clock.due_at", "review_by=answer_clock.due_at"
 
 OWED: Mapping[type[Message], News] = MappingProxyType({
     intake.RequestSubmitted: News(
@@ -78,8 +84,8 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         (Owed(p.reporter, "sighting_feedback", HERE),),
     ),
     routing.CaseRouted: News(
-        ("case.request_no", "kind", "due_at", "urgent", *OWNER),
-        (Owed(p.holder, "case_assigned", HERE),),
+        ("case.request_no", "kind", "due_at", "urgent", "risk", "asked_at=submitted_recorded_at", *OWNER),
+        (Owed(p.holder, "case_assigned", HERE), Owed(p.urgent_desk, URGENT, HERE)),
     ),
     routing.CaseEscalated: News(
         ("case.request_no", "from_unit_id", "reason", *OWNER),
@@ -130,11 +136,11 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         (Owed(p.resident, "case_withdrawn", AWAY_TOO), Owed(p.unit, "case_taken_back", HERE)),
     ),
     routing.CaseReopened: News(
-        ("case.request_no", "due_at", *OWNER),
+        ("case.request_no", "due_at", "reason", *OWNER),
         (Owed(p.resident, "case_reopened", AWAY_TOO), Owed(p.holder, "case_came_back", HERE)),
     ),
     routing.WishDeclined: News(
-        ("case.request_no", "wish", "status"),
+        ("case.request_no", "wish", "status", "reason", "way_on"),
         (Owed(p.resident, "wish_declined", AWAY_TOO),),
     ),
     routing.CaseReferred: News(
@@ -168,6 +174,38 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     handling.AssistanceEnded: News(
         (*OF_ASSISTANCE, "reason"),
         (Owed(p.assisting, "assistance_ended", HERE),),
+    ),
+    followup.CallBackOpened: News(
+        (*OF_SETTLEMENT, CALL_BY),
+        (Owed(p.caller, "call_back_asked", HERE),),
+    ),
+    followup.CallBackOverdue: News(
+        (*OF_SETTLEMENT, "repeats", CALL_BY),
+        (Owed(p.caller, "call_back_overdue", HERE),),
+    ),
+    followup.CaseClosed: News(
+        ("case.request_no",),
+        (Owed(p.not_reached, "case_closed", AWAY_TOO),),
+    ),
+    followup.ReviewOpened: News(
+        (*OF_SETTLEMENT, "number", REVIEW_BY),
+        (Owed(p.reviewer, "review_asked", HERE),),
+    ),
+    followup.ReviewOverdue: News(
+        (*OF_SETTLEMENT, "number", "repeats", REVIEW_BY),
+        (Owed(p.reviewer, "review_overdue", HERE),),
+    ),
+    followup.ReviewRecorded: News(
+        (*OF_SETTLEMENT, "finding"),
+        (Owed(p.resident, "review_recorded", AWAY_TOO), Owed(p.unit, "review_of_settlement", HERE)),
+    ),
+    routing.CaseJoined: News(
+        ("case.request_no", "lead_request_no", "unit_id", "join_reason=reason"),
+        (Owed(p.resident, "case_joined", AWAY_TOO), Owed(p.unit, "case_joined_here", HERE)),
+    ),
+    routing.CaseParted: News(
+        ("case.request_no", "due_at", "part_reason=reason", *OWNER),
+        (Owed(p.resident, "case_parted", AWAY_TOO), Owed(p.holder, "case_parted_here", HERE)),
     ),
     rosters.AnswererSummoned: News(
         (*OF_SUMMONS, "answer_by=clock.due_at"),
@@ -309,15 +347,24 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         intake.EscalationRequested,
         intake.WithdrawalRequested,
         intake.ReopeningRequested,
+        intake.ReferralRequested,
         intake.OutcomeRated,
+        followup.ResidentAnswered,
         # What routing's event told already.
         intake.RequestSettled,
         intake.RequestClosed,
         intake.RequestWithdrawn,
         intake.RequestReopened,
+        intake.RequestJoined,
+        intake.RequestParted,
+        # What people of the house note for each other.
+        intake.RequestsLinked,
+        intake.DuplicateRejected,
         # Steps within a unit; the timeline shows them.
         routing.CaseAccepted,
         routing.ProgressReported,
+        # The call-back goes on; what comes of it is the news.
+        followup.CallBackMissed,
         # Steps of a call-out; whoever called can look at it.
         forces.VolunteersCalledOut,
         forces.VolunteerAccepted,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fengqiao.intake.v1 import events_pb2 as intake
+from fengqiao.routing.v1 import followup_events_pb2 as followup
 
 EMAIL, IN_APP = "email", "in_app"
 AWAY_TOO = (EMAIL, IN_APP)
@@ -92,9 +93,31 @@ def lead(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"unit:{event.lead_unit_id}", event.lead_unit_id),)
 
 
+def caller(event: Any) -> tuple[Recipient, ...]:
+    """Whoever is to call the resident back; the command desk where that is no unit."""
+    unit_id = event.caller_unit_id
+    return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
+
+
+def reviewer(event: Any) -> tuple[Recipient, ...]:
+    """Whoever is to review a settlement; the command desk where that is no unit."""
+    unit_id = event.reviewer_unit_id
+    return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
+
+
+def not_reached(event: Any) -> tuple[Recipient, ...]:
+    """Whoever asked, where the case was closed because they could not be reached; else they know."""
+    return resident(event) if event.closed_by == followup.CLOSED_BY_UNREACHABLE else ()
+
+
 def desk(event: Any) -> tuple[Recipient, ...]:
     """The command desk of the site."""
     return (Recipient(f"desk:{event.case.site_id}"),)
+
+
+def urgent_desk(event: Any) -> tuple[Recipient, ...]:
+    """The command desk, where the case is urgent or its kind is a risk kind; nobody where it is neither."""
+    return desk(event) if event.urgent or event.risk else ()
 
 
 def reporter(event: Any) -> tuple[Recipient, ...]:

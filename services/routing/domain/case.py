@@ -7,6 +7,7 @@ from fengqiao.routing.v1.events_pb2 import MOVE_REASON_TIMEOUT
 from services.chassis.record import Deadline
 from services.chassis.terms import Clock
 from services.routing.domain.assist import Assist
+from services.routing.domain.followup import FollowUp
 
 EVENTS = "fengqiao.routing.events"
 OUTCOMES = "fengqiao.routing.outcomes"
@@ -143,6 +144,11 @@ class Case:
     order_clocks: int = 0
     assists: tuple[Assist, ...] = ()
     recused: tuple[str, ...] = ()
+    followup: FollowUp | None = None
+    """What follows its settlements; None where nothing did yet."""
+    settled_by: str = ""
+    """Who settled it last, by reference."""
+    settlements: int = 0
 
     @property
     def assigned_at(self) -> datetime:
@@ -175,11 +181,12 @@ class Case:
 
 
 def deadlines(case: Case) -> tuple[Deadline, ...]:
-    """The clocks that run: the tier's, a ruling's, a supervision order's, those of who assists; if any."""
+    """The clocks that run: of the tier, a ruling, an order, of who assists and of what follows; if any."""
     clocks = (
         case.clock,
         case.returned and case.returned.clock,
         case.order and case.order.clock,
         *(each.clock for each in case.assists),
+        case.followup and case.followup.clock,
     )
     return tuple(clock.deadline for clock in clocks if clock)

@@ -27,6 +27,7 @@ class ResolveCase:
     note: str = ""
     clauses: tuple[str, ...] = ()
     known: Known = field(default_factory=dict)
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,48 @@ class SupervisionRanOut:
 @dataclass(frozen=True, slots=True)
 class AssistanceRanOut:
     """Who was asked to help did not answer, or has not done it, in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCallBack:
+    """The resident was called back by `by`: not reached, or what they answered, `rating` 1 (poor) to 5."""
+
+    reached: bool
+    solved: bool = False
+    rating: int = 0
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallBackRanOut:
+    """Nobody called back in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReview:
+    """A `ReviewFinding` by who did not handle the case; `units` are those that `by` acts for."""
+
+    number: int
+    finding: int
+    by: str = ""
+    units: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRanOut:
+    """Nobody reviewed it in time."""
 
     happens_by_itself: ClassVar[bool] = True
 

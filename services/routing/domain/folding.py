@@ -8,11 +8,12 @@ from typing import Any
 from google.protobuf.message import Message
 
 from fengqiao.routing.v1 import events_pb2 as ev
+from fengqiao.routing.v1 import followup_events_pb2 as fu
 from fengqiao.routing.v1 import handling_events_pb2 as hv
 from services.chassis.model import Context
 from services.chassis.protobuf import instant
 from services.chassis.terms import from_message
-from services.routing.domain import assist_folding, order_folding
+from services.routing.domain import assist_folding, followup_folding, order_folding
 from services.routing.domain.case import (
     ASSIGNED,
     IN_PROGRESS,
@@ -26,6 +27,7 @@ from services.routing.domain.case import (
     Step,
 )
 from services.routing.domain.clocks import clock_of, shifted
+from services.routing.domain.followup import over
 from services.routing.domain.referrals import REFUSED
 
 
@@ -122,15 +124,19 @@ def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
         running=0,
         returned=None,
         order=None,
+        settled_by=event.resolved_by,
+        settlements=case.settlements + 1,
     )
 
 
 def _withdrawn(case: Case, _event: ev.CaseWithdrawn, _context: Context) -> Case:
-    return replace(case, status=WITHDRAWN, running=0, returned=None, order=None)
+    followup = over(case.followup)
+    return replace(case, status=WITHDRAWN, running=0, returned=None, order=None, followup=followup)
 
 
 def _reopened(case: Case, event: ev.CaseReopened, context: Context) -> Case:
-    return replace(_restarted(case, event, ev.MOVE_REASON_REOPENED, context), track=0, recall="")
+    back = _restarted(case, event, event.reason or ev.MOVE_REASON_REOPENED, context)
+    return replace(back, track=0, recall="", followup=over(case.followup))
 
 
 def _referred(case: Case, event: ev.CaseReferred, _context: Context) -> Case:
@@ -200,6 +206,14 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     hv.AssistanceAnswered: assist_folding.answered,
     hv.AssistanceOverdue: assist_folding.overdue,
     hv.AssistanceEnded: assist_folding.ended,
+    fu.CallBackOpened: followup_folding.opened,
+    fu.CallBackMissed: followup_folding.missed,
+    fu.CallBackOverdue: followup_folding.overdue,
+    fu.ResidentAnswered: followup_folding.answered,
+    fu.CaseClosed: followup_folding.closed,
+    fu.ReviewOpened: followup_folding.under_review,
+    fu.ReviewOverdue: followup_folding.review_overdue,
+    fu.ReviewRecorded: followup_folding.reviewed,
 }
 
 

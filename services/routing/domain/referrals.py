@@ -15,7 +15,7 @@ from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis.errors import IllegalTransition
 from services.chassis.model import NOTHING, Context, Decision, Emit, decided
-from services.chassis.protobuf import timestamp
+from services.chassis.protobuf import instant, timestamp
 from services.chassis.terms import to_message
 from services.routing.domain import shared
 from services.routing.domain.case import DISPUTES, OUTCOMES, PETITIONS, Case
@@ -49,7 +49,8 @@ class Referrals:
 
     def of_kind(self, routed: ev.CaseRouted, site_id: str) -> Emit | None:
         """The referral that follows at once from a kind of matter; None for the ladder's own kinds."""
-        track = TRACKS.get(self._rules[site_id].capable(routed.kind).track)
+        rules = self._rules[site_id].at(instant(routed.submitted_at))
+        track = TRACKS.get(rules.capable(routed.kind).track)
         if track is None:
             return None
         event = ev.CaseReferred(

@@ -165,7 +165,8 @@ def standing(rules: Rules, case: Case, unit_id: str, field: str) -> Placement:
     """A unit that could have the case.
 
     Raises:
-        Invalid: it has it, it does not stand, nobody works there, or who does is recused.
+        Invalid: it has it, it does not stand, nobody works there, who does is recused, or a list keeps the
+            kind higher.
     """
     if unit_id == case.unit_id:
         raise Invalid([Violation(field, "same_unit")])
@@ -175,6 +176,9 @@ def standing(rules: Rules, case: Case, unit_id: str, field: str) -> Placement:
     if placement.unit.id != unit_id or not placement.post.holder_ref:
         why = rules.places.post(unit_id).empty
         raise Invalid([Violation(field, "recused" if why == RECUSED else "not_staffed")])
+    if listed := rules.kept_up(case.kind, case.submitted_at, placement.unit.tier):
+        # A department's listed work is not pushed down, whoever would have it so.
+        raise Invalid([Violation(field, "below_the_department_list")], rule=f"list:{listed.department}")
     return placement
 
 

@@ -7,6 +7,8 @@ from google.protobuf.message import Message
 
 from fengqiao.intake.v1.events_pb2 import (
     EscalationRequested,
+    OutcomeRated,
+    ReferralRequested,
     ReopeningRequested,
     RequestSubmitted,
     WithdrawalRequested,
@@ -38,29 +40,37 @@ from services.routing.domain.commands import (
     AnswerSupervision,
     AskForAssistance,
     AssistanceRanOut,
+    CallBackRanOut,
     ClockRanOut,
     EndAssistance,
     EscalateCase,
     JudgeAnswer,
     OrderSupervision,
     ReassignCase,
+    RecordCallBack,
+    RecordReview,
     RecuseHandler,
     ReferCase,
     ReportProgress,
     ResolveCase,
     ReturnCase,
+    ReviewRanOut,
     RuleOnReturn,
     RulingRanOut,
     SupervisionRanOut,
     TransferCase,
 )
 from services.routing.domain.decisions import Ladder, declined
+from services.routing.domain.followup import CALL_BACK_CLOCK, REVIEW_CLOCK
 from services.routing.domain.referrals import noted
 
-BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut | AssistanceRanOut]] = {
+RanOut = RulingRanOut | SupervisionRanOut | AssistanceRanOut | CallBackRanOut | ReviewRanOut
+BY_CLOCK: Mapping[str, type[RanOut]] = {
     RULING_CLOCK: RulingRanOut,
     ORDER_CLOCK: SupervisionRanOut,
     ASSISTANCE: AssistanceRanOut,
+    CALL_BACK_CLOCK: CallBackRanOut,
+    REVIEW_CLOCK: ReviewRanOut,
 }
 """What happens when a clock that is no tier's has passed, by its name, without its number if it has one."""
 
@@ -118,9 +128,29 @@ def table(ladder: Ladder) -> Table:
         ),
     }
     cells[(WITHDRAWN, ReopeningRequested)] = Transition(declined("reopening"), (WITHDRAWN,))
-    for key, cell in cells.items():
-        cells[key] = Transition(ending(cell.decide), cell.to)
-    return cells
+    whole = ladder.call_backs.following(_with_what_follows(cells, ladder))
+    return {key: Transition(ending(cell.decide), cell.to) for key, cell in whole.items()}
+
+
+def _with_what_follows(cells: dict[tuple[str, type[Any]], Transition[Case, Any]], ladder: Ladder) -> Table:
+    """With what a settlement is followed by, and the resident's wish for another track in every status."""
+    after, reviews = ladder.call_backs, ladder.reviews
+    for status in {status for status, _message in cells}:
+        to = (REFERRED, status) if status in OPEN else (status,)
+        cells |= {
+            (status, OutcomeRated): Transition(noted, (status,)),
+            (status, ReferralRequested): Transition(ladder.tracks.asked, to),
+        }
+    return cells | {
+        (RESOLVED, RecordCallBack): Transition(after.record, (ASSIGNED, RESOLVED)),
+        (RESOLVED, CallBackRanOut): Transition(after.ran_out, (RESOLVED,)),
+        (RESOLVED, OutcomeRated): Transition(after.rated, (RESOLVED,)),
+        (RESOLVED, EscalationRequested): Transition(after.asks_up, (ASSIGNED, RESOLVED)),
+        (RESOLVED, WithdrawalRequested): Transition(after.withdraws, (RESOLVED, WITHDRAWN)),
+        (RESOLVED, ReferralRequested): Transition(ladder.tracks.asked, (REFERRED, RESOLVED)),
+        (RESOLVED, RecordReview): Transition(reviews.record, (ASSIGNED, RESOLVED)),
+        (RESOLVED, ReviewRanOut): Transition(reviews.ran_out, (RESOLVED,)),
+    }
 
 
 def consumed(ladder: Ladder, cells: Table) -> dict[tuple[str, str], Consumed]:
@@ -129,7 +159,7 @@ def consumed(ladder: Ladder, cells: Table) -> dict[tuple[str, str], Consumed]:
     def obey(case: Case, event: Message, context: Context) -> Decision:
         return transition(cells, case.status, case, event, context)
 
-    wishes = (EscalationRequested, WithdrawalRequested, ReopeningRequested)
+    wishes = (EscalationRequested, WithdrawalRequested, ReopeningRequested, ReferralRequested, OutcomeRated)
     return {
         (REQUESTS, RequestSubmitted.DESCRIPTOR.full_name): Consumed(ladder.open, opens=True),
         **{(REQUESTS, wish.DESCRIPTOR.full_name): Consumed(obey) for wish in wishes},

@@ -13,6 +13,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import handling_events_pb2 as handling
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
@@ -95,6 +96,7 @@ def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
             feedback=intake.FEEDBACK_DONE,
         ),
         *_of_the_ladder(reference(person_ref)),
+        *_of_what_follows(reference(person_ref)),
         *_of_rosters(),
         *_of_forces(),
         *_of_meetings(),
@@ -168,6 +170,32 @@ def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
         routing.WishDeclined(case=case, wish="escalation", status="resolved"),
         routing.CaseReferred(case=case, assignment=owner(), track=routing.TRACK_MEDIATION),
         routing.CaseTakenBack(case=case, assignment=owner(), conclusion="time_up", due_at=due),
+        routing.CaseJoined(
+            case=case,
+            lead_case_id="lead",
+            lead_request_no="JILI-000009",
+            unit_id="jili/c1",
+            reason=routing.JOIN_REASON_SAME_MATTER,
+        ),
+        routing.CaseParted(
+            case=case,
+            lead_case_id="lead",
+            assignment=owner(),
+            reason=routing.PART_REASON_DIFFERENT_MATTER,
+            due_at=due,
+        ),
+    )
+
+
+def _of_what_follows(case: routing.CaseReference) -> tuple[Message, ...]:
+    of: dict[str, Any] = {"case": case, "unit_id": "jili/c1"}
+    return (
+        followup.CallBackOpened(**of, caller_unit_id="jili", answer_clock=clock()),
+        followup.CallBackOverdue(**of, repeats=2, answer_clock=clock()),
+        followup.CaseClosed(case=case, closed_by=followup.CLOSED_BY_UNREACHABLE),
+        followup.ReviewOpened(**of, number=1, reviewer_unit_id="jili", answer_clock=clock()),
+        followup.ReviewOverdue(**of, number=1, repeats=2, answer_clock=clock()),
+        followup.ReviewRecorded(**of, number=1, finding=followup.REVIEW_FINDING_UPHELD),
     )
 
 

@@ -11,6 +11,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import handling_events_pb2 as handling
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
@@ -110,6 +111,15 @@ def test_there_is_an_example_of_every_owed_event() -> None:
         ),
         (routing.CaseReturned, {("unit:jili", "return_to_rule_on", IN_APP)}),
         (routing.ReturnRuled, {("unit:jili/c1", "return_ruled", IN_APP)}),
+        (followup.CallBackOpened, {("unit:jili", "call_back_asked", IN_APP)}),
+        (followup.CallBackOverdue, {("desk:jili", "call_back_overdue", IN_APP)}),
+        (followup.CaseClosed, both(PERSON, "case_closed")),
+        (followup.ReviewOpened, {("unit:jili", "review_asked", IN_APP)}),
+        (followup.ReviewOverdue, {("desk:jili", "review_overdue", IN_APP)}),
+        (
+            followup.ReviewRecorded,
+            {*both(PERSON, "review_recorded"), ("unit:jili/c1", "review_of_settlement", IN_APP)},
+        ),
         (rosters.AnswererSummoned, {(ANSWERER, "department_summoned", IN_APP)}),
         (rosters.SummonsAnswered, {("unit:jili/c1", "summons_answered", IN_APP)}),
         (
@@ -188,6 +198,8 @@ def test_there_is_an_example_of_every_owed_event() -> None:
         (routing.WishDeclined, both(PERSON, "wish_declined")),
         (routing.CaseReferred, {*both(PERSON, "case_referred"), ("leader-1", "case_referred_here", IN_APP)}),
         (routing.CaseTakenBack, {*both(PERSON, "case_goes_on"), ("leader-1", "case_goes_on_here", IN_APP)}),
+        (routing.CaseJoined, {*both(PERSON, "case_joined"), ("unit:jili/c1", "case_joined_here", IN_APP)}),
+        (routing.CaseParted, {*both(PERSON, "case_parted"), ("leader-1", "case_parted_here", IN_APP)}),
         (
             mediation.MediationOpened,
             both(PERSON, "mediation_opened") | both(NEIGHBOUR, "mediation_opened"),
@@ -277,6 +289,13 @@ def test_notices_of_accusations_are_told_apart_by_the_topic_that_names_them() ->
 def test_a_vacant_post_is_told_in_place_of_its_holder() -> None:
     event = routing.CaseRouted(case=reference(), assignment=owner(holder_ref=""))
     assert {who for who, _, _ in told(event)} == {"post:jili/c1"}
+
+
+@pytest.mark.parametrize("why", ["urgent", "risk"])
+def test_the_desk_is_told_at_once_of_an_urgent_case_and_of_a_risk_kind(why: str) -> None:
+    event = routing.CaseRouted(case=reference(), assignment=owner())
+    setattr(event, why, True)
+    assert told(event) == {("leader-1", "case_assigned", IN_APP), ("desk:jili", "case_urgent", IN_APP)}
 
 
 def test_a_resident_who_holds_the_post_is_told_once_by_each_channel_and_as_a_resident() -> None:

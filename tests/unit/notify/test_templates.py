@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import pytest
 from google.protobuf.message import Message
@@ -12,6 +13,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from services.notify.owed import OF_ACCUSATIONS, OWED, TEMPLATES
@@ -108,9 +110,35 @@ def test_every_reason_tier_wish_and_state_has_words_in_every_locale() -> None:
         assert texts(routing.SupervisionOrdered(case=reference(), assignment=owner(), reason=reason))
     for why in routing.ReturnReason.values()[1:]:
         assert texts(routing.CaseReturned(case=reference(), assignment=owner(), reason=why))
-    for wish in ("escalation", "withdrawal", "reopening"):
+    for wish in ("escalation", "withdrawal", "reopening", "mediation", "petition"):
         for status in ("assigned", "in_progress", "resolved", "withdrawn"):
             assert texts(routing.WishDeclined(case=reference(), wish=wish, status=status))
+
+
+@pytest.mark.parametrize(
+    ("reason", "way_on"),
+    [
+        ("too_late", "petition"),
+        ("too_often", "petition"),
+        ("party_refused", "petition"),
+        ("on_a_track", "escalation"),
+        ("opinion_given", "review"),
+        ("withdrawn", "new_request"),
+    ],
+)
+def test_who_is_refused_a_wish_is_told_why_and_the_way_on(reason: str, way_on: str) -> None:
+    declined: dict[str, Any] = {"case": reference(), "wish": "reopening", "status": "resolved"}
+    plain = texts(routing.WishDeclined(**declined))
+    refused = texts(routing.WishDeclined(**declined, reason=reason, way_on=way_on))
+    assert all(said.body != other.body for said, other in zip(plain, refused, strict=True))
+
+
+def test_the_resident_is_told_what_a_review_found() -> None:
+    event = examples()[followup.ReviewRecorded]
+    assert "you are right" in render(event, "review_recorded", "en").body
+    event.finding = followup.REVIEW_FINDING_SETTLED_PROPERLY
+    assert "settled properly" in render(event, "review_recorded", "en").body
+    assert "办理妥当" in render(event, "review_recorded", "zh-CN").body
 
 
 def test_every_track_end_form_duty_and_outcome_has_words_in_every_locale() -> None:
@@ -120,6 +148,10 @@ def test_every_track_end_form_duty_and_outcome_has_words_in_every_locale() -> No
         assert texts(mediation.MediationEnded(mediation=table(), reason=end))
         conclusion = mediation.EndReason.Name(end).removeprefix("END_REASON_").lower()
         assert texts(routing.CaseTakenBack(case=reference(), assignment=owner(), conclusion=conclusion))
+    for join in routing.JoinReason.values()[1:]:
+        assert texts(routing.CaseJoined(case=reference(), lead_request_no="JILI-000009", reason=join))
+    for part in routing.PartReason.values()[1:]:
+        assert texts(routing.CaseParted(case=reference(), assignment=owner(), reason=part))
     for form in mediation.AgreementForm.values()[1:]:
         assert texts(mediation.AgreementProposed(mediation=table(), form=form))
     for outcome in petition.OpinionOutcome.values()[1:]:

@@ -54,6 +54,8 @@ class _MoveReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MoveReason
     """A superior or the desk ordered it (督办)."""
     MOVE_REASON_RECUSAL: _MoveReason.ValueType  # 65
     """Whoever had it has a direct interest in it (回避)."""
+    MOVE_REASON_REVIEW: _MoveReason.ValueType  # 70
+    """A review found that the resident was right to call its settlement poor."""
 
 class MoveReason(_MoveReason, metaclass=_MoveReasonEnumTypeWrapper):
     """Events of `fengqiao.routing.events`; those that end or restart a request are repeated on `fengqiao.routing.outcomes`,
@@ -88,6 +90,8 @@ MOVE_REASON_SUPERIOR: MoveReason.ValueType  # 12
 """A superior or the desk ordered it (督办)."""
 MOVE_REASON_RECUSAL: MoveReason.ValueType  # 65
 """Whoever had it has a direct interest in it (回避)."""
+MOVE_REASON_REVIEW: MoveReason.ValueType  # 70
+"""A review found that the resident was right to call its settlement poor."""
 Global___MoveReason: _TypeAlias = MoveReason  # noqa: Y015
 
 class _OrderReason:
@@ -302,7 +306,9 @@ class Assignment(_message.Message):
     """Opaque reference of the post's holder."""
     @_builtins.property
     def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Why here, in codes: `lowest_capable_tier`, `urgent_skip`, `vacant:<unit>`, `place_unknown` …"""
+        """Why here, in codes: `capability:<version>`, `lowest_capable_tier`, `urgent_skip`, `vacant:<unit>`, `department_list:<code>`,
+        `emergency:<profile>@<version>` …; `WhyHere` has them in words.
+        """
 
     def __init__(
         self,
@@ -363,10 +369,13 @@ class CaseRouted(_message.Message):
     PLAN_FIELD_NUMBER: _builtins.int
     URGENT_FIELD_NUMBER: _builtins.int
     SUBMITTED_RECORDED_AT_FIELD_NUMBER: _builtins.int
+    RISK_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     due_promised: _builtins.bool
     """True: the source set the due time; false: the site's default profile."""
     urgent: _builtins.bool
+    risk: _builtins.bool
+    """Its kind is a risk kind by the rules that placed it: always urgent, whatever was said."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     @_builtins.property
@@ -399,10 +408,11 @@ class CaseRouted(_message.Message):
         plan: _abc.Iterable[_common_pb2.Clock] | None = ...,
         urgent: _builtins.bool = ...,
         submitted_recorded_at: _timestamp_pb2.Timestamp | None = ...,
+        risk: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "plan", b"plan", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "plan", b"plan", "risk", b"risk", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -904,6 +914,7 @@ class CaseResolved(_message.Message):
     OVERDUE_FIELD_NUMBER: _builtins.int
     LATE_ENTRY_FIELD_NUMBER: _builtins.int
     CLAUSES_FIELD_NUMBER: _builtins.int
+    RESOLVED_BY_FIELD_NUMBER: _builtins.int
     unit_id: _builtins.str
     tier: _common_pb2.Tier.ValueType
     outcome: _builtins.str
@@ -911,6 +922,8 @@ class CaseResolved(_message.Message):
     overdue: _builtins.bool
     late_entry: _builtins.bool
     """True when it was entered after a later event of the case."""
+    resolved_by: _builtins.str
+    """Opaque reference of who settled it."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     @_builtins.property
@@ -927,10 +940,11 @@ class CaseResolved(_message.Message):
         overdue: _builtins.bool = ...,
         late_entry: _builtins.bool = ...,
         clauses: _abc.Iterable[Global___CitedClause] | None = ...,
+        resolved_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "resolved_by", b"resolved_by", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1000,6 +1014,9 @@ class CaseReopened(_message.Message):
     ASSIGNMENT_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: Global___MoveReason.ValueType
+    """Why, where it was not that the resident said so: a review."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     @_builtins.property
@@ -1015,10 +1032,11 @@ class CaseReopened(_message.Message):
         assignment: Global___Assignment | None = ...,
         plan: _abc.Iterable[_common_pb2.Clock] | None = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: Global___MoveReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "plan", b"plan"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "plan", b"plan", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1033,9 +1051,15 @@ class WishDeclined(_message.Message):
     CASE_FIELD_NUMBER: _builtins.int
     WISH_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    WAY_ON_FIELD_NUMBER: _builtins.int
     wish: _builtins.str
     status: _builtins.str
     """State of the case that left nothing to do."""
+    reason: _builtins.str
+    """Why, in a code: `too_late`, `too_often`, `party_refused`, `on_another_track`, `opinion_given`; empty: by the state alone."""
+    way_on: _builtins.str
+    """What is open to the resident instead, in a code: `petition`, `escalation`, `review`, `new_request`."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     def __init__(
@@ -1044,10 +1068,12 @@ class WishDeclined(_message.Message):
         case: Global___CaseReference | None = ...,
         wish: _builtins.str = ...,
         status: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        way_on: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "status", b"status", "wish", b"wish"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "reason", b"reason", "status", b"status", "way_on", b"way_on", "wish", b"wish"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from fengqiao.common.v1 import common_pb2 as _common_pb2
 from fengqiao.routing.v1 import events_pb2 as _events_pb2
+from fengqiao.routing.v1 import followup_events_pb2 as _followup_events_pb2
 from fengqiao.routing.v1 import handling_events_pb2 as _handling_events_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -90,6 +91,44 @@ ORDER_STATUS_ACCEPTED: OrderStatus.ValueType  # 3
 """The answer was accepted; another report is due."""
 Global___OrderStatus: _TypeAlias = OrderStatus  # noqa: Y015
 
+class _AttentionKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AttentionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AttentionKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ATTENTION_KIND_UNSPECIFIED: _AttentionKind.ValueType  # 0
+    ATTENTION_KIND_OVERDUE: _AttentionKind.ValueType  # 1
+    """On the ladder, and its due time is past."""
+    ATTENTION_KIND_DUE_SOON: _AttentionKind.ValueType  # 2
+    """On the ladder, and due within the rule attention.soon."""
+    ATTENTION_KIND_UNASSIGNED: _AttentionKind.ValueType  # 3
+    """Nobody holds its owner's post, nobody has accepted it within the rule attention.acceptance, or it could not be routed at all."""
+    ATTENTION_KIND_RETURNED_TWICE: _AttentionKind.ValueType  # 4
+    """"Not mine" was said of it twice or more."""
+    ATTENTION_KIND_REOPENED: _AttentionKind.ValueType  # 5
+    """It was settled before."""
+    ATTENTION_KIND_PROVISIONAL: _AttentionKind.ValueType  # 6
+    """Its due time touches a year whose calendar is not known."""
+
+class AttentionKind(_AttentionKind, metaclass=_AttentionKindEnumTypeWrapper):
+    """Why an open case wants attention."""
+
+ATTENTION_KIND_UNSPECIFIED: AttentionKind.ValueType  # 0
+ATTENTION_KIND_OVERDUE: AttentionKind.ValueType  # 1
+"""On the ladder, and its due time is past."""
+ATTENTION_KIND_DUE_SOON: AttentionKind.ValueType  # 2
+"""On the ladder, and due within the rule attention.soon."""
+ATTENTION_KIND_UNASSIGNED: AttentionKind.ValueType  # 3
+"""Nobody holds its owner's post, nobody has accepted it within the rule attention.acceptance, or it could not be routed at all."""
+ATTENTION_KIND_RETURNED_TWICE: AttentionKind.ValueType  # 4
+""""Not mine" was said of it twice or more."""
+ATTENTION_KIND_REOPENED: AttentionKind.ValueType  # 5
+"""It was settled before."""
+ATTENTION_KIND_PROVISIONAL: AttentionKind.ValueType  # 6
+"""Its due time touches a year whose calendar is not known."""
+Global___AttentionKind: _TypeAlias = AttentionKind  # noqa: Y015
+
 class _AssistanceStatus:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -147,8 +186,13 @@ class Case(_message.Message):
     CLAUSES_FIELD_NUMBER: _builtins.int
     RETURNED_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
     ASSISTANCES_FIELD_NUMBER: _builtins.int
     RECUSED_REFS_FIELD_NUMBER: _builtins.int
+    CLOSED_BY_FIELD_NUMBER: _builtins.int
+    CALL_BACK_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     request_no: _builtins.str
     site_id: _builtins.str
@@ -163,6 +207,8 @@ class Case(_message.Message):
     track: _events_pb2.Track.ValueType
     """The way it is on, or was settled on, when that is not the ladder."""
     referrals: _builtins.int
+    closed_by: _followup_events_pb2.ClosedBy.ValueType
+    """What closed it for good; unset while that is open."""
     @_builtins.property
     def assignment(self) -> _events_pb2.Assignment: ...
     @_builtins.property
@@ -198,12 +244,28 @@ class Case(_message.Message):
         """The supervision order that stands, if one does."""
 
     @_builtins.property
+    def why(self) -> _containers.RepeatedCompositeFieldContainer[Global___WhyHere]:
+        """Why it is with its owner, in words; only for one case at a time (GetCase)."""
+
+    @_builtins.property
     def assistances(self) -> _containers.RepeatedCompositeFieldContainer[Global___Assistance]:
         """Units and departments that were asked to assist, in the order of their being asked; the owner leads."""
 
     @_builtins.property
     def recused_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Opaque references of those who may have it no more, for a direct interest."""
+
+    @_builtins.property
+    def call_back(self) -> Global___CallBack:
+        """The call-back that is to be made, if one is."""
+
+    @_builtins.property
+    def answer(self) -> Global___Answer:
+        """What the resident answered to this settlement, if they did."""
+
+    @_builtins.property
+    def review(self) -> Global___Review:
+        """The review that is to be made, if one is."""
 
     def __init__(
         self,
@@ -232,12 +294,17 @@ class Case(_message.Message):
         clauses: _abc.Iterable[_events_pb2.CitedClause] | None = ...,
         returned: Global___Return | None = ...,
         order: Global___SupervisionOrder | None = ...,
+        why: _abc.Iterable[Global___WhyHere] | None = ...,
         assistances: _abc.Iterable[Global___Assistance] | None = ...,
         recused_refs: _abc.Iterable[_builtins.str] | None = ...,
+        closed_by: _followup_events_pb2.ClosedBy.ValueType = ...,
+        call_back: Global___CallBack | None = ...,
+        answer: Global___Answer | None = ...,
+        review: Global___Review | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "order", b"order", "resolved_at", b"resolved_at", "returned", b"returned", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assignment", b"assignment", "call_back", b"call_back", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "order", b"order", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "assistances", b"assistances", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "recused_refs", b"recused_refs", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assignment", b"assignment", "assistances", b"assistances", "call_back", b"call_back", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "closed_by", b"closed_by", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "recused_refs", b"recused_refs", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1158,11 +1225,14 @@ class RouteCaseRequest(_message.Message):
     UNIT_ID_FIELD_NUMBER: _builtins.int
     URGENT_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
+    ON_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     kind: _builtins.str
     unit_id: _builtins.str
     """The place; empty when nobody can name it."""
     urgent: _builtins.bool
+    on: _builtins.str
+    """As if it came in at noon of this day, by the rules that are then in force; empty: now."""
     @_builtins.property
     def due_at(self) -> _timestamp_pb2.Timestamp:
         """What was promised; the site's default term when unset."""
@@ -1175,10 +1245,11 @@ class RouteCaseRequest(_message.Message):
         unit_id: _builtins.str = ...,
         urgent: _builtins.bool = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
+        on: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "kind", b"kind", "site_id", b"site_id", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "kind", b"kind", "on", b"on", "site_id", b"site_id", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1193,9 +1264,21 @@ class RouteCaseResponse(_message.Message):
     DUE_PROMISED_FIELD_NUMBER: _builtins.int
     CLOCKS_FIELD_NUMBER: _builtins.int
     TRACK_FIELD_NUMBER: _builtins.int
+    CAPABILITY_VERSION_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    EMERGENCY_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    RISK_FIELD_NUMBER: _builtins.int
     due_promised: _builtins.bool
     track: _events_pb2.Track.ValueType
     """Unset: the ladder; otherwise where it would be handed over to at once."""
+    capability_version: _builtins.str
+    """The version of the capability table that decided, and for which day of the site."""
+    day: _builtins.str
+    emergency: _builtins.str
+    """The emergency that is in force there, as `flood@1`; empty: none."""
+    risk: _builtins.bool
+    """The kind is a risk kind there: always urgent."""
     @_builtins.property
     def assignment(self) -> _events_pb2.Assignment:
         """Who would own it, and why, in codes."""
@@ -1206,6 +1289,10 @@ class RouteCaseResponse(_message.Message):
     def clocks(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Clock]:
         """One for each tier from there to the top, with the steps by which its end was found."""
 
+    @_builtins.property
+    def why(self) -> _containers.RepeatedCompositeFieldContainer[Global___WhyHere]:
+        """The reasons of the assignment in words."""
+
     def __init__(
         self,
         *,
@@ -1214,10 +1301,15 @@ class RouteCaseResponse(_message.Message):
         due_promised: _builtins.bool = ...,
         clocks: _abc.Iterable[_common_pb2.Clock] | None = ...,
         track: _events_pb2.Track.ValueType = ...,
+        capability_version: _builtins.str = ...,
+        day: _builtins.str = ...,
+        emergency: _builtins.str = ...,
+        why: _abc.Iterable[Global___WhyHere] | None = ...,
+        risk: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clocks", b"clocks", "due_at", b"due_at", "due_promised", b"due_promised", "track", b"track"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "capability_version", b"capability_version", "clocks", b"clocks", "day", b"day", "due_at", b"due_at", "due_promised", b"due_promised", "emergency", b"emergency", "risk", b"risk", "track", b"track", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1250,6 +1342,7 @@ class ExplainDeadlineResponse(_message.Message):
     RUNNING_FIELD_NUMBER: _builtins.int
     RULING_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_FIELD_NUMBER: _builtins.int
     running: _builtins.str
     """Name of the clock that runs now; empty when none does."""
     @_builtins.property
@@ -1262,6 +1355,10 @@ class ExplainDeadlineResponse(_message.Message):
     def order(self) -> _common_pb2.Clock:
         """The clock of the supervision order that stands, if one does."""
 
+    @_builtins.property
+    def follow_up(self) -> _common_pb2.Clock:
+        """Until when the resident is to be called back, or its settlement reviewed, while one of these is to be done."""
+
     def __init__(
         self,
         *,
@@ -1269,10 +1366,11 @@ class ExplainDeadlineResponse(_message.Message):
         running: _builtins.str = ...,
         ruling: _common_pb2.Clock | None = ...,
         order: _common_pb2.Clock | None = ...,
+        follow_up: _common_pb2.Clock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "ruling", b"ruling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["follow_up", b"follow_up", "order", b"order", "ruling", b"ruling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "order", b"order", "ruling", b"ruling", "running", b"running"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "follow_up", b"follow_up", "order", b"order", "ruling", b"ruling", "running", b"running"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1361,6 +1459,200 @@ class BoardCell(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BoardCell: _TypeAlias = BoardCell  # noqa: Y015
+
+@_typing.final
+class WhyHere(_message.Message):
+    """A reason of an assignment, in words."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    ZH_FIELD_NUMBER: _builtins.int
+    EN_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    zh: _builtins.str
+    en: _builtins.str
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        zh: _builtins.str = ...,
+        en: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "en", b"en", "zh", b"zh"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WhyHere: _TypeAlias = WhyHere  # noqa: Y015
+
+@_typing.final
+class WatchAttentionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_BELOW_FIELD_NUMBER: _builtins.int
+    FOLLOW_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    MAX_CASES_FIELD_NUMBER: _builtins.int
+    unit_id: _builtins.str
+    include_below: _builtins.bool
+    follow: _builtins.bool
+    """False: the list as it is, then the end."""
+    resume_token: _builtins.str
+    """Of the last message that was received, to get what has changed since then."""
+    max_cases: _builtins.int
+    """At most so many cases, soonest due first; 0: all of them. Only for a list that is not followed."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___AttentionKind.ValueType]:
+        """Only these; all when empty."""
+
+    def __init__(
+        self,
+        *,
+        unit_id: _builtins.str = ...,
+        include_below: _builtins.bool = ...,
+        follow: _builtins.bool = ...,
+        kinds: _abc.Iterable[Global___AttentionKind.ValueType] | None = ...,
+        resume_token: _builtins.str = ...,
+        max_cases: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["follow", b"follow", "include_below", b"include_below", "kinds", b"kinds", "max_cases", b"max_cases", "resume_token", b"resume_token", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchAttentionRequest: _TypeAlias = WatchAttentionRequest  # noqa: Y015
+
+@_typing.final
+class WatchAttentionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    CASES_FIELD_NUMBER: _builtins.int
+    GONE_CASE_IDS_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    NOW_FIELD_NUMBER: _builtins.int
+    snapshot: _builtins.bool
+    """The list begins anew with this message: what was received before counts no more. Otherwise it tells what has changed."""
+    total: _builtins.int
+    """How many cases there are in all: one may be there for several reasons."""
+    more: _builtins.bool
+    """The next message goes on with the same list."""
+    resume_token: _builtins.str
+    """To resume from here; empty while more follows: who breaks off in between resumes from what was said before."""
+    @_builtins.property
+    def cases(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttentionCase]:
+        """Cases that are new on the list or changed on it."""
+
+    @_builtins.property
+    def gone_case_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Cases that are on it no more. A client that resumes may be told of some that it never had."""
+
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttentionCount]:
+        """How many there are of each kind in all, whatever the message tells of."""
+
+    @_builtins.property
+    def now(self) -> _timestamp_pb2.Timestamp:
+        """The site's clock that the list was made by."""
+
+    def __init__(
+        self,
+        *,
+        snapshot: _builtins.bool = ...,
+        cases: _abc.Iterable[Global___AttentionCase] | None = ...,
+        gone_case_ids: _abc.Iterable[_builtins.str] | None = ...,
+        counts: _abc.Iterable[Global___AttentionCount] | None = ...,
+        total: _builtins.int = ...,
+        more: _builtins.bool = ...,
+        resume_token: _builtins.str = ...,
+        now: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["now", b"now"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cases", b"cases", "counts", b"counts", "gone_case_ids", b"gone_case_ids", "more", b"more", "now", b"now", "resume_token", b"resume_token", "snapshot", b"snapshot", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchAttentionResponse: _TypeAlias = WatchAttentionResponse  # noqa: Y015
+
+@_typing.final
+class AttentionCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    kind: Global___AttentionKind.ValueType
+    count: _builtins.int
+    def __init__(
+        self,
+        *,
+        kind: Global___AttentionKind.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttentionCount: _TypeAlias = AttentionCount  # noqa: Y015
+
+@_typing.final
+class AttentionCase(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    REQUEST_NO_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    ASSIGNED_AT_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    request_no: _builtins.str
+    """Empty, as what follows, for a case that could not be routed."""
+    kind: _builtins.str
+    status: Global___CaseStatus.ValueType
+    tier: _common_pb2.Tier.ValueType
+    unit_id: _builtins.str
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___AttentionKind.ValueType]: ...
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def assigned_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when its unit has it; for a case that could not be routed, since when it waits."""
+
+    def __init__(
+        self,
+        *,
+        case_id: _builtins.str = ...,
+        kinds: _abc.Iterable[Global___AttentionKind.ValueType] | None = ...,
+        request_no: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        status: Global___CaseStatus.ValueType = ...,
+        tier: _common_pb2.Tier.ValueType = ...,
+        unit_id: _builtins.str = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        assigned_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assigned_at", b"assigned_at", "due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assigned_at", b"assigned_at", "case_id", b"case_id", "due_at", b"due_at", "kind", b"kind", "kinds", b"kinds", "request_no", b"request_no", "status", b"status", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttentionCase: _TypeAlias = AttentionCase  # noqa: Y015
 
 @_typing.final
 class Assistance(_message.Message):
@@ -1734,3 +2026,211 @@ class RecuseHandlerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecuseHandlerResponse: _TypeAlias = RecuseHandlerResponse  # noqa: Y015
+
+@_typing.final
+class CallBack(_message.Message):
+    """A call-back (回访) that is to be made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    caller_unit_id: _builtins.str
+    """Empty: the command desk."""
+    attempts: _builtins.int
+    """How often the resident was not reached; how often it was asked of the next superior."""
+    repeats: _builtins.int
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """Unset in a replay."""
+
+    def __init__(
+        self,
+        *,
+        caller_unit_id: _builtins.str = ...,
+        clock: _common_pb2.Clock | None = ...,
+        attempts: _builtins.int = ...,
+        repeats: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "caller_unit_id", b"caller_unit_id", "clock", b"clock", "repeats", b"repeats"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallBack: _TypeAlias = CallBack  # noqa: Y015
+
+@_typing.final
+class Answer(_message.Message):
+    """The resident's answer to a settlement."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOLVED_FIELD_NUMBER: _builtins.int
+    RATING_FIELD_NUMBER: _builtins.int
+    WAY_FIELD_NUMBER: _builtins.int
+    solved: _builtins.bool
+    rating: _builtins.int
+    """1 (poor) to 5 (good)."""
+    way: _followup_events_pb2.AnswerWay.ValueType
+    def __init__(
+        self,
+        *,
+        solved: _builtins.bool = ...,
+        rating: _builtins.int = ...,
+        way: _followup_events_pb2.AnswerWay.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rating", b"rating", "solved", b"solved", "way", b"way"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Answer: _TypeAlias = Answer  # noqa: Y015
+
+@_typing.final
+class Review(_message.Message):
+    """A review that is to be made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REVIEWER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    reviewer_unit_id: _builtins.str
+    """Empty: the command desk."""
+    repeats: _builtins.int
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """Unset in a replay."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        reviewer_unit_id: _builtins.str = ...,
+        clock: _common_pb2.Clock | None = ...,
+        repeats: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "number", b"number", "repeats", b"repeats", "reviewer_unit_id", b"reviewer_unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Review: _TypeAlias = Review  # noqa: Y015
+
+@_typing.final
+class RecordCallBackRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    REACHED_FIELD_NUMBER: _builtins.int
+    SOLVED_FIELD_NUMBER: _builtins.int
+    RATING_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    reached: _builtins.bool
+    solved: _builtins.bool
+    """What they said; only of somebody who was reached."""
+    rating: _builtins.int
+    """1 (poor) to 5 (good); 0 of somebody who was not reached."""
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        reached: _builtins.bool = ...,
+        solved: _builtins.bool = ...,
+        rating: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "rating", b"rating", "reached", b"reached", "solved", b"solved"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordCallBackRequest: _TypeAlias = RecordCallBackRequest  # noqa: Y015
+
+@_typing.final
+class RecordCallBackResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordCallBackResponse: _TypeAlias = RecordCallBackResponse  # noqa: Y015
+
+@_typing.final
+class RecordReviewRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    number: _builtins.int
+    finding: _followup_events_pb2.ReviewFinding.ValueType
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        finding: _followup_events_pb2.ReviewFinding.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "finding", b"finding", "meta", b"meta", "note", b"note", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordReviewRequest: _TypeAlias = RecordReviewRequest  # noqa: Y015
+
+@_typing.final
+class RecordReviewResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordReviewResponse: _TypeAlias = RecordReviewResponse  # noqa: Y015

@@ -110,6 +110,16 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseResponse.FromString,
                 _registered_method=True)
+        self.RecordCallBack = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RecordCallBack',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackResponse.FromString,
+                _registered_method=True)
+        self.RecordReview = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RecordReview',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewResponse.FromString,
+                _registered_method=True)
         self.RouteCase = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/RouteCase',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RouteCaseRequest.SerializeToString,
@@ -129,6 +139,11 @@ class RoutingServiceStub:
                 '/fengqiao.routing.v1.RoutingService/RecuseHandler',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerResponse.FromString,
+                _registered_method=True)
+        self.WatchAttention = channel.unary_stream(
+                '/fengqiao.routing.v1.RoutingService/WatchAttention',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.FromString,
                 _registered_method=True)
         self.AskForAssistance = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/AskForAssistance',
@@ -262,6 +277,20 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordCallBack(self, request, context):
+        """A unit that did not settle the case calls the resident back (回访): not reached, or what they answered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordReview(self, request, context):
+        """Somebody who did not handle the case says whether the resident is right to call its settlement poor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RouteCase(self, request, context):
         """Where a case would start now, and why; nothing is done.
         """
@@ -286,6 +315,14 @@ class RoutingServiceServicer:
     def RecuseHandler(self, request, context):
         """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
         the resident wishes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchAttention(self, request, context):
+        """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
+        time alone as well. Whoever comes back with a resume token gets what has changed since.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -404,6 +441,16 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseResponse.SerializeToString,
             ),
+            'RecordCallBack': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordCallBack,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackResponse.SerializeToString,
+            ),
+            'RecordReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordReview,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewResponse.SerializeToString,
+            ),
             'RouteCase': grpc.unary_unary_rpc_method_handler(
                     servicer.RouteCase,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RouteCaseRequest.FromString,
@@ -423,6 +470,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.RecuseHandler,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerResponse.SerializeToString,
+            ),
+            'WatchAttention': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchAttention,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.SerializeToString,
             ),
             'AskForAssistance': grpc.unary_unary_rpc_method_handler(
                     servicer.AskForAssistance,
@@ -867,6 +919,60 @@ class RoutingService:
             _registered_method=True)
 
     @staticmethod
+    def RecordCallBack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RecordCallBack',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RecordReview',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RouteCase(request,
             target,
             options=(),
@@ -964,6 +1070,33 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/RecuseHandler',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchAttention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/WatchAttention',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.FromString,
             options,
             channel_credentials,
             insecure,

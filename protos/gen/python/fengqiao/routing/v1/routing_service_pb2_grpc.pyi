@@ -60,6 +60,10 @@ class RoutingServiceStub:
     """Standing orders of a unit and, on request, of the units below it, soonest due case first."""
     ReferCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]
     """The top tier hands the case to mediation or petition handling."""
+    RecordCallBack: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecordCallBackRequest, _routing_service_pb2.RecordCallBackResponse]
+    """A unit that did not settle the case calls the resident back (回访): not reached, or what they answered."""
+    RecordReview: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecordReviewRequest, _routing_service_pb2.RecordReviewResponse]
+    """Somebody who did not handle the case says whether the resident is right to call its settlement poor."""
     RouteCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RouteCaseRequest, _routing_service_pb2.RouteCaseResponse]
     """Where a case would start now, and why; nothing is done."""
     ExplainDeadline: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ExplainDeadlineRequest, _routing_service_pb2.ExplainDeadlineResponse]
@@ -69,6 +73,10 @@ class RoutingServiceStub:
     RecuseHandler: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecuseHandlerRequest, _routing_service_pb2.RecuseHandlerResponse]
     """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
     the resident wishes.
+    """
+    WatchAttention: _grpc.UnaryStreamMultiCallable[_routing_service_pb2.WatchAttentionRequest, _routing_service_pb2.WatchAttentionResponse]
+    """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
+    time alone as well. Whoever comes back with a resume token gets what has changed since.
     """
     AskForAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]
     """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
@@ -113,6 +121,10 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """Standing orders of a unit and, on request, of the units below it, soonest due case first."""
     ReferCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]  # type: ignore[assignment]
     """The top tier hands the case to mediation or petition handling."""
+    RecordCallBack: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecordCallBackRequest, _routing_service_pb2.RecordCallBackResponse]  # type: ignore[assignment]
+    """A unit that did not settle the case calls the resident back (回访): not reached, or what they answered."""
+    RecordReview: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecordReviewRequest, _routing_service_pb2.RecordReviewResponse]  # type: ignore[assignment]
+    """Somebody who did not handle the case says whether the resident is right to call its settlement poor."""
     RouteCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RouteCaseRequest, _routing_service_pb2.RouteCaseResponse]  # type: ignore[assignment]
     """Where a case would start now, and why; nothing is done."""
     ExplainDeadline: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ExplainDeadlineRequest, _routing_service_pb2.ExplainDeadlineResponse]  # type: ignore[assignment]
@@ -122,6 +134,10 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     RecuseHandler: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecuseHandlerRequest, _routing_service_pb2.RecuseHandlerResponse]  # type: ignore[assignment]
     """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
     the resident wishes.
+    """
+    WatchAttention: _aio.UnaryStreamMultiCallable[_routing_service_pb2.WatchAttentionRequest, _routing_service_pb2.WatchAttentionResponse]  # type: ignore[assignment]
+    """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
+    time alone as well. Whoever comes back with a resume token gets what has changed since.
     """
     AskForAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]  # type: ignore[assignment]
     """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
@@ -255,6 +271,22 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         """The top tier hands the case to mediation or petition handling."""
 
     @_abc_1.abstractmethod
+    def RecordCallBack(
+        self,
+        request: _routing_service_pb2.RecordCallBackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RecordCallBackResponse, _abc.Awaitable[_routing_service_pb2.RecordCallBackResponse]]:
+        """A unit that did not settle the case calls the resident back (回访): not reached, or what they answered."""
+
+    @_abc_1.abstractmethod
+    def RecordReview(
+        self,
+        request: _routing_service_pb2.RecordReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RecordReviewResponse, _abc.Awaitable[_routing_service_pb2.RecordReviewResponse]]:
+        """Somebody who did not handle the case says whether the resident is right to call its settlement poor."""
+
+    @_abc_1.abstractmethod
     def RouteCase(
         self,
         request: _routing_service_pb2.RouteCaseRequest,
@@ -286,6 +318,16 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_routing_service_pb2.RecuseHandlerResponse, _abc.Awaitable[_routing_service_pb2.RecuseHandlerResponse]]:
         """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
         the resident wishes.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchAttention(
+        self,
+        request: _routing_service_pb2.WatchAttentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_routing_service_pb2.WatchAttentionResponse], _abc.AsyncIterator[_routing_service_pb2.WatchAttentionResponse]]:
+        """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
+        time alone as well. Whoever comes back with a resume token gets what has changed since.
         """
 
     @_abc_1.abstractmethod
