@@ -10,6 +10,7 @@ from services.chassis.store import Raw
 from services.chassis.terms import to_message as clock_message
 from services.routing.domain import Case
 from services.routing.domain.assist import ASKED, DECLINED, DONE, ENDED, TAKEN_ON, Assist
+from services.routing.domain.threeparts import PARTS
 
 STATUSES = {
     ASKED: rpc.ASSISTANCE_STATUS_ASKED,
@@ -67,6 +68,13 @@ def told(each: Assist) -> rpc.Assistance:
         repeats=each.repeats,
         result=each.result,
     )
+
+
+def plan_of(principal: Principal, case: Case, private: Raw) -> rpc.PlanTexts | None:
+    """The plan that the case's settlement goes by, in words, for those who lead or led."""
+    if not case.three_parts or not leads(principal, case):
+        return None
+    return rpc.PlanTexts(**{part: str(private.get(f"plan_{part}", "")) for part in PARTS})
 
 
 def team(principal: Principal, case: Case, private: Raw) -> Iterable[rpc.Assistance]:

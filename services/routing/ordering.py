@@ -22,7 +22,11 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
     rpc.AcceptCaseRequest: lambda _request, _who: domain.AcceptCase(),
     rpc.ReportProgressRequest: lambda request, _who: domain.ReportProgress(request.progress, request.note),
     rpc.ResolveCaseRequest: lambda request, who: domain.ResolveCase(
-        request.outcome, request.note, tuple(request.clauses), by=who.subject
+        request.outcome,
+        request.note,
+        tuple(request.clauses),
+        by=who.subject,
+        plan=domain.ThreeParts(request.plan.feeling, request.plan.reason, request.plan.law),
     ),
     rpc.EscalateCaseRequest: lambda request, _who: domain.EscalateCase(request.note),
     rpc.ReturnCaseRequest: lambda request, who: domain.ReturnCase(

@@ -6,7 +6,14 @@ from typing import Any
 
 from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
-from fengqiao.routing.v1.events_pb2 import CitedClause, MoveReason, OrderReason, ReturnReason, Track
+from fengqiao.routing.v1.events_pb2 import (
+    CitedClause,
+    MoveReason,
+    OrderReason,
+    ResolutionPlan,
+    ReturnReason,
+    Track,
+)
 from fengqiao.routing.v1.followup_events_pb2 import AnswerWay
 from services.chassis.errors import NotFound
 from services.chassis.protobuf import timestamp
@@ -17,6 +24,7 @@ from services.routing import domain, helping
 from services.routing.domain import Case
 from services.routing.domain.callbacks import closed_by
 from services.routing.domain.case import ACCEPTED, ANSWERED, STANDING
+from services.routing.domain.threeparts import PARTS
 
 STATUSES: Mapping[str, rpc.CaseStatus.ValueType] = {
     domain.ASSIGNED: rpc.CASE_STATUS_ASSIGNED,
@@ -113,6 +121,8 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
                 answered_by=order.answered_by,
             )
         )
+    if case.three_parts:
+        message.plan.CopyFrom(ResolutionPlan(**dict(zip(PARTS, case.three_parts, strict=True))))
     message.recused_refs.extend(case.recused)
     message.assistances.extend(map(helping.told, case.assists))
     if pending := case.returned:

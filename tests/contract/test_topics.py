@@ -110,6 +110,7 @@ PARTS_OF_EVENTS = {
     "fengqiao.routing.v1.Assignment",
     "fengqiao.routing.v1.CaseReference",
     "fengqiao.routing.v1.CitedClause",
+    "fengqiao.routing.v1.ResolutionPlan",
     "fengqiao.routing.v1.Days",
     "fengqiao.routing.v1.AskedVolunteer",
     "fengqiao.routing.v1.CallOutReference",

@@ -97,7 +97,7 @@ async def progress(
 
 
 @client(Role.HANDLER, changes=True)
-async def resolve(
+async def resolve(  # noqa: PLR0913 - options of a command
     to: Session,
     meta: CommandMeta,
     case: Case,
@@ -107,10 +107,14 @@ async def resolve(
     clause: Annotated[
         list[str] | None, typer.Option(metavar="NUMBER", help="Clause of the village code that it cites.")
     ] = None,
+    feeling: Annotated[str, typer.Option(help="The plan (情): what those concerned feel.")] = "",
+    reason: Annotated[str, typer.Option(help="The plan (理): what is reasonable between them.")] = "",
+    law: Annotated[str, typer.Option(help="The plan (法): what the law says.")] = "",
 ) -> None:
-    """The owner settled it."""
+    """The owner settled it; where the kind needs a plan, by its three parts (情理法)."""
+    plan = rpc.PlanTexts(feeling=feeling, reason=reason, law=law) if feeling or reason or law else None
     request = rpc.ResolveCaseRequest(
-        meta=meta, case_id=case, outcome=outcome, note=note, clauses=clause or []
+        meta=meta, case_id=case, outcome=outcome, note=note, clauses=clause or [], plan=plan
     )
     await change(to, to.routing.ResolveCase, request)
 

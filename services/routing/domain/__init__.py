@@ -47,6 +47,7 @@ from services.routing.domain.commands import (
 from services.routing.domain.decisions import Ladder
 from services.routing.domain.folding import evolve
 from services.routing.domain.table import consumed, firing, table
+from services.routing.domain.threeparts import ThreeParts
 
 __all__ = [
     "ASSIGNED",
@@ -85,6 +86,7 @@ __all__ = [
     "ReturnCase",
     "RuleOnReturn",
     "Step",
+    "ThreeParts",
     "TransferCase",
     "consumed",
     "deadlines",

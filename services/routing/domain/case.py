@@ -144,6 +144,8 @@ class Case:
     order_clocks: int = 0
     assists: tuple[Assist, ...] = ()
     recused: tuple[str, ...] = ()
+    three_parts: tuple[str, ...] = ()
+    """Digests of the plan that its settlement goes by: feeling, reason, law; none where there is no plan."""
     followup: FollowUp | None = None
     """What follows its settlements; None where nothing did yet."""
     settled_by: str = ""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from services.routing.domain.codes.citing import Known
+from services.routing.domain.threeparts import NO_PLAN, ThreeParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,16 @@ class ReportProgress:
 
 @dataclass(frozen=True, slots=True)
 class ResolveCase:
-    """The owner settled it; `outcome` is a code, `clauses` are numbers in the village codes `known`."""
+    """The owner settled it; `outcome` is a code, `clauses` are numbers in the village codes `known`, `plan`
+    is in three parts (情理法) where the kind needs it.
+    """
 
     outcome: str
     note: str = ""
     clauses: tuple[str, ...] = ()
     known: Known = field(default_factory=dict)
     by: str = ""
+    plan: ThreeParts = NO_PLAN
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ from services.routing.domain.shared import (
     tier,
 )
 from services.routing.domain.supervision import Orders
+from services.routing.domain.threeparts import digests
 from services.routing.domain.tracks import Tracks
 from services.routing.rules import Rules
 
@@ -164,10 +165,12 @@ class Ladder:
         """Settled at the command's business time; entered late, it counts for who owned the case then.
 
         Raises:
-            Invalid: a clause that it cites was not in force that day in the code of the case's village.
+            Invalid: a clause that it cites was not in force that day in the code of the case's village, or a
+                part of the plan lacks that the kind needs.
         """
         unit_id, number = case.owner_at(context.at)
-        zone = self._rules[case.site_id].zone
+        rules = self._rules[case.site_id]
+        capable = rules.at(case.submitted_at).capable(case.kind, unit_id)
         event = ev.CaseResolved(
             case=reference(case),
             unit_id=unit_id,
@@ -175,10 +178,11 @@ class Ladder:
             outcome=command.outcome,
             overdue=context.at > case.due_at,
             late_entry=context.late,
-            clauses=cite(command.clauses, command.known, case, context.at, zone),
+            clauses=cite(command.clauses, command.known, case, context.at, rules.zone),
             resolved_by=command.by,
+            plan=digests(command.plan, required=capable.plan),
         )
-        return decided(event, also=(OUTCOMES,), note=command.note)
+        return decided(event, also=(OUTCOMES,), note=command.note, **command.plan.private)
 
     def withdraw(self, case: Case, _event: WithdrawalRequested, _context: Context) -> Decision:
         """The resident may withdraw whatever the state short of an end."""

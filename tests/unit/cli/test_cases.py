@@ -72,6 +72,14 @@ def answers(request: Message) -> Message:
             rpc.ListOrdersRequest(unit_id="jili/hexi", include_below=True, page_size=50),
         ),
         (
+            ["resolve", CASE, "agreed", "--feeling", "情", "--reason", "理", "--law", "法"],
+            rpc.ResolveCaseRequest(
+                case_id=CASE,
+                outcome="agreed",
+                plan=rpc.PlanTexts(feeling="情", reason="理", law="法"),
+            ),
+        ),
+        (
             ["recuse", CASE, "是我表哥"],
             rpc.RecuseHandlerRequest(case_id=CASE, note="是我表哥"),
         ),

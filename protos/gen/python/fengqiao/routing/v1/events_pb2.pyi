@@ -915,6 +915,7 @@ class CaseResolved(_message.Message):
     LATE_ENTRY_FIELD_NUMBER: _builtins.int
     CLAUSES_FIELD_NUMBER: _builtins.int
     RESOLVED_BY_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     unit_id: _builtins.str
     tier: _common_pb2.Tier.ValueType
     outcome: _builtins.str
@@ -930,6 +931,10 @@ class CaseResolved(_message.Message):
     def clauses(self) -> _containers.RepeatedCompositeFieldContainer[Global___CitedClause]:
         """Clauses of the village code that it goes by, in force on the day of the settlement."""
 
+    @_builtins.property
+    def plan(self) -> Global___ResolutionPlan:
+        """The plan in three parts that it goes by; unset where there is none."""
+
     def __init__(
         self,
         *,
@@ -941,14 +946,42 @@ class CaseResolved(_message.Message):
         late_entry: _builtins.bool = ...,
         clauses: _abc.Iterable[Global___CitedClause] | None = ...,
         resolved_by: _builtins.str = ...,
+        plan: Global___ResolutionPlan | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "resolved_by", b"resolved_by", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "plan", b"plan", "resolved_by", b"resolved_by", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CaseResolved: _TypeAlias = CaseResolved  # noqa: Y015
+
+@_typing.final
+class ResolutionPlan(_message.Message):
+    """The plan that a settlement goes by, in three parts (情理法): digests of the texts, which stay in routing's store."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEELING_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LAW_FIELD_NUMBER: _builtins.int
+    feeling: _builtins.str
+    reason: _builtins.str
+    law: _builtins.str
+    def __init__(
+        self,
+        *,
+        feeling: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        law: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feeling", b"feeling", "law", b"law", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolutionPlan: _TypeAlias = ResolutionPlan  # noqa: Y015
 
 @_typing.final
 class CitedClause(_message.Message):

@@ -189,6 +189,7 @@ class Case(_message.Message):
     WHY_FIELD_NUMBER: _builtins.int
     ASSISTANCES_FIELD_NUMBER: _builtins.int
     RECUSED_REFS_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     CLOSED_BY_FIELD_NUMBER: _builtins.int
     CALL_BACK_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
@@ -256,6 +257,10 @@ class Case(_message.Message):
         """Opaque references of those who may have it no more, for a direct interest."""
 
     @_builtins.property
+    def plan(self) -> _events_pb2.ResolutionPlan:
+        """Digests of the plan that its settlement goes by; unset where there is none."""
+
+    @_builtins.property
     def call_back(self) -> Global___CallBack:
         """The call-back that is to be made, if one is."""
 
@@ -297,14 +302,15 @@ class Case(_message.Message):
         why: _abc.Iterable[Global___WhyHere] | None = ...,
         assistances: _abc.Iterable[Global___Assistance] | None = ...,
         recused_refs: _abc.Iterable[_builtins.str] | None = ...,
+        plan: _events_pb2.ResolutionPlan | None = ...,
         closed_by: _followup_events_pb2.ClosedBy.ValueType = ...,
         call_back: Global___CallBack | None = ...,
         answer: Global___Answer | None = ...,
         review: Global___Review | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assignment", b"assignment", "call_back", b"call_back", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "order", b"order", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assignment", b"assignment", "call_back", b"call_back", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "order", b"order", "plan", b"plan", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assignment", b"assignment", "assistances", b"assistances", "call_back", b"call_back", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "closed_by", b"closed_by", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "recused_refs", b"recused_refs", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assignment", b"assignment", "assistances", b"assistances", "call_back", b"call_back", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "closed_by", b"closed_by", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "plan", b"plan", "recused_refs", b"recused_refs", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -680,6 +686,7 @@ class ResolveCaseRequest(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     CLAUSES_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     outcome: _builtins.str
     note: _builtins.str
@@ -689,6 +696,12 @@ class ResolveCaseRequest(_message.Message):
     def clauses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Numbers of clauses, as 12 or 3.2, of the code of the case's village or community; each in force on the day of the settlement."""
 
+    @_builtins.property
+    def plan(self) -> Global___PlanTexts:
+        """In three parts (情理法), each of them where the kind needs a plan or one is begun; the texts stay in routing's store, for those who may read
+        them in GetTeam.
+        """
+
     def __init__(
         self,
         *,
@@ -697,14 +710,42 @@ class ResolveCaseRequest(_message.Message):
         outcome: _builtins.str = ...,
         note: _builtins.str = ...,
         clauses: _abc.Iterable[_builtins.str] | None = ...,
+        plan: Global___PlanTexts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "clauses", b"clauses", "meta", b"meta", "note", b"note", "outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "clauses", b"clauses", "meta", b"meta", "note", b"note", "outcome", b"outcome", "plan", b"plan"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResolveCaseRequest: _TypeAlias = ResolveCaseRequest  # noqa: Y015
+
+@_typing.final
+class PlanTexts(_message.Message):
+    """What the parties feel, what is reasonable between them, what the law says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEELING_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LAW_FIELD_NUMBER: _builtins.int
+    feeling: _builtins.str
+    reason: _builtins.str
+    law: _builtins.str
+    def __init__(
+        self,
+        *,
+        feeling: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        law: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feeling", b"feeling", "law", b"law", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanTexts: _TypeAlias = PlanTexts  # noqa: Y015
 
 @_typing.final
 class ResolveCaseResponse(_message.Message):
@@ -1905,21 +1946,27 @@ class GetTeamResponse(_message.Message):
 
     CASE_FIELD_NUMBER: _builtins.int
     ASSISTANCES_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def case(self) -> Global___Case:
         """As GetCase shows it to the caller; its owner leads."""
 
     @_builtins.property
     def assistances(self) -> _containers.RepeatedCompositeFieldContainer[Global___Assistance]: ...
+    @_builtins.property
+    def plan(self) -> Global___PlanTexts:
+        """The plan that its settlement goes by, for those who lead or led; unset where there is none."""
+
     def __init__(
         self,
         *,
         case: Global___Case | None = ...,
         assistances: _abc.Iterable[Global___Assistance] | None = ...,
+        plan: Global___PlanTexts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistances", b"assistances", "case", b"case"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistances", b"assistances", "case", b"case", "plan", b"plan"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
