@@ -40,6 +40,7 @@ COMMANDS = {
     "transfer": Entry(f"{CLIENT}.cases:transfer", "Move a case to another unit.", HANDLE),
     "supervision": Entry(f"{CLIENT}.supervision:supervision", "Orders: order, answer, judge, list.", HANDLE),
     "recuse": Entry(f"{CLIENT}.cases:recuse", "Hand a case over for a direct interest.", HANDLE),
+    "split-off": Entry(f"{CLIENT}.cases:split_off", "Split off a part that is for the courts.", HANDLE),
     "assist": Entry(f"{CLIENT}.assisting:assist", "Assisting units: ask, answer, end, team, list.", HANDLE),
     "route": Entry(f"{CLIENT}.cases:route", "Where a case would start, and why.", HANDLE),
     "explain": Entry(f"{CLIENT}.cases:explain", "How a case's due times were found.", HANDLE),

@@ -51,6 +51,9 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
     rpc.RecuseHandlerRequest: lambda request, who: domain.RecuseHandler(
         who.subject, request.note, request.residents_wish
     ),
+    rpc.SplitOffRequest: lambda request, who: domain.SplitOff(
+        request.route, request.reason, who.subject, request.note
+    ),
     rpc.AskForAssistanceRequest: lambda request, who: domain.AskForAssistance(
         request.unit_id, request.department, request.task, who.subject, request.note
     ),

@@ -51,6 +51,7 @@ RULES = {
     f"{SERVICE}/WatchBoard": Rule(READERS),
     f"{SERVICE}/RecuseHandler": Rule(ACTORS),
     f"{SERVICE}/WatchAttention": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
+    f"{SERVICE}/SplitOff": Rule(ACTORS),
     f"{SERVICE}/AskForAssistance": Rule(ACTORS),
     f"{SERVICE}/AnswerAssistance": Rule(ACTORS),
     f"{SERVICE}/EndAssistance": Rule(ACTORS),
@@ -232,6 +233,11 @@ class RoutingServicer(RoutingServiceServicer):
         del context
         async for message in self._onlookers.watch(principal(), request):
             yield message
+
+    async def SplitOff(self, request: rpc.SplitOffRequest, context: Context) -> rpc.SplitOffResponse:
+        """A part of the matter is for the courts."""
+        del context
+        return rpc.SplitOffResponse(case=await self._command(request.case_id, request.meta, request))
 
     async def AskForAssistance(
         self, request: rpc.AskForAssistanceRequest, context: Context

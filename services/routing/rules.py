@@ -19,6 +19,7 @@ Capability = table.Capability
 RETURN, RULING = "routing.return", "routing.ruling"
 ANSWER, JUDGEMENT, REPORT = "supervision.answer", "supervision.judgement", "supervision.report"
 SOON, ACCEPTANCE = "attention.soon", "attention.acceptance"
+SPLIT_OFF = "routing.split_off"
 ASSISTANCE_ANSWER, ASSISTANCE_WORK = "routing.assistance", "routing.assistance.work"
 CALL_BACK, ATTEMPTS = "routing.callback", "routing.callback.attempts"
 REOPENING, REVIEW = "routing.reopening", "routing.review"

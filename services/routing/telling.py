@@ -15,6 +15,7 @@ from fengqiao.routing.v1.events_pb2 import (
     Track,
 )
 from fengqiao.routing.v1.followup_events_pb2 import AnswerWay
+from fengqiao.routing.v1.handling_events_pb2 import CourtRoute, SplitReason
 from services.chassis.errors import NotFound
 from services.chassis.protobuf import timestamp
 from services.chassis.record import Record
@@ -123,6 +124,14 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
         )
     if case.three_parts:
         message.plan.CopyFrom(ResolutionPlan(**dict(zip(PARTS, case.three_parts, strict=True))))
+    for part in case.parts:
+        message.parts.add(
+            number=part.number,
+            reference=part.reference,
+            route=CourtRoute.ValueType(part.route),
+            reason=SplitReason.ValueType(part.reason),
+            split_off_at=timestamp(part.at),
+        )
     message.recused_refs.extend(case.recused)
     message.assistances.extend(map(helping.told, case.assists))
     if pending := case.returned:

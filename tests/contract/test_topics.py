@@ -23,6 +23,7 @@ from fengqiao.routing.v1 import code_events_pb2 as code_events
 from fengqiao.routing.v1 import directory_events_pb2 as directory_events
 from fengqiao.routing.v1 import events_pb2 as routing_events
 from fengqiao.routing.v1 import force_events_pb2 as force_events
+from fengqiao.routing.v1 import handling_events_pb2 as handling_events
 from fengqiao.routing.v1 import meeting_events_pb2 as meeting_events
 from fengqiao.routing.v1 import restructuring_events_pb2 as restructuring_events
 from fengqiao.routing.v1 import roster_events_pb2 as roster_events
@@ -216,6 +217,7 @@ EVENT_FILES = (
     force_events,
     code_events,
     meeting_events,
+    handling_events,
     mediation_events,
     petition_events,
     notify_events,

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import events_pb2 as ev
+from fengqiao.routing.v1 import handling_events_pb2 as hv
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.events_pb2 import Track
 from services.chassis.auth import Role
@@ -53,6 +54,23 @@ class Why(StrEnum):
     DIRECT_INTEREST = "direct-interest"
     WORKLOAD = "workload"
     RELATED_CASE = "related-case"
+
+
+class Court(StrEnum):
+    """The way to court of a part that is split off."""
+
+    CIVIL = "civil"
+    ADMINISTRATIVE = "administrative"
+    ENFORCEMENT = "enforcement"
+    RETRIAL = "retrial"
+
+
+class ForCourt(StrEnum):
+    """Why a part is for the courts."""
+
+    PENDING_IN_COURT = "pending-in-court"
+    DECIDED_BY_COURT = "decided-by-court"
+    ONLY_A_COURT = "only-a-court"
 
 
 BESIDE = ("ruling", "order")
@@ -192,6 +210,26 @@ async def recuse(
     """Whoever has the case has a direct interest (回避): it goes to another, and never back."""
     request = rpc.RecuseHandlerRequest(meta=meta, case_id=case, note=note, residents_wish=residents_wish)
     await change(to, to.routing.RecuseHandler, request)
+
+
+@client(Role.HANDLER, changes=True)
+async def split_off(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    route: Annotated[Court, typer.Argument(help="The way to court.")],
+    reason: Annotated[ForCourt, typer.Argument(help="Why it is for the courts.")],
+    note: Annotated[str, typer.Argument(help="Which part it is.")],
+) -> None:
+    """Split off a part that is for the courts (诉访分离); the rest goes on."""
+    request = rpc.SplitOffRequest(
+        meta=meta,
+        case_id=case,
+        route=hv.CourtRoute.Value(name_of("COURT_ROUTE", route)),
+        reason=hv.SplitReason.Value(name_of("SPLIT_REASON", reason)),
+        note=note,
+    )
+    await change(to, to.routing.SplitOff, request)
 
 
 @client(Role.HANDLER, changes=True)

@@ -65,6 +65,7 @@ def case(case: routing.Case) -> str:
         "supervised": at(case.supervised_at),
         "order": _order(case.order) if case.HasField("order") else "",
         "assisting": ", ".join(map(_assisting, case.assistances)),
+        "for the courts": ", ".join(part.reference for part in case.parts),
         "recused": ", ".join(case.recused_refs),
         "resolved": at(case.resolved_at),
         "by the village code": ", ".join(cited(clause) for clause in case.clauses),

@@ -42,6 +42,7 @@ from services.routing.domain.commands import (
     ResolveCase,
     ReturnCase,
     RuleOnReturn,
+    SplitOff,
     TransferCase,
 )
 from services.routing.domain.decisions import Ladder
@@ -85,6 +86,7 @@ __all__ = [
     "ResolveCase",
     "ReturnCase",
     "RuleOnReturn",
+    "SplitOff",
     "Step",
     "ThreeParts",
     "TransferCase",

@@ -97,6 +97,17 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part that was split off for the courts: `route` is a `CourtRoute`, `reason` a `SplitReason`."""
+
+    number: int
+    reference: str
+    route: int
+    reason: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case. It always has one owner; `running` names the tier whose clock runs (0: none).
 
@@ -144,6 +155,8 @@ class Case:
     order_clocks: int = 0
     assists: tuple[Assist, ...] = ()
     recused: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    """What was split off it, for the courts."""
     three_parts: tuple[str, ...] = ()
     """Digests of the plan that its settlement goes by: feeling, reason, law; none where there is no plan."""
     followup: FollowUp | None = None

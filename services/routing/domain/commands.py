@@ -161,6 +161,16 @@ class RecuseHandler:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitOff:
+    """A part is for the courts; `route` is a `CourtRoute`, `reason` a `SplitReason`."""
+
+    route: int
+    reason: int
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReassignCase:
     """Its owner can't act any more: the post is vacant, its holder on leave or back, the unit closed;
     `reason` is a `MoveReason`.

@@ -42,6 +42,7 @@ from services.routing.domain.shared import (
     refuse_if_moved_on,
     tier,
 )
+from services.routing.domain.splitting import Splitting
 from services.routing.domain.supervision import Orders
 from services.routing.domain.threeparts import digests
 from services.routing.domain.tracks import Tracks
@@ -59,6 +60,7 @@ class Ladder:
         self.returns = Returns(rules)
         self.assistance = Assistance(rules)
         self.recusals = Recusals(rules)
+        self.splitting = Splitting(rules)
         self.limits = Limits(rules)
         self.reviews = Reviews(rules, self.orders, self.reopened)
         self.call_backs = CallBacks(rules, self.limits, self.reviews, self.reopened)

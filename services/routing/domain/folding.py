@@ -13,7 +13,7 @@ from fengqiao.routing.v1 import handling_events_pb2 as hv
 from services.chassis.model import Context
 from services.chassis.protobuf import instant
 from services.chassis.terms import from_message
-from services.routing.domain import assist_folding, followup_folding, order_folding
+from services.routing.domain import assist_folding, followup_folding, order_folding, splitting
 from services.routing.domain.case import (
     ASSIGNED,
     IN_PROGRESS,
@@ -203,6 +203,7 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     ev.CaseReferred: _referred,
     ev.ReferralRecalled: _recalled,
     ev.CaseTakenBack: _taken_back,
+    hv.PartSplitOff: splitting.folded,
     hv.HandlerRecused: _recused,
     hv.AssistanceAsked: assist_folding.asked,
     hv.AssistanceAnswered: assist_folding.answered,

@@ -57,6 +57,7 @@ from services.routing.domain.commands import (
     ReviewRanOut,
     RuleOnReturn,
     RulingRanOut,
+    SplitOff,
     SupervisionRanOut,
     TransferCase,
 )
@@ -101,6 +102,7 @@ def table(ladder: Ladder) -> Table:
             (status, AnswerAssistance): Transition(ladder.assistance.answer, (status,)),
             (status, EndAssistance): Transition(ladder.assistance.end, (status,)),
             (status, RecuseHandler): Transition(ladder.recusals.recuse, (ASSIGNED,)),
+            (status, SplitOff): Transition(ladder.splitting.split_off, (status,)),
             (status, AssistanceRanOut): Transition(ladder.assistance.ran_out, (status,)),
         }
     cells[(ASSIGNED, AcceptCase)] = Transition(ladder.accept, (IN_PROGRESS,))

@@ -80,6 +80,15 @@ def answers(request: Message) -> Message:
             ),
         ),
         (
+            ["split-off", CASE, "civil", "only-a-court", "房屋产权"],
+            rpc.SplitOffRequest(
+                case_id=CASE,
+                route=hv.COURT_ROUTE_CIVIL,
+                reason=hv.SPLIT_REASON_ONLY_A_COURT,
+                note="房屋产权",
+            ),
+        ),
+        (
             ["recuse", CASE, "是我表哥"],
             rpc.RecuseHandlerRequest(case_id=CASE, note="是我表哥"),
         ),

@@ -171,6 +171,10 @@ def test_there_is_an_example_of_every_owed_event() -> None:
             handling.HandlerRecused,
             {(who, "handler_recused", IN_APP) for who in ("unit:jili/c1", "desk:jili")},
         ),
+        (
+            handling.PartSplitOff,
+            {(PERSON, "part_split_off", EMAIL), (PERSON, "part_split_off", IN_APP)},
+        ),
         (handling.AssistanceAsked, {("unit:jili/c2", "assistance_asked", IN_APP)}),
         (handling.AssistanceAnswered, {("unit:jili/c1", "assistance_answered", IN_APP)}),
         (

@@ -271,6 +271,7 @@ def test_an_illegal_command_names_the_state_and_what_is_allowed() -> None:
         "ResolveCase",
         "ReturnCase",
         "RuleOnReturn",
+        "SplitOff",
         "TransferCase",
     ]
 

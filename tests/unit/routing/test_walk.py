@@ -146,6 +146,7 @@ class Ladders(RuleBasedStateMachine):
                 WHO,
             ),
             st.integers(1, 3).map(lambda number: domain.EndAssistance(number, "h-a")),
+            st.integers(1, 4).map(lambda route: domain.SplitOff(route, 1, "h-a")),
         )
     )
     def assist(self, order: object) -> None:

@@ -190,6 +190,7 @@ class Case(_message.Message):
     ASSISTANCES_FIELD_NUMBER: _builtins.int
     RECUSED_REFS_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     CLOSED_BY_FIELD_NUMBER: _builtins.int
     CALL_BACK_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
@@ -261,6 +262,10 @@ class Case(_message.Message):
         """Digests of the plan that its settlement goes by; unset where there is none."""
 
     @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CourtPart]:
+        """Parts that were split off, for the courts."""
+
+    @_builtins.property
     def call_back(self) -> Global___CallBack:
         """The call-back that is to be made, if one is."""
 
@@ -303,6 +308,7 @@ class Case(_message.Message):
         assistances: _abc.Iterable[Global___Assistance] | None = ...,
         recused_refs: _abc.Iterable[_builtins.str] | None = ...,
         plan: _events_pb2.ResolutionPlan | None = ...,
+        parts: _abc.Iterable[Global___CourtPart] | None = ...,
         closed_by: _followup_events_pb2.ClosedBy.ValueType = ...,
         call_back: Global___CallBack | None = ...,
         answer: Global___Answer | None = ...,
@@ -310,7 +316,7 @@ class Case(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assignment", b"assignment", "call_back", b"call_back", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "order", b"order", "plan", b"plan", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assignment", b"assignment", "assistances", b"assistances", "call_back", b"call_back", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "closed_by", b"closed_by", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "plan", b"plan", "recused_refs", b"recused_refs", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assignment", b"assignment", "assistances", b"assistances", "call_back", b"call_back", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "closed_by", b"closed_by", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "parts", b"parts", "plan", b"plan", "recused_refs", b"recused_refs", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2281,3 +2287,90 @@ class RecordReviewResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordReviewResponse: _TypeAlias = RecordReviewResponse  # noqa: Y015
+
+@_typing.final
+class CourtPart(_message.Message):
+    """A part that was split off, for the courts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SPLIT_OFF_AT_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    reference: _builtins.str
+    route: _handling_events_pb2.CourtRoute.ValueType
+    reason: _handling_events_pb2.SplitReason.ValueType
+    @_builtins.property
+    def split_off_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        reference: _builtins.str = ...,
+        route: _handling_events_pb2.CourtRoute.ValueType = ...,
+        reason: _handling_events_pb2.SplitReason.ValueType = ...,
+        split_off_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["split_off_at", b"split_off_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "reason", b"reason", "reference", b"reference", "route", b"route", "split_off_at", b"split_off_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CourtPart: _TypeAlias = CourtPart  # noqa: Y015
+
+@_typing.final
+class SplitOffRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    route: _handling_events_pb2.CourtRoute.ValueType
+    reason: _handling_events_pb2.SplitReason.ValueType
+    note: _builtins.str
+    """Which part it is; stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        route: _handling_events_pb2.CourtRoute.ValueType = ...,
+        reason: _handling_events_pb2.SplitReason.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "reason", b"reason", "route", b"route"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitOffRequest: _TypeAlias = SplitOffRequest  # noqa: Y015
+
+@_typing.final
+class SplitOffResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitOffResponse: _TypeAlias = SplitOffResponse  # noqa: Y015

@@ -145,6 +145,11 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.FromString,
                 _registered_method=True)
+        self.SplitOff = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/SplitOff',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffResponse.FromString,
+                _registered_method=True)
         self.AskForAssistance = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/AskForAssistance',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForAssistanceRequest.SerializeToString,
@@ -328,6 +333,13 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SplitOff(self, request, context):
+        """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AskForAssistance(self, request, context):
         """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves.
         """
@@ -475,6 +487,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.WatchAttention,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.SerializeToString,
+            ),
+            'SplitOff': grpc.unary_unary_rpc_method_handler(
+                    servicer.SplitOff,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffResponse.SerializeToString,
             ),
             'AskForAssistance': grpc.unary_unary_rpc_method_handler(
                     servicer.AskForAssistance,
@@ -1097,6 +1114,33 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/WatchAttention',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SplitOff(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/SplitOff',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -78,6 +78,8 @@ class RoutingServiceStub:
     """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
     time alone as well. Whoever comes back with a resume token gets what has changed since.
     """
+    SplitOff: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.SplitOffRequest, _routing_service_pb2.SplitOffResponse]
+    """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on."""
     AskForAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]
     """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
     AnswerAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AnswerAssistanceRequest, _routing_service_pb2.AnswerAssistanceResponse]
@@ -139,6 +141,8 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
     time alone as well. Whoever comes back with a resume token gets what has changed since.
     """
+    SplitOff: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.SplitOffRequest, _routing_service_pb2.SplitOffResponse]  # type: ignore[assignment]
+    """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on."""
     AskForAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]  # type: ignore[assignment]
     """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
     AnswerAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AnswerAssistanceRequest, _routing_service_pb2.AnswerAssistanceResponse]  # type: ignore[assignment]
@@ -329,6 +333,14 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
         time alone as well. Whoever comes back with a resume token gets what has changed since.
         """
+
+    @_abc_1.abstractmethod
+    def SplitOff(
+        self,
+        request: _routing_service_pb2.SplitOffRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.SplitOffResponse, _abc.Awaitable[_routing_service_pb2.SplitOffResponse]]:
+        """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on."""
 
     @_abc_1.abstractmethod
     def AskForAssistance(
