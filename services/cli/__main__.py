@@ -42,6 +42,7 @@ COMMANDS = {
     "recuse": Entry(f"{CLIENT}.cases:recuse", "Hand a case over for a direct interest.", HANDLE),
     "split-off": Entry(f"{CLIENT}.cases:split_off", "Split off a part that is for the courts.", HANDLE),
     "assist": Entry(f"{CLIENT}.assisting:assist", "Assisting units: ask, answer, end, team, list.", HANDLE),
+    "time": Entry(f"{CLIENT}.times:times", "A case's clocks: pause, extend, grant, refuse, resume.", HANDLE),
     "route": Entry(f"{CLIENT}.cases:route", "Where a case would start, and why.", HANDLE),
     "explain": Entry(f"{CLIENT}.cases:explain", "How a case's due times were found.", HANDLE),
     "board": Entry(f"{CLIENT}.watching:board", "Counts per tier and status; what wants attention.", HANDLE),

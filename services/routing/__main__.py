@@ -6,6 +6,7 @@ from services.chassis.foundation import lay
 from services.chassis.service import Service, main
 from services.chassis.site import load_sites
 from services.routing.agents import DECIDED_ON, register
+from services.routing.directory.calendars import PERIOD_S as CALENDARS_S
 from services.routing.directory.restructurings import PERIOD_S as RESTRUCTURING_S
 from services.routing.directory.silence import PERIOD_S as SILENCE_S
 from services.routing.directory.standing import PERIOD_S as STANDING_S
@@ -42,6 +43,7 @@ def wire(settings: RoutingSettings) -> Service:
             ("silence", SILENCE_S, rooms.silence.look),
             ("restructuring", RESTRUCTURING_S, rooms.restructurings.resume),
             ("vigil", VIGIL_S, rooms.vigil.look),
+            ("calendars", CALENDARS_S, rooms.calendars.look),
         ],
         started=[lambda _worker: rooms.following.known()],
     )

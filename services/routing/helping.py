@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
+from fengqiao.routing.v1.events_pb2 import ResolutionPlan
+from fengqiao.routing.v1.handling_events_pb2 import CourtRoute, SplitReason
 from services.chassis.auth import Principal, Role
 from services.chassis.protobuf import timestamp
 from services.chassis.store import Raw
@@ -68,6 +70,22 @@ def told(each: Assist) -> rpc.Assistance:
         repeats=each.repeats,
         result=each.result,
     )
+
+
+def add_to(message: rpc.Case, case: Case) -> None:
+    """What clients see of who works on a case, who must not, and what is split off it."""
+    message.assistances.extend(map(told, case.assists))
+    message.recused_refs.extend(case.recused)
+    for part in case.parts:
+        message.parts.add(
+            number=part.number,
+            reference=part.reference,
+            route=CourtRoute.ValueType(part.route),
+            reason=SplitReason.ValueType(part.reason),
+            split_off_at=timestamp(part.at),
+        )
+    if case.three_parts:
+        message.plan.CopyFrom(ResolutionPlan(**dict(zip(PARTS, case.three_parts, strict=True))))
 
 
 def plan_of(principal: Principal, case: Case, private: Raw) -> rpc.PlanTexts | None:

@@ -47,6 +47,19 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
     rpc.JudgeAnswerRequest: lambda request, who: domain.JudgeAnswer(
         request.order, request.judgement == rpc.JUDGEMENT_ACCEPTED, who.subject, request.note
     ),
+    rpc.AskForPauseRequest: lambda request, who: domain.AskForPause(
+        request.kind, request.length, who.subject, request.note
+    ),
+    rpc.AskForExtensionRequest: lambda request, who: domain.AskForExtension(
+        request.length, who.subject, request.note
+    ),
+    rpc.GrantTimeRequest: lambda request, who: domain.GrantTime(
+        request.ask, who.subject, _units(who), request.note
+    ),
+    rpc.RefuseTimeRequest: lambda request, who: domain.RefuseTime(
+        request.ask, who.subject, _units(who), request.note
+    ),
+    rpc.ResumeCaseRequest: lambda request, who: domain.ResumeCase(who.subject, request.note),
     rpc.ReferCaseRequest: lambda request, _who: domain.ReferCase(request.track, request.note),
     rpc.RecuseHandlerRequest: lambda request, who: domain.RecuseHandler(
         who.subject, request.note, request.residents_wish
@@ -70,6 +83,11 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
         request.number, request.finding, who.subject, who.units, request.note
     ),
 }
+
+
+def _units(who: Principal) -> tuple[str, ...]:
+    """The units that somebody acts for; none for the desk, which is above them all."""
+    return () if who.role in {Role.DESK, Role.REPLAY} else tuple(who.units)
 
 
 def may_order(principal: Principal, command: object, case: Case, at: datetime) -> bool:
@@ -99,6 +117,11 @@ def judges_on(principal: Principal, _command: domain.JudgeAnswer, case: Case) ->
     """Whether the caller may judge the answer to the order that stands."""
     orderer = case.order.orderer_unit_id if case.order else ""
     return acts_for(principal, case, case.unit_id) and (not case.order or judges(principal, case, orderer))
+
+
+def for_owner(principal: Principal, _command: object, case: Case) -> bool:
+    """Whether the caller acts for the owner; who approves is decided with the rule at hand."""
+    return acts_for(principal, case, case.unit_id)
 
 
 def assists(principal: Principal, command: domain.AnswerAssistance, case: Case) -> bool:
@@ -163,6 +186,9 @@ PERMITS: Mapping[type, Callable[[Principal, Any, Case], bool]] = {
     domain.TransferCase: moves,
     domain.OrderSupervision: orders,
     domain.JudgeAnswer: judges_on,
+    domain.GrantTime: for_owner,
+    domain.RefuseTime: for_owner,
+    domain.ResumeCase: for_owner,
     domain.AnswerAssistance: assists,
     domain.RecuseHandler: recuses,
     domain.RecordCallBack: follows,

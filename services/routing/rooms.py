@@ -18,6 +18,7 @@ from services.routing.codes import rpc as codes_rpc
 from services.routing.codes.village_codes import VillageCodes
 from services.routing.directory import rpc as directory_rpc
 from services.routing.directory.accesses import Accesses
+from services.routing.directory.calendars import Calendars
 from services.routing.directory.caseload import Caseload
 from services.routing.directory.claims import Claims
 from services.routing.directory.following import Following
@@ -89,6 +90,7 @@ class Rooms:
     vigil: Vigil
     restructurings: Restructurings
     arrivals: Arrivals
+    calendars: Calendars
     servicers: Sequence[tuple[Any, Any]]
 
 
@@ -129,6 +131,7 @@ def furnish(
         vigil=Vigil(base, roster),
         restructurings=reshaping,
         arrivals=arrivals,
+        calendars=Calendars(base, cells, rules),
         servicers=[
             (
                 add_RoutingServiceServicer_to_server,

@@ -2,23 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import grpc
 from google.protobuf.message import Message
 
+from fengqiao.common.v1.common_pb2 import Clock as ClockMessage
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceServicer
 from services.chassis.auth import Role, Rule
 from services.chassis.errors import Forbidden
 from services.chassis.paging import read_token, write_token
-from services.chassis.protobuf import instant
+from services.chassis.protobuf import instant, timestamp
+from services.chassis.reckoning import reached
 from services.chassis.rpc import principal
-from services.chassis.terms import to_message
+from services.chassis.terms import Clock, to_message
 from services.routing.domain import Case
 from services.routing.handlers import Cases
+from services.routing.moves.rpc import CLOCK_CALLS, ClockCalls
 from services.routing.preview import Preview
 from services.routing.reasons import in_words
 from services.routing.watching.onlookers import WITHIN_S, Onlookers
@@ -57,6 +60,7 @@ RULES = {
     f"{SERVICE}/EndAssistance": Rule(ACTORS),
     f"{SERVICE}/GetTeam": Rule(READERS),
     f"{SERVICE}/ListAssistances": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
+    **{f"{SERVICE}/{name}": Rule(ACTORS) for name in CLOCK_CALLS},
 }
 
 DEFAULT_PAGE = 50
@@ -65,7 +69,7 @@ BOARD_PERIOD_S = 1.0
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class RoutingServicer(RoutingServiceServicer):
+class RoutingServicer(ClockCalls, RoutingServiceServicer):
     """The ladder's RPCs."""
 
     def __init__(self, cases: Cases, preview: Preview, onlookers: Onlookers) -> None:
@@ -80,6 +84,8 @@ class RoutingServicer(RoutingServiceServicer):
         record = await self._cases.one(principal(), request.case_id)
         [case] = await self._cases.get(principal(), [record.id])
         case.why.extend(in_words(case.assignment.reasons))
+        if case.HasField("asked") and principal().role != Role.RESIDENT:
+            case.asked.note = record.private.get("ask_note", "")
         return rpc.GetCaseResponse(case=case)
 
     async def BatchGetCases(
@@ -200,7 +206,8 @@ class RoutingServicer(RoutingServiceServicer):
         """How each due time was found."""
         del context
         case = (await self._cases.one(principal(), request.case_id)).state
-        return to_explanation(case) if case else rpc.ExplainDeadlineResponse()
+        zone = self._cases.base.sites[case.site_id].zone if case else UTC
+        return to_explanation(case, zone) if case else rpc.ExplainDeadlineResponse()
 
     async def WatchBoard(
         self, request: rpc.WatchBoardRequest, context: Context
@@ -289,12 +296,21 @@ def _next_token(cases: Sequence[rpc.Case], limit: int) -> str:
     return write_token(instant(last.due_at), last.case_id) if last else ""
 
 
-def to_explanation(case: Case) -> rpc.ExplainDeadlineResponse:
-    """Every tier's clock with its steps."""
+def to_explanation(case: Case, zone: tzinfo) -> rpc.ExplainDeadlineResponse:
+    """Every clock with its steps, and what each adds up to with those before it."""
+
+    def explained(clock: Clock, clocks: int = 1) -> ClockMessage:
+        message = to_message(clock)
+        for step, until in zip(message.explanation, reached(clock, zone, clocks), strict=True):
+            step.until.CopyFrom(timestamp(until))
+        return message
+
     return rpc.ExplainDeadlineResponse(
-        clocks=[to_message(clock) for clock in case.plan],
-        running=case.clock.name if case.clock else "",
-        ruling=to_message(case.returned.clock) if case.returned else None,
-        order=to_message(case.order.clock) if case.order and case.order.clock else None,
-        follow_up=to_message(case.followup.clock) if case.followup and case.followup.clock else None,
+        clocks=[explained(clock, len(case.plan)) for clock in case.plan],
+        running=case.clock.name if case.clock and not case.pause else "",
+        follow_up=explained(case.followup.clock) if case.followup and case.followup.clock else None,
+        ruling=explained(case.returned.clock) if case.returned else None,
+        order=explained(case.order.clock) if case.order and case.order.clock else None,
+        first_contact=explained(case.contact) if case.contact else None,
+        pause=explained(case.pause.clock) if case.pause else None,
     )

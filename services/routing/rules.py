@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from services.chassis.calendar import Calendar, Term
 from services.chassis.terms import Rule, read_rules
 from services.routing import capability as table
+from services.routing.clocking import Profile
 
 TOP_TIER = 4
 MEDIATION, PETITION = "mediation", "petition"
@@ -23,6 +24,10 @@ SPLIT_OFF = "routing.split_off"
 ASSISTANCE_ANSWER, ASSISTANCE_WORK = "routing.assistance", "routing.assistance.work"
 CALL_BACK, ATTEMPTS = "routing.callback", "routing.callback.attempts"
 REOPENING, REVIEW = "routing.reopening", "routing.review"
+EXTENSION, PAUSE = "routing.extension", "routing.pause."
+"""Pauses have a rule for each kind."""
+OWN_UNIT, SUPERIOR = "unit", "superior"
+"""Who approves what a rule allows: somebody else of the owner's unit, or the lowest unit above it."""
 SHIPPED: Mapping[str, Rule] = read_rules(Path(__file__).with_name("rules.yaml"))
 """The rules of moves, by id, where a site says nothing else."""
 
@@ -166,6 +171,9 @@ class Rules:
             lapsed=not really,
             standing=standing,
         )
+
+    clocks: Profile | None = None
+    """Clocks by kind and tier, where the site says more than a default term."""
 
     def place(self, kind: str, unit_id: str, *, urgent: bool) -> Placement:
         """The lowest capable tier of the place, one up for each vacant post (小事不出片组 …)."""

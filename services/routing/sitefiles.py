@@ -1,18 +1,20 @@
 """Reads a site's territory, posts, capability table and default clock from its folder."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from services.chassis.calendar import Term
-from services.chassis.calendar import Unit as TermUnit
 from services.chassis.site import Site, SiteError
-from services.chassis.terms import rules_of
+from services.chassis.terms import Rule, rules_of
 from services.routing.capabilityfile import Known, Profile, read_profiles, read_versions
+from services.routing.clockfiles import read_default, read_profile
 from services.routing.rules import (
+    OWN_UNIT,
     SHIPPED,
+    SUPERIOR,
     TOP_TIER,
     FixedPlaces,
     Post,
@@ -24,8 +26,6 @@ GRACE = timedelta(hours=1)
 FILE, DIRECTORY = "file", "directory"
 """Where the ladder looks up units and posts; the directory as soon as the sub-district stands in it."""
 LEADERLESS_SHARE = 0.05
-PER_MATTER, PER_TIER = "matter", "tier"
-"""What the default term is for: a matter, whose tiers share it, or each tier."""
 
 
 def read_rules(site: Site) -> Rules:
@@ -42,14 +42,9 @@ def read_rules(site: Site) -> Rules:
             raw["id"]: Unit(raw["id"], int(raw["tier"]), raw.get("parent")) for raw in territory["units"]
         }
         posts = {raw["id"]: Post(raw["post"], raw.get("holder")) for raw in territory["units"]}
-        profile = site.profile["default_profile"]
-        term = Term(int(profile["length"]), TermUnit(profile["unit"]), keeps_time=bool(profile["keeps_time"]))
-        rule = f"{profile['id']}@{profile['version']}"
-        per = profile.get("per", PER_MATTER)
-        if per not in {PER_MATTER, PER_TIER}:
-            raise ValueError(f"default_profile: per {per!r} is neither {PER_MATTER} nor {PER_TIER}")
     except (KeyError, TypeError, ValueError) as error:
         raise SiteError(f"{site.folder}: {type(error).__name__}: {error}") from error
+    term, rule, per_tier = read_default(site)
     source = territory.get("source", FILE)
     if source not in {FILE, DIRECTORY}:
         raise SiteError(f"{site.folder}/territory.yaml: source {source!r} is neither {FILE} nor {DIRECTORY}")
@@ -60,6 +55,8 @@ def read_rules(site: Site) -> Rules:
     last = versions[-1]
     if last.default is None:
         raise SiteError(f"{site.folder}/capability.yaml: an unknown kind had nowhere to go")
+    moves = rules_of(site, SHIPPED)
+    _check_approvers(site, moves)
     return Rules(
         places=FixedPlaces(units, posts, top),
         capability=last.rows,
@@ -70,15 +67,16 @@ def read_rules(site: Site) -> Rules:
         zone=site.zone,
         calendar=site.calendar,
         grace=GRACE,
-        term_per_tier=per == PER_TIER,
+        term_per_tier=per_tier,
         by_directory=source == DIRECTORY,
         leaderless_share=_share(site, territory),
-        moves=rules_of(site, SHIPPED),
+        moves=moves,
         # One without days needs no look at the day of each request.
         versions=versions if len(versions) > 1 or last.since or last.until else (),
         able=last.able,
         listed=last.listed,
         call_backs=_switch(site, "call_backs"),
+        clocks=read_profile(site),
     )
 
 
@@ -125,6 +123,12 @@ def _check_territory(site: Site, units: dict[str, Unit], posts: dict[str, Post])
     if posts[tops[0]].holder_ref is None:
         raise SiteError(f"{site.folder}/territory.yaml: {tops[0]}: the top is unstaffed")
     return tops[0]
+
+
+def _check_approvers(site: Site, moves: Mapping[str, Rule]) -> None:
+    for rule in moves.values():
+        if rule.approver not in {"", OWN_UNIT, SUPERIOR}:
+            raise SiteError(f"{site.folder}/site.yaml: rules: {rule.id}: no approver {rule.approver!r}")
 
 
 def _yaml(path: Path) -> dict[str, Any]:

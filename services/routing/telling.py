@@ -6,16 +6,15 @@ from typing import Any
 
 from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
+from fengqiao.routing.v1.clock_events_pb2 import PauseKind
 from fengqiao.routing.v1.events_pb2 import (
     CitedClause,
     MoveReason,
     OrderReason,
-    ResolutionPlan,
     ReturnReason,
     Track,
 )
 from fengqiao.routing.v1.followup_events_pb2 import AnswerWay
-from fengqiao.routing.v1.handling_events_pb2 import CourtRoute, SplitReason
 from services.chassis.errors import NotFound
 from services.chassis.protobuf import timestamp
 from services.chassis.record import Record
@@ -25,7 +24,6 @@ from services.routing import domain, helping
 from services.routing.domain import Case
 from services.routing.domain.callbacks import closed_by
 from services.routing.domain.case import ACCEPTED, ANSWERED, STANDING
-from services.routing.domain.threeparts import PARTS
 
 STATUSES: Mapping[str, rpc.CaseStatus.ValueType] = {
     domain.ASSIGNED: rpc.CASE_STATUS_ASSIGNED,
@@ -104,8 +102,10 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
         CitedClause(unit_code=each.unit_code, version=each.version, number=each.number)
         for each in case.clauses
     )
-    if case.clock:
+    if case.clock and not case.pause:
         message.clock_due_at.CopyFrom(timestamp(case.clock.due_at))
+    if case.contact and case.status in domain.OPEN and not case.returned:
+        message.first_contact_by.CopyFrom(timestamp(case.contact.due_at))
     if order := case.order:
         message.order.CopyFrom(
             rpc.SupervisionOrder(
@@ -124,16 +124,7 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
         )
     if case.three_parts:
         message.plan.CopyFrom(ResolutionPlan(**dict(zip(PARTS, case.three_parts, strict=True))))
-    for part in case.parts:
-        message.parts.add(
-            number=part.number,
-            reference=part.reference,
-            route=CourtRoute.ValueType(part.route),
-            reason=SplitReason.ValueType(part.reason),
-            split_off_at=timestamp(part.at),
-        )
-    message.recused_refs.extend(case.recused)
-    message.assistances.extend(map(helping.told, case.assists))
+    helping.add_to(message, case)
     if pending := case.returned:
         message.returned.CopyFrom(
             rpc.Return(
@@ -147,6 +138,27 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
             )
         )
     _tell_what_follows(message, case)
+    if pause := case.pause:
+        message.pause.CopyFrom(
+            rpc.Pause(
+                number=pause.number,
+                kind=PauseKind.ValueType(pause.kind),
+                paused_at=timestamp(pause.at),
+                clock=clock_message(pause.clock),
+            )
+        )
+    if asked := case.asked:
+        message.asked.CopyFrom(
+            rpc.TimeAsked(
+                number=asked.number,
+                kind=PauseKind.ValueType(asked.kind),
+                length=asked.length,
+                rule=asked.rule,
+                approver_unit_id=asked.approver_unit_id,
+                asked_by=asked.asked_by,
+                asked_at=timestamp(asked.at),
+            )
+        )
     return message
 
 

@@ -73,7 +73,7 @@ class ForCourt(StrEnum):
     ONLY_A_COURT = "only-a-court"
 
 
-BESIDE = ("ruling", "order")
+BESIDE = ("pause", "ruling", "order", "first_contact")
 """Clocks that run beside a tier's."""
 TRACKS = {Way.MEDIATION: ev.TRACK_MEDIATION, Way.PETITION: ev.TRACK_PETITION}
 

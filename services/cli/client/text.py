@@ -7,6 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.cells import cell_len, set_cell_size
 
 from fengqiao.common.v1.common_pb2 import Clock, Tier
+from fengqiao.routing.v1 import clock_events_pb2 as clocks
 from fengqiao.routing.v1 import events_pb2 as events
 from fengqiao.routing.v1 import routing_service_pb2 as routing
 from services.chassis.protobuf import instant_or_none
@@ -67,6 +68,8 @@ def case(case: routing.Case) -> str:
         "assisting": ", ".join(map(_assisting, case.assistances)),
         "for the courts": ", ".join(part.reference for part in case.parts),
         "recused": ", ".join(case.recused_refs),
+        "paused": _paused(case.pause) if case.HasField("pause") else "",
+        "asked for": _asked(case.asked) if case.HasField("asked") else "",
         "resolved": at(case.resolved_at),
         "by the village code": ", ".join(cited(clause) for clause in case.clauses),
         "overdue": "yes" if case.overdue else "no",
@@ -105,6 +108,20 @@ def _assisting(each: routing.Assistance) -> str:
     return f"{each.number} {each.unit_id or each.department} {status}"
 
 
+def _paused(pause: routing.Pause) -> str:
+    """`1 court since 2026-03-02T01:00:00Z, by 2026-03-03T01:00:00Z at the latest`."""
+    kind = word(clocks.PauseKind, pause.kind, "PAUSE_KIND_")
+    return f"{pause.number} {kind} since {at(pause.paused_at)}, by {at(pause.clock.due_at)} at the latest"
+
+
+def _asked(asked: routing.TimeAsked) -> str:
+    """`1 pause for court, 3 by routing.pause.court@1; jili/hexi decides: …`."""
+    kind = f"pause for {word(clocks.PauseKind, asked.kind, 'PAUSE_KIND_')}" if asked.kind else "extension"
+    who = asked.approver_unit_id or "the desk"
+    told = f": {asked.note}" if asked.note else ""
+    return f"{asked.number} {kind}, {asked.length} by {asked.rule}; {who} decides{told}"
+
+
 def cited(clause: events.CitedClause) -> str:
     """`12 (jili/hexi, version 2)`."""
     return f"{clause.number} ({clause.unit_code}, version {clause.version})"
@@ -135,7 +152,11 @@ def clock(clock: Clock, *, running: bool) -> str:
         head += f", rolled to {at(clock.rolled_due_at)}"
     notes = [f"since {at(clock.started_at)}", clock.rule, f"calendar {clock.calendar_version}"]
     notes += ["runs now"] * running + ["provisional"] * clock.provisional
-    steps = [(step.at, step.code, str(step.amount)) for step in clock.explanation]
+    steps = [
+        (step.at, step.code, str(step.amount), *([f"→ {at(step.until)}"] if step.HasField("until") else []))
+        for step in clock.explanation
+    ]
+    steps += [(at(each.at), "warning", str(each.stage)) for each in clock.warnings]
     told = [f"  {line}" for line in columns(steps).splitlines()] if steps else []
     return "\n".join([f"{head} ({', '.join(notes)})", *told])
 

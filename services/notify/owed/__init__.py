@@ -16,6 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import clock_events_pb2 as clocks
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
@@ -60,6 +61,7 @@ RESTRICTED_SOURCES = ("fengqiao.intake.restricted", "fengqiao.petition.restricte
 OWNER = ("assignment.unit_id", "assignment.tier")
 OF_ORDER = ("case.request_no", "order", "unit_id", "answer_by=answer_clock.due_at")
 OF_ASSISTANCE = ("case.request_no", "assistance", "unit_id", "department", "lead_unit_id")
+OF_TIME = ("case.request_no", "due_at", "due_before", *OWNER)
 OF_MEDIATION = ("mediation.request_no", "mediation.unit_id")
 OF_PETITION = ("petition.request_no", "petition.unit_id")
 OF_VOLUNTEERS = frozenset({"volunteer_asked", "call_out_cancelled"})
@@ -210,6 +212,45 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     routing.CaseParted: News(
         ("case.request_no", "due_at", "part_reason=reason", *OWNER),
         (Owed(p.resident, "case_parted", AWAY_TOO), Owed(p.holder, "case_parted_here", HERE)),
+    ),
+    clocks.DeadlineNeared: News(
+        ("case.request_no", "stage", "due_at", *OWNER),
+        (Owed(p.holder, "deadline_neared", HERE),),
+    ),
+    clocks.FirstContactMissed: News(
+        ("case.request_no", "due_at", *OWNER),
+        (Owed(p.holder, "first_contact_missed", HERE), Owed(p.overseer, "first_contact_missed", HERE)),
+    ),
+    clocks.DeadlineRecomputed: News(
+        ("case.request_no", "former_due_at", "due_at", *OWNER),
+        (
+            Owed(p.resident_if_moved, "deadline_recomputed", AWAY_TOO),
+            Owed(p.holder, "deadline_recomputed_here", HERE),
+        ),
+    ),
+    clocks.PauseAsked: News(
+        ("case.request_no", "ask", "kind", "rule", *OWNER),
+        (Owed(p.approver, "pause_asked", HERE),),
+    ),
+    clocks.ExtensionAsked: News(
+        ("case.request_no", "ask", "rule", *OWNER),
+        (Owed(p.approver, "extension_asked", HERE),),
+    ),
+    clocks.ClocksPaused: News(
+        (*OF_TIME, "kind", "until=clock.due_at"),
+        (Owed(p.resident, "clocks_paused", AWAY_TOO), Owed(p.holder, "time_granted", HERE)),
+    ),
+    clocks.ClocksResumed: News(
+        (*OF_TIME, "kind"),
+        (Owed(p.resident, "clocks_resumed", AWAY_TOO), Owed(p.holder, "clocks_run_again", HERE)),
+    ),
+    clocks.DueTimeExtended: News(
+        OF_TIME,
+        (Owed(p.resident, "due_time_extended", AWAY_TOO), Owed(p.holder, "time_granted", HERE)),
+    ),
+    clocks.TimeRefused: News(
+        ("case.request_no", "ask", "unit_id"),
+        (Owed(p.unit, "time_refused", HERE),),
     ),
     rosters.AnswererSummoned: News(
         (*OF_SUMMONS, "answer_by=clock.due_at"),
@@ -369,6 +410,8 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         routing.ProgressReported,
         # The call-back goes on; what comes of it is the news.
         followup.CallBackMissed,
+        # It is told when somebody works.
+        clocks.WarningPutOff,
         # Steps of a call-out; whoever called can look at it.
         forces.VolunteersCalledOut,
         forces.VolunteerAccepted,

@@ -70,6 +70,16 @@ def superior(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"unit:{event.superior_unit_id}", event.superior_unit_id),)
 
 
+def overseer(event: Any) -> tuple[Recipient, ...]:
+    """The unit above the owner that oversees it; the command desk where there is none."""
+    return superior(event) if event.superior_unit_id else desk(event)
+
+
+def resident_if_moved(event: Any) -> tuple[Recipient, ...]:
+    """Whoever asked, if the matter is due at another time now."""
+    return resident(event) if event.due_at != event.former_due_at else ()
+
+
 def orderer(event: Any) -> tuple[Recipient, ...]:
     """Whoever ordered a supervision, or sees to it by now; the command desk where that is no unit."""
     unit_id = event.orderer_unit_id
@@ -108,6 +118,12 @@ def reviewer(event: Any) -> tuple[Recipient, ...]:
 def not_reached(event: Any) -> tuple[Recipient, ...]:
     """Whoever asked, where the case was closed because they could not be reached; else they know."""
     return resident(event) if event.closed_by == followup.CLOSED_BY_UNREACHABLE else ()
+
+
+def approver(event: Any) -> tuple[Recipient, ...]:
+    """Whoever approves a pause or an extension; the command desk where that is no unit."""
+    unit_id = event.approver_unit_id
+    return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
 
 
 def desk(event: Any) -> tuple[Recipient, ...]:

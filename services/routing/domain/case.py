@@ -1,5 +1,6 @@
 """A case on the ladder: its state, its clocks, and what an earlier owner may still say of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,15 +22,21 @@ ASSIGNED, IN_PROGRESS, RESOLVED, WITHDRAWN = "assigned", "in_progress", "resolve
 REFERRED = "referred"
 OPEN = (ASSIGNED, IN_PROGRESS)
 RULING_CLOCK, ORDER_CLOCK = "ruling", "supervision"
+WARNING = ".warning-"
+"""Between a clock's name and a stage, in the name of a warning's deadline."""
+PAUSE_CLOCK = "pause"
 STANDING, ANSWERED, ACCEPTED = "standing", "answered", "accepted"
 """How a supervision order stands: to be answered, to be judged, to be reported on again."""
 UNSETTLED = (*OPEN, REFERRED)
 ENDED = (RESOLVED, WITHDRAWN)
 
 
+TIER = "tier-"
+
+
 def tier_clock(tier: int) -> str:
     """Name of a tier's clock, `tier-1` … `tier-4`."""
-    return f"tier-{tier}"
+    return f"{TIER}{tier}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,43 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """A stage of a clock's warnings that is told no more, or `until` then."""
+
+    clock: str
+    epoch: int
+    stage: int
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A pause or (`kind` 0) an extension that waits for its approver, the desk where no unit is named.
+
+    `kind` is a `PauseKind`, `length` in the unit of the rule that `rule` names.
+    """
+
+    number: int
+    kind: int
+    length: int
+    rule: str
+    approver_unit_id: str
+    asked_by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause that lasts, by its own clock at the longest; with `due_moved` the due time moved along."""
+
+    number: int
+    kind: int
+    at: datetime
+    clock: Clock
+    due_moved: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case. It always has one owner; `running` names the tier whose clock runs (0: none).
 
@@ -117,6 +161,10 @@ class Case:
     a ruling; `returns` counts them, `rulings` are those there were. `order` is the supervision order that
     stands; `orders` counts them, `order_clocks` the clocks that they had. `assists` are those that were asked
     to help, by number. `recused` are references of those who may have it no more, for a direct interest.
+    `contact` runs until the owner is in contact with the resident; `contacts` counts
+    those clocks. `warned` are stages of warnings that came. `asked` waits for its approver; `asks` counts
+    them. `pause` lasts; `pauses` are the kinds of those granted to this plan, `extended` what
+    extensions gave it, in the rule's unit.
     """
 
     request_no: str
@@ -164,6 +212,15 @@ class Case:
     settled_by: str = ""
     """Who settled it last, by reference."""
     settlements: int = 0
+    contact: Clock | None = None
+    contacts: int = 0
+    warned: tuple[Warned, ...] = ()
+    asked: Asked | None = None
+    asks: int = 0
+    pause: Pause | None = None
+    pauses: tuple[int, ...] = ()
+    extended: int = 0
+    pause_clocks: int = 0
 
     @property
     def assigned_at(self) -> datetime:
@@ -192,16 +249,33 @@ class Case:
         """Business times compared: settled after the due time, or open past it; never off the ladder."""
         if self.status == WITHDRAWN or self.track:
             return False
+        now = min(now, self.pause.at) if self.pause else now
         return (self.resolved_at or now) > self.due_at
 
 
 def deadlines(case: Case) -> tuple[Deadline, ...]:
-    """The clocks that run: of the tier, a ruling, an order, of who assists and of what follows; if any."""
+    """The clocks that run: of the tier with its warnings, a first contact, a ruling, an order, of who assists
+    and of what follows a settlement; as far as there are any.
+    """
+    clock = None if case.pause else case.clock
     clocks = (
-        case.clock,
+        clock,
+        case.pause and case.pause.clock,
         case.returned and case.returned.clock,
         case.order and case.order.clock,
+        # Whether it is theirs at all is being ruled on.
+        case.contact if case.status in OPEN and not case.returned and not case.pause else None,
         *(each.clock for each in case.assists),
         case.followup and case.followup.clock,
     )
-    return tuple(clock.deadline for clock in clocks if clock)
+    running = tuple(each.deadline for each in clocks if each)
+    return (*running, *_warnings(case, clock)) if clock and clock.warnings else running
+
+
+def _warnings(case: Case, clock: Clock) -> Iterator[Deadline]:
+    """The stages that are still to be told."""
+    came = {(each.clock, each.epoch, each.stage): each.until for each in case.warned}
+    for stage, at in clock.warnings:
+        until = came.get((clock.name, clock.epoch, stage), at)
+        if until:
+            yield Deadline(f"{clock.name}{WARNING}{stage}", clock.epoch, until)

@@ -28,7 +28,9 @@ from services.routing.domain.commands import (
     ResolveCase,
     ReturnCase,
 )
+from services.routing.domain.pauses import Pauses
 from services.routing.domain.placing import rules_for
+from services.routing.domain.recomputing import Recomputing
 from services.routing.domain.recusal import Recusals
 from services.routing.domain.referrals import OPINIONS, Referrals
 from services.routing.domain.reopening import Limits, told
@@ -46,6 +48,7 @@ from services.routing.domain.splitting import Splitting
 from services.routing.domain.supervision import Orders
 from services.routing.domain.threeparts import digests
 from services.routing.domain.tracks import Tracks
+from services.routing.domain.watching import Watch
 from services.routing.rules import Rules
 
 
@@ -65,6 +68,9 @@ class Ladder:
         self.reviews = Reviews(rules, self.orders, self.reopened)
         self.call_backs = CallBacks(rules, self.limits, self.reviews, self.reopened)
         self.tracks = Tracks(rules, self.reopened)
+        self.watch = Watch(rules)
+        self.recomputing = Recomputing(rules)
+        self.pauses = Pauses(rules)
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:
         """Start at the lowest capable tier; plan a clock for each tier from there to the top."""
@@ -73,7 +79,7 @@ class Ladder:
         promised = event.HasField("due_at") and instant(event.due_at) > context.at
         tiers = [unit.tier for unit in rules.chain(placement.unit.id)]
         due_at, plan = make_plan(
-            rules, tiers, context.at, instant(event.due_at) if promised else None, epoch=1
+            rules, tiers, context.at, instant(event.due_at) if promised else None, epoch=1, kind=event.kind
         )
         routed = ev.CaseRouted(
             case=ev.CaseReference(
@@ -90,7 +96,8 @@ class Ladder:
             risk=placement.risk,
         )
         referred = self.referrals.of_kind(routed, event.site_id)
-        return Decision((Emit(routed), referred) if referred else (Emit(routed),))
+        decision = Decision((Emit(routed), referred) if referred else (Emit(routed),))
+        return self.watch.completed(None, decision, context)
 
     def ran_out(self, case: Case, command: ClockRanOut, context: Context) -> Decision:
         """Climb one tier; at the top a supervision order (督办) instead of silence."""
@@ -213,7 +220,7 @@ class Ladder:
         placement = rules.above(case.unit_id) or rules.answering(rules.places.top)
         tiers = [unit.tier for unit in rules.chain(placement.unit.id)]
         epoch = max(clock.epoch for clock in case.plan) + 1
-        due_at, plan = make_plan(rules, tiers, context.at, None, epoch=epoch)
+        due_at, plan = make_plan(rules, tiers, context.at, None, epoch=epoch, kind=case.kind)
         return ev.CaseReopened(
             case=reference(case),
             assignment=assignment(placement),

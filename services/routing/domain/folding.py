@@ -7,13 +7,21 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from fengqiao.routing.v1 import clock_events_pb2 as clock_ev
 from fengqiao.routing.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import followup_events_pb2 as fu
 from fengqiao.routing.v1 import handling_events_pb2 as hv
 from services.chassis.model import Context
 from services.chassis.protobuf import instant
 from services.chassis.terms import from_message
-from services.routing.domain import assist_folding, followup_folding, order_folding, splitting
+from services.routing.domain import (
+    assist_folding,
+    clock_folding,
+    followup_folding,
+    order_folding,
+    pause_folding,
+    splitting,
+)
 from services.routing.domain.case import (
     ASSIGNED,
     IN_PROGRESS,
@@ -33,7 +41,7 @@ from services.routing.domain.referrals import REFUSED
 
 def evolve(case: Case | None, event: Message, context: Context) -> Case:
     """Fold one of our own events into the case."""
-    return FOLDS[type(event)](case, event, context)
+    return clock_folding.contact(case, FOLDS[type(event)](case, event, context), event)
 
 
 def _routed(_case: Case | None, event: ev.CaseRouted, context: Context) -> Case:
@@ -67,7 +75,9 @@ def _unchanged(case: Case, _event: Message, _context: Context) -> Case:
 
 def _escalated(case: Case, event: ev.CaseEscalated, context: Context) -> Case:
     plan, clock = case.plan, case.clock
-    if clock and event.HasField("next_started_at"):
+    if event.plan:
+        plan = tuple(from_message(message) for message in event.plan)
+    elif clock and event.HasField("next_started_at"):
         plan = shifted(plan, clock, instant(event.next_started_at))
     if event.reason == ev.MOVE_REASON_TIMEOUT:
         # Never the one that ran out, where a case was moved below the tier whose clock ran.
@@ -75,14 +85,14 @@ def _escalated(case: Case, event: ev.CaseEscalated, context: Context) -> Case:
     else:
         running = clock_of(plan, event.assignment.tier, context.at)
     if event.assignment.unit_id == case.unit_id:
-        return replace(case, plan=plan, running=running, returned=None)
+        return replace(case, plan=plan, running=running, returned=None, asked=None)
     return _moved(case, event.assignment, event.reason, context.at, plan=plan, running=running)
 
 
 def _reassigned(case: Case, event: ev.CaseReassigned, context: Context) -> Case:
     moved = _moved(case, event.assignment, event.reason, context.at)
     if event.assignment.unit_id == case.unit_id:
-        return replace(moved, steps=case.steps, returned=case.returned)
+        return replace(moved, steps=case.steps, returned=case.returned, asked=case.asked)
     if event.reason in {ev.MOVE_REASON_RULING, ev.MOVE_REASON_TRANSFER}:
         return replace(moved, running=clock_of(case.plan, event.assignment.tier, context.at))
     return moved
@@ -102,7 +112,7 @@ def _returned(case: Case, event: ev.CaseReturned, context: Context) -> Case:
         at=context.at,
         clock=from_message(event.clock),
     )
-    return replace(case, returned=pending, returns=event.number)
+    return replace(case, returned=pending, returns=event.number, asked=None)
 
 
 def _ruled(case: Case, event: ev.ReturnRuled, _context: Context) -> Case:
@@ -127,12 +137,13 @@ def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
         order=None,
         settled_by=event.resolved_by,
         settlements=case.settlements + 1,
+        asked=None,
     )
 
 
 def _withdrawn(case: Case, _event: ev.CaseWithdrawn, _context: Context) -> Case:
-    followup = over(case.followup)
-    return replace(case, status=WITHDRAWN, running=0, returned=None, order=None, followup=followup)
+    ended = replace(case, status=WITHDRAWN, running=0, returned=None, order=None, asked=None)
+    return replace(ended, followup=over(case.followup))
 
 
 def _reopened(case: Case, event: ev.CaseReopened, context: Context) -> Case:
@@ -150,6 +161,7 @@ def _referred(case: Case, event: ev.CaseReferred, _context: Context) -> Case:
         running=0,
         returned=None,
         order=None,
+        asked=None,
     )
 
 
@@ -180,6 +192,8 @@ def _restarted(case: Case, event: ev.CaseReopened | ev.CaseTakenBack, reason: in
         due_promised=False,
         plan=tuple(from_message(message) for message in event.plan),
         running=event.assignment.tier,
+        pauses=(),
+        extended=0,
     )
 
 
@@ -217,6 +231,16 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     fu.ReviewOpened: followup_folding.under_review,
     fu.ReviewOverdue: followup_folding.review_overdue,
     fu.ReviewRecorded: followup_folding.reviewed,
+    clock_ev.DeadlineNeared: clock_folding.neared,
+    clock_ev.WarningPutOff: clock_folding.put_off,
+    clock_ev.FirstContactMissed: clock_folding.missed,
+    clock_ev.DeadlineRecomputed: clock_folding.recomputed,
+    clock_ev.PauseAsked: pause_folding.asked,
+    clock_ev.ExtensionAsked: pause_folding.asked,
+    clock_ev.ClocksPaused: pause_folding.paused,
+    clock_ev.ClocksResumed: pause_folding.resumed,
+    clock_ev.DueTimeExtended: pause_folding.extended,
+    clock_ev.TimeRefused: pause_folding.refused,
 }
 
 
@@ -237,6 +261,7 @@ def _moved(case: Case, assignment: ev.Assignment, reason: int, at: datetime, **c
         status=ASSIGNED,
         steps=(*case.steps, step),
         returned=None,
+        asked=None,
         **_owner(assignment),
         **changes,
     )

@@ -134,7 +134,7 @@ class Referrals:
         wished = case.recall == ESCALATION
         epoch = max(clock.epoch for clock in case.plan) + 1
         tiers = [unit.tier for unit in rules.chain(placement.unit.id)]
-        due_at, plan = make_plan(rules, tiers, context.at, None, epoch=epoch)
+        due_at, plan = make_plan(rules, tiers, context.at, None, epoch=epoch, kind=case.kind)
         events: list[Message] = [
             ev.CaseTakenBack(
                 case=shared.reference(case),

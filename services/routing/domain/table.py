@@ -17,6 +17,7 @@ from fengqiao.mediation.v1.events_pb2 import MediationEnded
 from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from services.chassis.model import Consumed, Context, Decision, Table, Transition, transition
 from services.chassis.record import Deadline
+from services.routing.clocking import CONTACT_CLOCK
 from services.routing.domain.assist import ASSISTANCE
 from services.routing.domain.assistance import ending
 from services.routing.domain.case import (
@@ -26,11 +27,13 @@ from services.routing.domain.case import (
     MEDIATION_OUTCOMES,
     OPEN,
     ORDER_CLOCK,
+    PAUSE_CLOCK,
     PETITION_OUTCOMES,
     REFERRED,
     REQUESTS,
     RESOLVED,
     RULING_CLOCK,
+    WARNING,
     WITHDRAWN,
     Case,
 )
@@ -42,11 +45,14 @@ from services.routing.domain.commands import (
     AssistanceRanOut,
     CallBackRanOut,
     ClockRanOut,
+    ContactRanOut,
     EndAssistance,
     EscalateCase,
     JudgeAnswer,
     OrderSupervision,
+    PauseRanOut,
     ReassignCase,
+    RecomputeDeadlines,
     RecordCallBack,
     RecordReview,
     RecuseHandler,
@@ -60,20 +66,43 @@ from services.routing.domain.commands import (
     SplitOff,
     SupervisionRanOut,
     TransferCase,
+    WarningCame,
 )
 from services.routing.domain.decisions import Ladder, declined
 from services.routing.domain.followup import CALL_BACK_CLOCK, REVIEW_CLOCK
+from services.routing.domain.pauses import ASKS
 from services.routing.domain.referrals import noted
+from services.routing.domain.resuming import resuming
 
-RanOut = RulingRanOut | SupervisionRanOut | AssistanceRanOut | CallBackRanOut | ReviewRanOut
+RanOut = (
+    RulingRanOut
+    | SupervisionRanOut
+    | AssistanceRanOut
+    | CallBackRanOut
+    | ReviewRanOut
+    | ContactRanOut
+    | PauseRanOut
+)
 BY_CLOCK: Mapping[str, type[RanOut]] = {
     RULING_CLOCK: RulingRanOut,
     ORDER_CLOCK: SupervisionRanOut,
     ASSISTANCE: AssistanceRanOut,
     CALL_BACK_CLOCK: CallBackRanOut,
     REVIEW_CLOCK: ReviewRanOut,
+    CONTACT_CLOCK: ContactRanOut,
+    PAUSE_CLOCK: PauseRanOut,
 }
 """What happens when a clock that is no tier's has passed, by its name, without its number if it has one."""
+END_A_PAUSE = (
+    ResolveCase,
+    EscalateCase,
+    ReturnCase,
+    TransferCase,
+    ReferCase,
+    EscalationRequested,
+    WithdrawalRequested,
+)
+"""What may come while the clocks are paused, and makes them run again first."""
 
 
 def table(ladder: Ladder) -> Table:
@@ -104,7 +133,12 @@ def table(ladder: Ladder) -> Table:
             (status, RecuseHandler): Transition(ladder.recusals.recuse, (ASSIGNED,)),
             (status, SplitOff): Transition(ladder.splitting.split_off, (status,)),
             (status, AssistanceRanOut): Transition(ladder.assistance.ran_out, (status,)),
+            (status, ContactRanOut): Transition(ladder.watch.contact_ran_out, (status,)),
+            (status, WarningCame): Transition(ladder.watch.warning_came, (status,)),
+            (status, RecomputeDeadlines): Transition(ladder.recomputing.recompute, (status,)),
         }
+        cells |= {(status, each): Transition(of(ladder.pauses), (status,)) for each, of in ASKS.items()}
+        cells |= {(status, each): resuming(cells[status, each]) for each in END_A_PAUSE}
     cells[(ASSIGNED, AcceptCase)] = Transition(ladder.accept, (IN_PROGRESS,))
     for status in ENDED:
         cells |= {
@@ -131,7 +165,8 @@ def table(ladder: Ladder) -> Table:
     }
     cells[(WITHDRAWN, ReopeningRequested)] = Transition(declined("reopening"), (WITHDRAWN,))
     whole = ladder.call_backs.following(_with_what_follows(cells, ladder))
-    return {key: Transition(ending(cell.decide), cell.to) for key, cell in whole.items()}
+    ended = {key: Transition(ending(cell.decide), cell.to) for key, cell in whole.items()}
+    return ladder.watch.over(ended)
 
 
 def _with_what_follows(cells: dict[tuple[str, type[Any]], Transition[Case, Any]], ladder: Ladder) -> Table:
@@ -141,7 +176,7 @@ def _with_what_follows(cells: dict[tuple[str, type[Any]], Transition[Case, Any]]
         to = (REFERRED, status) if status in OPEN else (status,)
         cells |= {
             (status, OutcomeRated): Transition(noted, (status,)),
-            (status, ReferralRequested): Transition(ladder.tracks.asked, to),
+            (status, ReferralRequested): resuming(Transition(ladder.tracks.asked, to)),
         }
     return cells | {
         (RESOLVED, RecordCallBack): Transition(after.record, (ASSIGNED, RESOLVED)),
@@ -175,7 +210,8 @@ def firing(cells: Table) -> Callable[[Case, Deadline, Context], Decision]:
 
     def fire(case: Case, deadline: Deadline, context: Context) -> Decision:
         name = deadline.name
-        ran_out = BY_CLOCK.get(name) or BY_CLOCK.get(name.partition("-")[0]) or ClockRanOut
+        otherwise = WarningCame if WARNING in name else ClockRanOut
+        ran_out = BY_CLOCK.get(name) or BY_CLOCK.get(name.partition("-")[0]) or otherwise
         return transition(cells, case.status, case, ran_out(deadline.name, deadline.epoch), context)
 
     return fire

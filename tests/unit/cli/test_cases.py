@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
+from fengqiao.routing.v1 import clock_events_pb2 as clocks
 from fengqiao.routing.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import handling_events_pb2 as hv
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
@@ -67,6 +68,22 @@ def answers(request: Message) -> Message:
             ["supervision", "judge", CASE, "1", "sent-back"],
             rpc.JudgeAnswerRequest(case_id=CASE, order=1, judgement=rpc.JUDGEMENT_SENT_BACK),
         ),
+        (
+            ["time", "pause", CASE, "expert-appraisal", "等鉴定", "--length", "3"],
+            rpc.AskForPauseRequest(
+                case_id=CASE, kind=clocks.PAUSE_KIND_EXPERT_APPRAISAL, length=3, note="等鉴定"
+            ),
+        ),
+        (
+            ["time", "extend", CASE, "2", "等材料"],
+            rpc.AskForExtensionRequest(case_id=CASE, length=2, note="等材料"),
+        ),
+        (["time", "grant", CASE, "1"], rpc.GrantTimeRequest(case_id=CASE, ask=1)),
+        (
+            ["time", "refuse", CASE, "1", "--note", "no"],
+            rpc.RefuseTimeRequest(case_id=CASE, ask=1, note="no"),
+        ),
+        (["time", "resume", CASE], rpc.ResumeCaseRequest(case_id=CASE)),
         (
             ["supervision", "list", "jili/hexi", "--below"],
             rpc.ListOrdersRequest(unit_id="jili/hexi", include_below=True, page_size=50),
@@ -143,3 +160,11 @@ def test_a_case_under_an_order_says_which_and_how_often_it_was_repeated() -> Non
 def test_a_case_says_who_assists() -> None:
     assisting = rpc.Assistance(number=1, unit_id="jili/hexi", status=rpc.ASSISTANCE_STATUS_ACCEPTED)
     assert "1 jili/hexi accepted" in text.case(rpc.Case(case_id=CASE, assistances=[assisting]))
+
+
+def test_a_case_says_what_was_asked_for_and_that_it_is_paused() -> None:
+    asked = rpc.TimeAsked(number=2, length=3, rule="routing.extension@1", note="等材料")
+    pause = rpc.Pause(number=1, kind=clocks.PAUSE_KIND_COURT)
+    told = text.case(rpc.Case(case_id=CASE, asked=asked, pause=pause))
+    assert "2 extension, 3 by routing.extension@1; the desk decides: 等材料" in told
+    assert "1 court since" in told

@@ -12,6 +12,7 @@ from fengqiao.common.v1.common_pb2 import TIER_COMMUNITY, TIER_SUB_DISTRICT, Clo
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import clock_events_pb2 as clocks
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
@@ -97,6 +98,7 @@ def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
         ),
         *_of_the_ladder(reference(person_ref)),
         *_of_what_follows(reference(person_ref)),
+        *_of_time(reference(person_ref)),
         *_of_rosters(),
         *_of_forces(),
         *_of_meetings(),
@@ -172,6 +174,9 @@ def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
         handling.AssistanceAnswered(answer=handling.ASSISTANCE_ANSWER_ACCEPTED, **assistance(case)),
         handling.AssistanceOverdue(repeats=2, answer_clock=clock(), **assistance(case)),
         handling.AssistanceEnded(reason=handling.ASSISTANCE_END_NOT_NEEDED, **assistance(case)),
+        clocks.DeadlineNeared(case=case, assignment=owner(), clock="tier-4", epoch=1, stage=2, due_at=due),
+        clocks.FirstContactMissed(case=case, assignment=owner(), clock="first_contact", epoch=1, due_at=due),
+        clocks.DeadlineRecomputed(case=case, assignment=owner(), former_due_at=timestamp(AT), due_at=due),
         routing.CaseResolved(case=case, unit_id="jili/c1", tier=TIER_SUB_DISTRICT, outcome="repaired"),
         routing.CaseWithdrawn(case=case, unit_id="jili/c1"),
         routing.CaseReopened(case=case, assignment=owner(), due_at=due),
@@ -204,6 +209,21 @@ def _of_what_follows(case: routing.CaseReference) -> tuple[Message, ...]:
         followup.ReviewOpened(**of, number=1, reviewer_unit_id="jili", answer_clock=clock()),
         followup.ReviewOverdue(**of, number=1, repeats=2, answer_clock=clock()),
         followup.ReviewRecorded(**of, number=1, finding=followup.REVIEW_FINDING_UPHELD),
+    )
+
+
+def _of_time(case: routing.CaseReference) -> tuple[Message, ...]:
+    due: dict[str, Any] = {"due_at": timestamp(ROLLED), "due_before": timestamp(DUE)}
+    appraisal = clocks.PAUSE_KIND_EXPERT_APPRAISAL
+    asked: dict[str, Any] = {"case": case, "ask": 1, "assignment": owner(), "asked_by": "leader-1"}
+    rule = "routing.pause.expert_appraisal@1"
+    return (
+        clocks.PauseAsked(kind=appraisal, rule=rule, approver_unit_id="jili", **asked),
+        clocks.ExtensionAsked(rule="routing.extension@1", **asked),
+        clocks.ClocksPaused(case=case, assignment=owner(), kind=appraisal, clock=clock(), **due),
+        clocks.ClocksResumed(case=case, assignment=owner(), kind=appraisal, **due),
+        clocks.DueTimeExtended(case=case, assignment=owner(), **due),
+        clocks.TimeRefused(case=case, ask=1, unit_id="jili/c1", refused_by="chief-1"),
     )
 
 

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import clock_events_pb2 as clocks
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
@@ -182,6 +183,19 @@ def test_there_is_an_example_of_every_owed_event() -> None:
             {(who, "assistance_overdue", IN_APP) for who in ("unit:jili/c2", "desk:jili", "unit:jili/c1")},
         ),
         (handling.AssistanceEnded, {("unit:jili/c2", "assistance_ended", IN_APP)}),
+        (clocks.DeadlineNeared, {("leader-1", "deadline_neared", IN_APP)}),
+        (
+            clocks.FirstContactMissed,
+            {("leader-1", "first_contact_missed", IN_APP), ("desk:jili", "first_contact_missed", IN_APP)},
+        ),
+        (
+            clocks.DeadlineRecomputed,
+            {
+                (PERSON, "deadline_recomputed", EMAIL),
+                (PERSON, "deadline_recomputed", IN_APP),
+                ("leader-1", "deadline_recomputed_here", IN_APP),
+            },
+        ),
         (routing.CaseResolved, {(PERSON, "case_resolved", EMAIL), (PERSON, "case_resolved", IN_APP)}),
         (
             routing.CaseWithdrawn,
@@ -204,6 +218,12 @@ def test_there_is_an_example_of_every_owed_event() -> None:
         (routing.CaseTakenBack, {*both(PERSON, "case_goes_on"), ("leader-1", "case_goes_on_here", IN_APP)}),
         (routing.CaseJoined, {*both(PERSON, "case_joined"), ("unit:jili/c1", "case_joined_here", IN_APP)}),
         (routing.CaseParted, {*both(PERSON, "case_parted"), ("leader-1", "case_parted_here", IN_APP)}),
+        (clocks.PauseAsked, {("unit:jili", "pause_asked", IN_APP)}),
+        (clocks.ExtensionAsked, {("desk:jili", "extension_asked", IN_APP)}),
+        (clocks.ClocksPaused, {*both(PERSON, "clocks_paused"), ("leader-1", "time_granted", IN_APP)}),
+        (clocks.ClocksResumed, {*both(PERSON, "clocks_resumed"), ("leader-1", "clocks_run_again", IN_APP)}),
+        (clocks.DueTimeExtended, {*both(PERSON, "due_time_extended"), ("leader-1", "time_granted", IN_APP)}),
+        (clocks.TimeRefused, {("unit:jili/c1", "time_refused", IN_APP)}),
         (
             mediation.MediationOpened,
             both(PERSON, "mediation_opened") | both(NEIGHBOUR, "mediation_opened"),

@@ -12,6 +12,7 @@ from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import clock_events_pb2 as clocks
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
@@ -110,6 +111,9 @@ def test_every_reason_tier_wish_and_state_has_words_in_every_locale() -> None:
         assert texts(routing.SupervisionOrdered(case=reference(), assignment=owner(), reason=reason))
     for why in routing.ReturnReason.values()[1:]:
         assert texts(routing.CaseReturned(case=reference(), assignment=owner(), reason=why))
+    for kind in clocks.PauseKind.values()[1:]:
+        assert texts(clocks.PauseAsked(case=reference(), assignment=owner(), kind=kind))
+        assert texts(clocks.ClocksPaused(case=reference(), assignment=owner(), kind=kind))
     for wish in ("escalation", "withdrawal", "reopening", "mediation", "petition"):
         for status in ("assigned", "in_progress", "resolved", "withdrawn"):
             assert texts(routing.WishDeclined(case=reference(), wish=wish, status=status))

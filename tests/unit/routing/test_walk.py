@@ -1,6 +1,7 @@
 """Hypothesis walks the whole table: whatever is asked in whatever order, the ladder's promises hold."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from google.protobuf.message import Message
@@ -13,6 +14,7 @@ from fengqiao.mediation.v1.events_pb2 import EndReason, MediationEnded
 from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from fengqiao.routing.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import handling_events_pb2 as hv
+from fengqiao.routing.v1.clock_events_pb2 import PauseKind
 from services.chassis import audit
 from services.chassis.consumer import Arrived, Received
 from services.chassis.envelope import Envelope, event_id
@@ -163,6 +165,37 @@ class Ladders(RuleBasedStateMachine):
         if walk.case.recused != before.recused:
             assert walk.case.recused == (*before.recused, before.holder_ref)
 
+    @precondition(lambda self: self.walk is not None)
+    @rule(
+        order=st.sampled_from(
+            (
+                *(domain.AskForPause(kind, 1, "h-a") for kind in PauseKind.values()),
+                *(domain.AskForExtension(length, "h-a") for length in (1, 2, 6)),
+                domain.GrantTime(1, "h-a"),
+                domain.RefuseTime(1, "h-b", (NEIGHBOURS,)),
+                domain.ResumeCase("h-a"),
+            )
+        ),
+        back=st.integers(0, 30),
+    )
+    def ask_for_time(self, order: object, back: int) -> None:
+        walk = self._walk()
+        walk.wait(timedelta())
+        before = walk.case
+        if isinstance(order, domain.GrantTime | domain.RefuseTime) and before.asked:
+            order = replace(order, ask=before.asked.number, by="h-b")
+        at = max(walk.now - timedelta(hours=back), before.submitted_at)
+        try:
+            walk.order(order, at=at)
+        except CommandError:
+            assert walk.case == before
+        case = walk.case
+        assert (case.unit_id, case.status, case.running) == (before.unit_id, before.status, before.running)
+        if not isinstance(order, domain.GrantTime | domain.ResumeCase):
+            assert (case.plan, case.due_at) == (before.plan, before.due_at)
+        if isinstance(order, domain.GrantTime):
+            assert case.due_at >= before.due_at
+
     def _tried(self, command: object, at: datetime) -> domain.Case:
         """The case as it was before an order, and after what had fallen due; the due time never moves."""
         walk = self._walk()
@@ -172,8 +205,18 @@ class Ladders(RuleBasedStateMachine):
             walk.order(command, at=at)
         except CommandError:
             assert walk.case == before
-        assert (walk.case.due_at, walk.case.plan) == (before.due_at, before.plan)
+        if before.pause and not walk.case.pause:
+            assert self._by_the_pause(before)
+        else:
+            assert (walk.case.due_at, walk.case.plan) == (before.due_at, before.plan)
         return before
+
+    def _by_the_pause(self, before: domain.Case) -> bool:
+        """Whether a due time moved as far as a pause that ended with a move had moved it, and no farther."""
+        walk, pause = self._walk(), before.pause
+        assert pause
+        planned = pause.clock.due_at - pause.at
+        return before.due_at - planned <= walk.case.due_at <= before.due_at
 
     @precondition(lambda self: self.walk is not None)
     @rule(wish=st.sampled_from(WISHES))
@@ -252,6 +295,22 @@ class Ladders(RuleBasedStateMachine):
             assert (case.status in domain.OPEN) <= (case.track == 0)
             if case.status == domain.REFERRED:
                 assert self.walk.record.next_due_at is None
+
+    @invariant()
+    def a_pause_lasts_only_while_the_case_is_open_and_has_a_clock_of_its_own(self) -> None:
+        if self.walk and self.walk.case.pause:
+            case = self.walk.case
+            assert case.status in domain.OPEN
+            assert case.pause
+            assert case.pause.clock.deadline in domain.deadlines(case)
+            assert not any(each.name.startswith("tier") for each in domain.deadlines(case))
+
+    @invariant()
+    def what_was_added_to_a_due_time_is_what_the_explanation_adds_up_to(self) -> None:
+        if self.walk:
+            for clock in self.walk.case.plan:
+                added = [step[2] for step in clock.explanation if step[0] in {"paused", "extended"}]
+                assert all(seconds >= 0 for seconds in added)
 
     @invariant()
     def an_ended_case_has_no_clock(self) -> None:

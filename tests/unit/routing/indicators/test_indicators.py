@@ -17,8 +17,9 @@ from fengqiao.intake.v1.events_pb2 import (
 )
 from fengqiao.mediation.v1.events_pb2 import END_REASON_AGREEMENT, END_REASON_TIME_UP
 from fengqiao.routing.v1 import events_pb2 as ev
-from fengqiao.routing.v1 import followup_events_pb2 as fu
+from fengqiao.routing.v1.clock_events_pb2 import PAUSE_KIND_COURT
 from fengqiao.routing.v1.followup_events_pb2 import REVIEW_FINDING_SETTLED_PROPERLY, REVIEW_FINDING_UPHELD
+from services.chassis.engine import parse
 from services.chassis.errors import CommandError
 from services.routing import domain
 from services.routing.domain.case import EVENTS
@@ -172,8 +173,7 @@ def recounted(walk: Walk) -> dict[tuple[str, str], int]:
     for entry in walk.record.outbox:
         name = entry.type.rpartition(".")[2]
         if entry.topic == EVENTS:
-            kind = getattr(ev, name, None) or getattr(fu, name)
-            recount.hear(name, kind.FromString(entry.data), entry.occurred_at.timestamp())
+            recount.hear(name, parse(entry.type, entry.data), entry.occurred_at.timestamp())
     return recount.end()
 
 
@@ -185,6 +185,10 @@ steps = st.lists(
             domain.EscalateCase(),
             domain.ReturnCase(),
             domain.ReferCase(ev.TRACK_MEDIATION),
+            domain.AskForPause(PAUSE_KIND_COURT, 3, "h-a"),
+            domain.AskForExtension(1, "h-a"),
+            domain.GrantTime(1, "h-b"),
+            domain.ResumeCase("h-a"),
             EscalationRequested(reason="too_slow"),
             WithdrawalRequested(reason="mistake"),
             ReopeningRequested(reason="not_solved"),

@@ -299,6 +299,7 @@ class Assignment(_message.Message):
     POST_ID_FIELD_NUMBER: _builtins.int
     HOLDER_REF_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
+    FIRST_CONTACT_FIELD_NUMBER: _builtins.int
     tier: _common_pb2.Tier.ValueType
     unit_id: _builtins.str
     post_id: _builtins.str
@@ -310,6 +311,10 @@ class Assignment(_message.Message):
         `emergency:<profile>@<version>` …; `WhyHere` has them in words.
         """
 
+    @_builtins.property
+    def first_contact(self) -> _common_pb2.Clock:
+        """Until when the new owner is to be in contact with the resident, where the assignment starts that clock."""
+
     def __init__(
         self,
         *,
@@ -318,10 +323,11 @@ class Assignment(_message.Message):
         post_id: _builtins.str = ...,
         holder_ref: _builtins.str = ...,
         reasons: _abc.Iterable[_builtins.str] | None = ...,
+        first_contact: _common_pb2.Clock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_contact", b"first_contact"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder_ref", b"holder_ref", "post_id", b"post_id", "reasons", b"reasons", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_contact", b"first_contact", "holder_ref", b"holder_ref", "post_id", b"post_id", "reasons", b"reasons", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -483,6 +489,7 @@ class CaseEscalated(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     FIRED_AT_FIELD_NUMBER: _builtins.int
     NEXT_STARTED_AT_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     from_tier: _common_pb2.Tier.ValueType
     from_unit_id: _builtins.str
     reason: Global___MoveReason.ValueType
@@ -501,6 +508,10 @@ class CaseEscalated(_message.Message):
     def next_started_at(self) -> _timestamp_pb2.Timestamp:
         """When the next tier's clock began: the due time, or the firing time after an outage longer than the rule's grace."""
 
+    @_builtins.property
+    def plan(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Clock]:
+        """The clocks from now on, where they moved along after an outage and their warnings with them."""
+
     def __init__(
         self,
         *,
@@ -513,10 +524,11 @@ class CaseEscalated(_message.Message):
         epoch: _builtins.int = ...,
         fired_at: _timestamp_pb2.Timestamp | None = ...,
         next_started_at: _timestamp_pb2.Timestamp | None = ...,
+        plan: _abc.Iterable[_common_pb2.Clock] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "fired_at", b"fired_at", "next_started_at", b"next_started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "clock", b"clock", "epoch", b"epoch", "fired_at", b"fired_at", "from_tier", b"from_tier", "from_unit_id", b"from_unit_id", "next_started_at", b"next_started_at", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "clock", b"clock", "epoch", b"epoch", "fired_at", b"fired_at", "from_tier", b"from_tier", "from_unit_id", b"from_unit_id", "next_started_at", b"next_started_at", "plan", b"plan", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -635,6 +647,7 @@ class ReturnRuled(_message.Message):
     RULING_FIELD_NUMBER: _builtins.int
     TO_UNIT_ID_FIELD_NUMBER: _builtins.int
     RULED_BY_FIELD_NUMBER: _builtins.int
+    FIRST_CONTACT_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     unit_id: _builtins.str
     """The unit that returned it."""
@@ -646,6 +659,10 @@ class ReturnRuled(_message.Message):
     """Opaque reference of who ruled."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def first_contact(self) -> _common_pb2.Clock:
+        """Where it stays: until when its unit is to be in contact with the resident, if that clock starts again."""
+
     def __init__(
         self,
         *,
@@ -656,10 +673,11 @@ class ReturnRuled(_message.Message):
         ruling: Global___Ruling.ValueType = ...,
         to_unit_id: _builtins.str = ...,
         ruled_by: _builtins.str = ...,
+        first_contact: _common_pb2.Clock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "first_contact", b"first_contact"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "number", b"number", "ruled_by", b"ruled_by", "ruling", b"ruling", "superior_unit_id", b"superior_unit_id", "to_unit_id", b"to_unit_id", "unit_id", b"unit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "first_contact", b"first_contact", "number", b"number", "ruled_by", b"ruled_by", "ruling", b"ruling", "superior_unit_id", b"superior_unit_id", "to_unit_id", b"to_unit_id", "unit_id", b"unit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

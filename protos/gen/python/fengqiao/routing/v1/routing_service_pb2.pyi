@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from fengqiao.common.v1 import common_pb2 as _common_pb2
+from fengqiao.routing.v1 import clock_events_pb2 as _clock_events_pb2
 from fengqiao.routing.v1 import events_pb2 as _events_pb2
 from fengqiao.routing.v1 import followup_events_pb2 as _followup_events_pb2
 from fengqiao.routing.v1 import handling_events_pb2 as _handling_events_pb2
@@ -195,6 +196,9 @@ class Case(_message.Message):
     CALL_BACK_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
     REVIEW_FIELD_NUMBER: _builtins.int
+    FIRST_CONTACT_BY_FIELD_NUMBER: _builtins.int
+    PAUSE_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     request_no: _builtins.str
     site_id: _builtins.str
@@ -277,6 +281,18 @@ class Case(_message.Message):
     def review(self) -> Global___Review:
         """The review that is to be made, if one is."""
 
+    @_builtins.property
+    def first_contact_by(self) -> _timestamp_pb2.Timestamp:
+        """Until when the owner is to be in contact with the resident; unset when that clock does not run."""
+
+    @_builtins.property
+    def pause(self) -> Global___Pause:
+        """The pause of the tiers' clocks, while it lasts."""
+
+    @_builtins.property
+    def asked(self) -> Global___TimeAsked:
+        """The pause or extension that was asked for and not decided on yet."""
+
     def __init__(
         self,
         *,
@@ -313,10 +329,13 @@ class Case(_message.Message):
         call_back: Global___CallBack | None = ...,
         answer: Global___Answer | None = ...,
         review: Global___Review | None = ...,
+        first_contact_by: _timestamp_pb2.Timestamp | None = ...,
+        pause: Global___Pause | None = ...,
+        asked: Global___TimeAsked | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assignment", b"assignment", "call_back", b"call_back", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "order", b"order", "plan", b"plan", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "asked", b"asked", "assignment", b"assignment", "call_back", b"call_back", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "first_contact_by", b"first_contact_by", "order", b"order", "pause", b"pause", "plan", b"plan", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assignment", b"assignment", "assistances", b"assistances", "call_back", b"call_back", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "closed_by", b"closed_by", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "parts", b"parts", "plan", b"plan", "recused_refs", b"recused_refs", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "asked", b"asked", "assignment", b"assignment", "assistances", b"assistances", "call_back", b"call_back", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "closed_by", b"closed_by", "due_at", b"due_at", "due_promised", b"due_promised", "first_contact_by", b"first_contact_by", "kind", b"kind", "order", b"order", "overdue", b"overdue", "parts", b"parts", "pause", b"pause", "plan", b"plan", "recused_refs", b"recused_refs", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1390,6 +1409,8 @@ class ExplainDeadlineResponse(_message.Message):
     RULING_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
     FOLLOW_UP_FIELD_NUMBER: _builtins.int
+    FIRST_CONTACT_FIELD_NUMBER: _builtins.int
+    PAUSE_FIELD_NUMBER: _builtins.int
     running: _builtins.str
     """Name of the clock that runs now; empty when none does."""
     @_builtins.property
@@ -1406,6 +1427,14 @@ class ExplainDeadlineResponse(_message.Message):
     def follow_up(self) -> _common_pb2.Clock:
         """Until when the resident is to be called back, or its settlement reviewed, while one of these is to be done."""
 
+    @_builtins.property
+    def first_contact(self) -> _common_pb2.Clock:
+        """The clock of the first contact, while it runs."""
+
+    @_builtins.property
+    def pause(self) -> _common_pb2.Clock:
+        """The clock of the pause, while one lasts: no tier's clock runs then."""
+
     def __init__(
         self,
         *,
@@ -1414,10 +1443,12 @@ class ExplainDeadlineResponse(_message.Message):
         ruling: _common_pb2.Clock | None = ...,
         order: _common_pb2.Clock | None = ...,
         follow_up: _common_pb2.Clock | None = ...,
+        first_contact: _common_pb2.Clock | None = ...,
+        pause: _common_pb2.Clock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["follow_up", b"follow_up", "order", b"order", "ruling", b"ruling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_contact", b"first_contact", "follow_up", b"follow_up", "order", b"order", "pause", b"pause", "ruling", b"ruling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "follow_up", b"follow_up", "order", b"order", "ruling", b"ruling", "running", b"running"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "first_contact", b"first_contact", "follow_up", b"follow_up", "order", b"order", "pause", b"pause", "ruling", b"ruling", "running", b"running"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2374,3 +2405,336 @@ class SplitOffResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SplitOffResponse: _TypeAlias = SplitOffResponse  # noqa: Y015
+
+@_typing.final
+class Pause(_message.Message):
+    """A pause that lasts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PAUSED_AT_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    kind: _clock_events_pb2.PauseKind.ValueType
+    @_builtins.property
+    def paused_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """It ends by itself then."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        kind: _clock_events_pb2.PauseKind.ValueType = ...,
+        paused_at: _timestamp_pb2.Timestamp | None = ...,
+        clock: _common_pb2.Clock | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "paused_at", b"paused_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "kind", b"kind", "number", b"number", "paused_at", b"paused_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pause: _TypeAlias = Pause  # noqa: Y015
+
+@_typing.final
+class TimeAsked(_message.Message):
+    """A pause or an extension that waits for its approver."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    APPROVER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    ASKED_AT_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    kind: _clock_events_pb2.PauseKind.ValueType
+    """Unset: an extension."""
+    length: _builtins.int
+    """In the unit of the rule."""
+    rule: _builtins.str
+    approver_unit_id: _builtins.str
+    """Empty: the desk."""
+    asked_by: _builtins.str
+    note: _builtins.str
+    """Why, in words; not for the resident."""
+    @_builtins.property
+    def asked_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        kind: _clock_events_pb2.PauseKind.ValueType = ...,
+        length: _builtins.int = ...,
+        rule: _builtins.str = ...,
+        approver_unit_id: _builtins.str = ...,
+        asked_by: _builtins.str = ...,
+        asked_at: _timestamp_pb2.Timestamp | None = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked_at", b"asked_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approver_unit_id", b"approver_unit_id", "asked_at", b"asked_at", "asked_by", b"asked_by", "kind", b"kind", "length", b"length", "note", b"note", "number", b"number", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimeAsked: _TypeAlias = TimeAsked  # noqa: Y015
+
+@_typing.final
+class AskForPauseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    kind: _clock_events_pb2.PauseKind.ValueType
+    length: _builtins.int
+    """In the unit of the rule; 0: as long as the rule allows."""
+    note: _builtins.str
+    """Why, in words; stays in routing's store, for those who decide."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        kind: _clock_events_pb2.PauseKind.ValueType = ...,
+        length: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "kind", b"kind", "length", b"length", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskForPauseRequest: _TypeAlias = AskForPauseRequest  # noqa: Y015
+
+@_typing.final
+class AskForPauseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskForPauseResponse: _TypeAlias = AskForPauseResponse  # noqa: Y015
+
+@_typing.final
+class AskForExtensionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    length: _builtins.int
+    """In the unit of the rule."""
+    note: _builtins.str
+    """Why, in words; stays in routing's store, for those who decide."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        length: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "length", b"length", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskForExtensionRequest: _TypeAlias = AskForExtensionRequest  # noqa: Y015
+
+@_typing.final
+class AskForExtensionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskForExtensionResponse: _TypeAlias = AskForExtensionResponse  # noqa: Y015
+
+@_typing.final
+class GrantTimeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ASK_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    ask: _builtins.int
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        ask: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "case_id", b"case_id", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GrantTimeRequest: _TypeAlias = GrantTimeRequest  # noqa: Y015
+
+@_typing.final
+class GrantTimeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GrantTimeResponse: _TypeAlias = GrantTimeResponse  # noqa: Y015
+
+@_typing.final
+class RefuseTimeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ASK_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    ask: _builtins.int
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        ask: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "case_id", b"case_id", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefuseTimeRequest: _TypeAlias = RefuseTimeRequest  # noqa: Y015
+
+@_typing.final
+class RefuseTimeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefuseTimeResponse: _TypeAlias = RefuseTimeResponse  # noqa: Y015
+
+@_typing.final
+class ResumeCaseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeCaseRequest: _TypeAlias = ResumeCaseRequest  # noqa: Y015
+
+@_typing.final
+class ResumeCaseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeCaseResponse: _TypeAlias = ResumeCaseResponse  # noqa: Y015

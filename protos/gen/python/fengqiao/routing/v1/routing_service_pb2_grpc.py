@@ -175,6 +175,31 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesResponse.FromString,
                 _registered_method=True)
+        self.AskForPause = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/AskForPause',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForPauseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForPauseResponse.FromString,
+                _registered_method=True)
+        self.AskForExtension = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/AskForExtension',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForExtensionRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForExtensionResponse.FromString,
+                _registered_method=True)
+        self.GrantTime = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/GrantTime',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GrantTimeRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GrantTimeResponse.FromString,
+                _registered_method=True)
+        self.RefuseTime = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RefuseTime',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RefuseTimeRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RefuseTimeResponse.FromString,
+                _registered_method=True)
+        self.ResumeCase = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/ResumeCase',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseResponse.FromString,
+                _registered_method=True)
 
 
 class RoutingServiceServicer:
@@ -375,6 +400,40 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AskForPause(self, request, context):
+        """The owner asks that the clocks pause, for a reason that a rule knows and no longer than it allows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AskForExtension(self, request, context):
+        """The owner asks for more time, up to the cap of the rule.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GrantTime(self, request, context):
+        """The rule's approver grants what was asked for; never who asked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefuseTime(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeCase(self, request, context):
+        """The owner or the approver ends a pause early.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RoutingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -517,6 +576,31 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.ListAssistances,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesResponse.SerializeToString,
+            ),
+            'AskForPause': grpc.unary_unary_rpc_method_handler(
+                    servicer.AskForPause,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForPauseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForPauseResponse.SerializeToString,
+            ),
+            'AskForExtension': grpc.unary_unary_rpc_method_handler(
+                    servicer.AskForExtension,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForExtensionRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForExtensionResponse.SerializeToString,
+            ),
+            'GrantTime': grpc.unary_unary_rpc_method_handler(
+                    servicer.GrantTime,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GrantTimeRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GrantTimeResponse.SerializeToString,
+            ),
+            'RefuseTime': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefuseTime,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RefuseTimeRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RefuseTimeResponse.SerializeToString,
+            ),
+            'ResumeCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeCase,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1276,6 +1360,141 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/ListAssistances',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AskForPause(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/AskForPause',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForPauseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForPauseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AskForExtension(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/AskForExtension',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForExtensionRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForExtensionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GrantTime(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/GrantTime',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GrantTimeRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GrantTimeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefuseTime(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RefuseTime',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RefuseTimeRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RefuseTimeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/ResumeCase',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

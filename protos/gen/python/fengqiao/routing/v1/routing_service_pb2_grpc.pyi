@@ -90,6 +90,15 @@ class RoutingServiceStub:
     """Who works on a case: the lead and those that assist, with what was written as far as the caller may read it."""
     ListAssistances: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ListAssistancesRequest, _routing_service_pb2.ListAssistancesResponse]
     """Open cases that a unit is asked to assist with, soonest due first."""
+    AskForPause: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AskForPauseRequest, _routing_service_pb2.AskForPauseResponse]
+    """The owner asks that the clocks pause, for a reason that a rule knows and no longer than it allows."""
+    AskForExtension: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AskForExtensionRequest, _routing_service_pb2.AskForExtensionResponse]
+    """The owner asks for more time, up to the cap of the rule."""
+    GrantTime: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.GrantTimeRequest, _routing_service_pb2.GrantTimeResponse]
+    """The rule's approver grants what was asked for; never who asked."""
+    RefuseTime: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RefuseTimeRequest, _routing_service_pb2.RefuseTimeResponse]
+    ResumeCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ResumeCaseRequest, _routing_service_pb2.ResumeCaseResponse]
+    """The owner or the approver ends a pause early."""
 
 @_typing.type_check_only
 class RoutingServiceAsyncStub(RoutingServiceStub):
@@ -153,6 +162,15 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """Who works on a case: the lead and those that assist, with what was written as far as the caller may read it."""
     ListAssistances: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ListAssistancesRequest, _routing_service_pb2.ListAssistancesResponse]  # type: ignore[assignment]
     """Open cases that a unit is asked to assist with, soonest due first."""
+    AskForPause: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AskForPauseRequest, _routing_service_pb2.AskForPauseResponse]  # type: ignore[assignment]
+    """The owner asks that the clocks pause, for a reason that a rule knows and no longer than it allows."""
+    AskForExtension: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AskForExtensionRequest, _routing_service_pb2.AskForExtensionResponse]  # type: ignore[assignment]
+    """The owner asks for more time, up to the cap of the rule."""
+    GrantTime: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.GrantTimeRequest, _routing_service_pb2.GrantTimeResponse]  # type: ignore[assignment]
+    """The rule's approver grants what was asked for; never who asked."""
+    RefuseTime: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RefuseTimeRequest, _routing_service_pb2.RefuseTimeResponse]  # type: ignore[assignment]
+    ResumeCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ResumeCaseRequest, _routing_service_pb2.ResumeCaseResponse]  # type: ignore[assignment]
+    """The owner or the approver ends a pause early."""
 
 class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
     """The ladder: who owns a case, until when, and where it goes next."""
@@ -381,5 +399,44 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_routing_service_pb2.ListAssistancesResponse, _abc.Awaitable[_routing_service_pb2.ListAssistancesResponse]]:
         """Open cases that a unit is asked to assist with, soonest due first."""
+
+    @_abc_1.abstractmethod
+    def AskForPause(
+        self,
+        request: _routing_service_pb2.AskForPauseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.AskForPauseResponse, _abc.Awaitable[_routing_service_pb2.AskForPauseResponse]]:
+        """The owner asks that the clocks pause, for a reason that a rule knows and no longer than it allows."""
+
+    @_abc_1.abstractmethod
+    def AskForExtension(
+        self,
+        request: _routing_service_pb2.AskForExtensionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.AskForExtensionResponse, _abc.Awaitable[_routing_service_pb2.AskForExtensionResponse]]:
+        """The owner asks for more time, up to the cap of the rule."""
+
+    @_abc_1.abstractmethod
+    def GrantTime(
+        self,
+        request: _routing_service_pb2.GrantTimeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.GrantTimeResponse, _abc.Awaitable[_routing_service_pb2.GrantTimeResponse]]:
+        """The rule's approver grants what was asked for; never who asked."""
+
+    @_abc_1.abstractmethod
+    def RefuseTime(
+        self,
+        request: _routing_service_pb2.RefuseTimeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RefuseTimeResponse, _abc.Awaitable[_routing_service_pb2.RefuseTimeResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ResumeCase(
+        self,
+        request: _routing_service_pb2.ResumeCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.ResumeCaseResponse, _abc.Awaitable[_routing_service_pb2.ResumeCaseResponse]]:
+        """The owner or the approver ends a pause early."""
 
 def add_RoutingServiceServicer_to_server(servicer: RoutingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
