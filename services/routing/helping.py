@@ -1,7 +1,7 @@
 """Who works on a case beside its owner: what an assisting unit sees of it, and what was written."""
 
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any
 
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.events_pb2 import ResolutionPlan
@@ -21,15 +21,25 @@ STATUSES = {
     DONE: rpc.ASSISTANCE_STATUS_DONE,
     ENDED: rpc.ASSISTANCE_STATUS_ENDED,
 }
-NOT_THEIRS: Sequence[Literal["steps", "returned", "order", "clauses", "referrals", "recused_refs"]] = (
-    "steps",
-    "returned",
-    "order",
-    "clauses",
-    "referrals",
-    "recused_refs",
+FOR_THEM = frozenset(
+    {
+        "case_id",
+        "request_no",
+        "site_id",
+        "kind",
+        "status",
+        "assignment",
+        "submitted_at",
+        "due_at",
+        "clock_due_at",
+        "urgent",
+        "revision",
+        "assistances",
+    }
 )
-"""What an assisting unit does not see: how the case came to its owner, and what was decided about that."""
+"""What an assisting unit sees of a case: whose it is, what it is about, until when. Not how it came there,
+nor what was decided about that.
+"""
 
 
 def assists(principal: Principal, case: Case) -> bool:
@@ -52,8 +62,10 @@ def leads(principal: Principal, case: Case) -> bool:
 def least(principal: Principal, case: Case, message: rpc.Case) -> rpc.Case:
     """The case as the caller may see it: whoever only assists sees what they need for that."""
     if principal.role != Role.RESIDENT and not leads(principal, case) and assists(principal, case):
-        for name in NOT_THEIRS:
-            message.ClearField(name)
+        whole: Any = message
+        for field, _ in message.ListFields():
+            if field.name not in FOR_THEM:
+                whole.ClearField(field.name)
     return message
 
 

@@ -122,8 +122,6 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
                 answered_by=order.answered_by,
             )
         )
-    if case.three_parts:
-        message.plan.CopyFrom(ResolutionPlan(**dict(zip(PARTS, case.three_parts, strict=True))))
     helping.add_to(message, case)
     if pending := case.returned:
         message.returned.CopyFrom(
