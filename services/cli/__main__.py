@@ -40,6 +40,8 @@ COMMANDS = {
     "rule": Entry(f"{CLIENT}.cases:rule", "Rule on a return.", HANDLE),
     "transfer": Entry(f"{CLIENT}.cases:transfer", "Move a case to another unit.", HANDLE),
     "supervision": Entry(f"{CLIENT}.supervision:supervision", "Orders: order, answer, judge, list.", HANDLE),
+    "recuse": Entry(f"{CLIENT}.cases:recuse", "Hand a case over for a direct interest.", HANDLE),
+    "split-off": Entry(f"{CLIENT}.cases:split_off", "Split off a part that is for the courts.", HANDLE),
     "assist": Entry(f"{CLIENT}.assisting:assist", "Assisting units: ask, answer, end, team, list.", HANDLE),
     "time": Entry(f"{CLIENT}.times:times", "A case's clocks: pause, extend, grant, refuse, resume.", HANDLE),
     "call-back": Entry(f"{CLIENT}.followups:call_back", "Say what a resident answered, called back.", HANDLE),

@@ -20,7 +20,8 @@ from services.routing import domain
 from services.routing.domain import Case
 from services.routing.domain.assist import ACTIVE
 from services.routing.domain.codes.citing import Known, speaking
-from services.routing.helping import assists, leads, least, team
+from services.routing.domain.placing import refuse_recused
+from services.routing.helping import assists, leads, least, plan_of, team
 from services.routing.naming import hidden
 from services.routing.ordering import may_order, to_command
 from services.routing.store import load
@@ -62,6 +63,7 @@ class Cases:
         def authorize(case: Case, at: datetime) -> None:
             if not may_order(principal, command, case, at):
                 raise out_of_reach(principal)
+            refuse_recused(principal.subject, case)
 
         answer = await self.base.commands.execute(
             case_id,
@@ -152,7 +154,11 @@ class Cases:
         [case] = await self.get(principal, [record.id])
         if record.state is None:
             raise out_of_reach(principal)
-        return rpc.GetTeamResponse(case=case, assistances=team(principal, record.state, record.private))
+        return rpc.GetTeamResponse(
+            case=case,
+            assistances=team(principal, record.state, record.private),
+            plan=plan_of(principal, record.state, record.private),
+        )
 
     async def assisted(
         self, principal: Principal, unit_id: str, after: tuple[datetime, str] | None, limit: int

@@ -22,7 +22,11 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
     rpc.AcceptCaseRequest: lambda _request, _who: domain.AcceptCase(),
     rpc.ReportProgressRequest: lambda request, _who: domain.ReportProgress(request.progress, request.note),
     rpc.ResolveCaseRequest: lambda request, who: domain.ResolveCase(
-        request.outcome, request.note, tuple(request.clauses), by=who.subject
+        request.outcome,
+        request.note,
+        tuple(request.clauses),
+        by=who.subject,
+        plan=domain.ThreeParts(request.plan.feeling, request.plan.reason, request.plan.law),
     ),
     rpc.EscalateCaseRequest: lambda request, _who: domain.EscalateCase(request.note),
     rpc.ReturnCaseRequest: lambda request, who: domain.ReturnCase(
@@ -57,6 +61,12 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
     ),
     rpc.ResumeCaseRequest: lambda request, who: domain.ResumeCase(who.subject, request.note),
     rpc.ReferCaseRequest: lambda request, _who: domain.ReferCase(request.track, request.note),
+    rpc.RecuseHandlerRequest: lambda request, who: domain.RecuseHandler(
+        who.subject, request.note, request.residents_wish
+    ),
+    rpc.SplitOffRequest: lambda request, who: domain.SplitOff(
+        request.route, request.reason, who.subject, request.note
+    ),
     rpc.AskForAssistanceRequest: lambda request, who: domain.AskForAssistance(
         request.unit_id, request.department, request.task, who.subject, request.note
     ),
@@ -155,6 +165,16 @@ def transfers(principal: Principal, case: Case, unit_id: str) -> bool:
     return any(_above(each, case.unit_id) and _at_or_above(each, unit_id) for each in principal.units)
 
 
+def recuses(principal: Principal, command: domain.RecuseHandler, case: Case) -> bool:
+    """Whether the caller may recuse who has the case: they themselves, a superior, or the desk, which alone
+    speaks for the resident.
+    """
+    speaks = not command.residents_wish or principal.role == Role.DESK
+    if not (speaks and acts_for(principal, case, case.unit_id)):
+        return False
+    return principal.subject == case.holder_ref or transfers(principal, case, case.unit_id)
+
+
 def judges(principal: Principal, case: Case, orderer_unit_id: str) -> bool:
     """Whether the caller may judge an answer: the desk, or who ordered while above the owner."""
     if principal.role in {Role.DESK, Role.REPLAY}:
@@ -181,6 +201,7 @@ PERMITS: Mapping[type, Callable[[Principal, Any, Case], bool]] = {
     domain.RefuseTime: for_owner,
     domain.ResumeCase: for_owner,
     domain.AnswerAssistance: assists,
+    domain.RecuseHandler: recuses,
     domain.RecordCallBack: follows,
     domain.RecordReview: follows,
     domain.RecordEnd: ends,

@@ -53,7 +53,9 @@ RULES = {
     f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
+    f"{SERVICE}/RecuseHandler": Rule(ACTORS),
     f"{SERVICE}/WatchAttention": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
+    f"{SERVICE}/SplitOff": Rule(ACTORS),
     f"{SERVICE}/AskForAssistance": Rule(ACTORS),
     f"{SERVICE}/AnswerAssistance": Rule(ACTORS),
     f"{SERVICE}/EndAssistance": Rule(ACTORS),
@@ -230,6 +232,13 @@ class RoutingServicer(ClockCalls, RoutingServiceServicer):
                 return
             await asyncio.sleep(BOARD_PERIOD_S)
 
+    async def RecuseHandler(
+        self, request: rpc.RecuseHandlerRequest, context: Context
+    ) -> rpc.RecuseHandlerResponse:
+        """Whoever has the case has a direct interest."""
+        del context
+        return rpc.RecuseHandlerResponse(case=await self._command(request.case_id, request.meta, request))
+
     async def WatchAttention(
         self, request: rpc.WatchAttentionRequest, context: Context
     ) -> AsyncIterator[rpc.WatchAttentionResponse]:
@@ -237,6 +246,11 @@ class RoutingServicer(ClockCalls, RoutingServiceServicer):
         del context
         async for message in self._onlookers.watch(principal(), request):
             yield message
+
+    async def SplitOff(self, request: rpc.SplitOffRequest, context: Context) -> rpc.SplitOffResponse:
+        """A part of the matter is for the courts."""
+        del context
+        return rpc.SplitOffResponse(case=await self._command(request.case_id, request.meta, request))
 
     async def AskForAssistance(
         self, request: rpc.AskForAssistanceRequest, context: Context

@@ -21,6 +21,7 @@ RETURN, RULING = "routing.return", "routing.ruling"
 END = "routing.end"
 ANSWER, JUDGEMENT, REPORT = "supervision.answer", "supervision.judgement", "supervision.report"
 SOON, ACCEPTANCE = "attention.soon", "attention.acceptance"
+SPLIT_OFF = "routing.split_off"
 ASSISTANCE_ANSWER, ASSISTANCE_WORK = "routing.assistance", "routing.assistance.work"
 CALL_BACK, ATTEMPTS = "routing.callback", "routing.callback.attempts"
 REOPENING, REVIEW = "routing.reopening", "routing.review"
@@ -43,10 +44,11 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """The post that answers for a unit; `holder_ref` is None while it is vacant."""
+    """The post that answers for a unit; `holder_ref` is None while nobody can, `empty` is a code for why."""
 
     id: str
     holder_ref: str | None
+    empty: str = "vacant"
 
 
 class Places(Protocol):
@@ -73,6 +75,10 @@ class Places(Protocol):
 
     def below(self, unit_id: str) -> Iterator[Unit]:
         """A unit and those below it that stand."""
+        ...
+
+    def others(self, unit_id: str) -> Sequence[Post]:
+        """Posts of a unit, held now, that can have a case which the one that answers may not."""
         ...
 
 
@@ -106,6 +112,10 @@ class FixedPlaces:
                 above = self.units[above.parent] if above.parent else None
             if above:
                 yield unit
+
+    def others(self, _unit_id: str) -> Sequence[Post]:
+        """None: a unit has one post here."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +275,6 @@ class Rules:
 
     def _staffed(self, unit: Unit, reasons: list[str]) -> Placement:
         while (post := self.places.post(unit.id)).holder_ref is None and unit.parent:
-            reasons.append(f"vacant:{unit.id}")
+            reasons.append(f"{post.empty}:{unit.id}")
             unit = self.places.unit(unit.parent)
         return Placement(unit, post, tuple(reasons))

@@ -120,7 +120,7 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
                 answered_by=order.answered_by,
             )
         )
-    message.assistances.extend(map(helping.told, case.assists))
+    helping.add_to(message, case)
     if pending := case.returned:
         message.returned.CopyFrom(
             rpc.Return(

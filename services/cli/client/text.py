@@ -68,6 +68,8 @@ def case(case: routing.Case) -> str:
         "supervised": at(case.supervised_at),
         "order": _order(case.order) if case.HasField("order") else "",
         "assisting": ", ".join(map(_assisting, case.assistances)),
+        "for the courts": ", ".join(part.reference for part in case.parts),
+        "recused": ", ".join(case.recused_refs),
         "paused": _paused(case.pause) if case.HasField("pause") else "",
         "asked for": _asked(case.asked) if case.HasField("asked") else "",
         "resolved": at(case.resolved_at),

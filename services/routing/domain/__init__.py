@@ -41,6 +41,7 @@ from services.routing.domain.commands import (
     RecordCallBack,
     RecordEnd,
     RecordReview,
+    RecuseHandler,
     ReferCase,
     RefuseTime,
     ReportProgress,
@@ -48,11 +49,13 @@ from services.routing.domain.commands import (
     ResumeCase,
     ReturnCase,
     RuleOnReturn,
+    SplitOff,
     TransferCase,
 )
 from services.routing.domain.decisions import Ladder
 from services.routing.domain.folding import evolve
 from services.routing.domain.table import consumed, firing, table
+from services.routing.domain.threeparts import ThreeParts
 
 __all__ = [
     "ASSIGNED",
@@ -89,6 +92,7 @@ __all__ = [
     "RecordCallBack",
     "RecordEnd",
     "RecordReview",
+    "RecuseHandler",
     "ReferCase",
     "RefuseTime",
     "ReportProgress",
@@ -96,7 +100,9 @@ __all__ = [
     "ResumeCase",
     "ReturnCase",
     "RuleOnReturn",
+    "SplitOff",
     "Step",
+    "ThreeParts",
     "TransferCase",
     "consumed",
     "deadlines",

@@ -105,6 +105,17 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part that was split off for the courts: `route` is a `CourtRoute`, `reason` a `SplitReason`."""
+
+    number: int
+    reference: str
+    route: int
+    reason: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """A stage of a clock's warnings that is told no more, or `until` then."""
 
@@ -163,7 +174,8 @@ class Case:
     `refused`: a party refused mediation. `clauses` are those that the resolution cites. `returned` waits for
     a ruling; `returns` counts them, `rulings` are those there were. `order` is the supervision order that
     stands; `orders` counts them, `order_clocks` the clocks that they had. `assists` are those that were asked
-    to help, by number. `contact` runs until the owner is in contact with the resident; `contacts` counts
+    to help, by number. `recused` are references of those who may have it no more, for a direct interest.
+    `contact` runs until the owner is in contact with the resident; `contacts` counts
     those clocks. `warned` are stages of warnings that came. `asked` waits for its approver; `asks` counts
     them. `pause` lasts; `pauses` are the kinds of those granted to this plan, `extended` what
     extensions gave it, in the rule's unit.
@@ -207,6 +219,11 @@ class Case:
     orders: int = 0
     order_clocks: int = 0
     assists: tuple[Assist, ...] = ()
+    recused: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    """What was split off it, for the courts."""
+    three_parts: tuple[str, ...] = ()
+    """Digests of the plan that its settlement goes by: feeling, reason, law; none where there is no plan."""
     followup: FollowUp | None = None
     """What follows its settlements; None where nothing did yet."""
     settled_by: str = ""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from services.routing.domain.codes.citing import Known
+from services.routing.domain.threeparts import NO_PLAN, ThreeParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,16 @@ class ReportProgress:
 
 @dataclass(frozen=True, slots=True)
 class ResolveCase:
-    """The owner settled it; `outcome` is a code, `clauses` are numbers in the village codes `known`."""
+    """The owner settled it; `outcome` is a code, `clauses` are numbers in the village codes `known`, `plan`
+    is in three parts (情理法) where the kind needs it.
+    """
 
     outcome: str
     note: str = ""
     clauses: tuple[str, ...] = ()
     known: Known = field(default_factory=dict)
     by: str = ""
+    plan: ThreeParts = NO_PLAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,27 @@ class EndAssistance:
     """The owner needs an assistance no longer."""
 
     assistance: int
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecuseHandler:
+    """Whoever has it has a direct interest; the handler says so, a superior, or the desk as the resident
+    wishes.
+    """
+
+    by: str
+    note: str = ""
+    residents_wish: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SplitOff:
+    """A part is for the courts; `route` is a `CourtRoute`, `reason` a `SplitReason`."""
+
+    route: int
+    reason: int
     by: str
     note: str = ""
 

@@ -21,6 +21,7 @@ from services.routing.domain import (
     followup_folding,
     order_folding,
     pause_folding,
+    splitting,
 )
 from services.routing.domain.case import (
     ASSIGNED,
@@ -99,6 +100,10 @@ def _reassigned(case: Case, event: ev.CaseReassigned, context: Context) -> Case:
     return moved
 
 
+def _recused(case: Case, event: hv.HandlerRecused, _context: Context) -> Case:
+    return replace(case, recused=(*case.recused, event.recused_ref))
+
+
 def _returned(case: Case, event: ev.CaseReturned, context: Context) -> Case:
     pending = Return(
         number=event.number,
@@ -128,6 +133,7 @@ def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
         resolved_at=context.at,
         outcome=event.outcome,
         clauses=clauses,
+        three_parts=(event.plan.feeling, event.plan.reason, event.plan.law) if event.HasField("plan") else (),
         running=0,
         returned=None,
         order=None,
@@ -181,6 +187,7 @@ def _restarted(case: Case, event: ev.CaseReopened | ev.CaseTakenBack, reason: in
         resolved_at=None,
         outcome="",
         clauses=(),
+        three_parts=(),
         supervised_at=None,
         order=None,
         due_at=instant(event.due_at),
@@ -214,6 +221,8 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     ev.CaseReferred: _referred,
     ev.ReferralRecalled: _recalled,
     ev.CaseTakenBack: _taken_back,
+    hv.PartSplitOff: splitting.folded,
+    hv.HandlerRecused: _recused,
     hv.AssistanceAsked: assist_folding.asked,
     hv.AssistanceAnswered: assist_folding.answered,
     hv.AssistanceOverdue: assist_folding.overdue,

@@ -99,6 +99,27 @@ def answers(request: Message) -> Message:
             rpc.ListOrdersRequest(unit_id="jili/hexi", include_below=True, page_size=50),
         ),
         (
+            ["resolve", CASE, "agreed", "--feeling", "情", "--reason", "理", "--law", "法"],
+            rpc.ResolveCaseRequest(
+                case_id=CASE,
+                outcome="agreed",
+                plan=rpc.PlanTexts(feeling="情", reason="理", law="法"),
+            ),
+        ),
+        (
+            ["split-off", CASE, "civil", "only-a-court", "房屋产权"],
+            rpc.SplitOffRequest(
+                case_id=CASE,
+                route=hv.COURT_ROUTE_CIVIL,
+                reason=hv.SPLIT_REASON_ONLY_A_COURT,
+                note="房屋产权",
+            ),
+        ),
+        (
+            ["recuse", CASE, "是我表哥"],
+            rpc.RecuseHandlerRequest(case_id=CASE, note="是我表哥"),
+        ),
+        (
             ["assist", "ask", CASE, "jili/hexi/s2", "inspect_wiring", "--note", "请派电工"],
             rpc.AskForAssistanceRequest(
                 case_id=CASE, unit_id="jili/hexi/s2", task="inspect_wiring", note="请派电工"

@@ -268,6 +268,7 @@ def test_an_illegal_command_names_the_state_and_what_is_allowed() -> None:
         "GrantTime",
         "JudgeAnswer",
         "OrderSupervision",
+        "RecuseHandler",
         "ReferCase",
         "RefuseTime",
         "ReportProgress",
@@ -275,6 +276,7 @@ def test_an_illegal_command_names_the_state_and_what_is_allowed() -> None:
         "ResumeCase",
         "ReturnCase",
         "RuleOnReturn",
+        "SplitOff",
         "TransferCase",
     ]
 

@@ -154,6 +154,7 @@ class Ladders(RuleBasedStateMachine):
                 WHO,
             ),
             st.integers(1, 3).map(lambda number: domain.EndAssistance(number, "h-a")),
+            st.integers(1, 4).map(lambda route: domain.SplitOff(route, 1, "h-a")),
         )
     )
     def assist(self, order: object) -> None:
@@ -161,6 +162,14 @@ class Ladders(RuleBasedStateMachine):
         before = self._tried(order, walk.now)
         case = walk.case
         assert (case.unit_id, case.status, case.running) == (before.unit_id, before.status, before.running)
+
+    @precondition(lambda self: self.walk is not None)
+    @rule()
+    def recuse(self) -> None:
+        walk = self._walk()
+        before = self._tried(domain.RecuseHandler("h-a"), walk.now)
+        if walk.case.recused != before.recused:
+            assert walk.case.recused == (*before.recused, before.holder_ref)
 
     @precondition(lambda self: self.walk is not None)
     @rule(
@@ -328,6 +337,11 @@ class Ladders(RuleBasedStateMachine):
             for each in case.assists:
                 assert each.active == (each.clock is not None)
                 assert not each.active or (case.status in domain.OPEN and each.unit_id != case.unit_id)
+
+    @invariant()
+    def nobody_has_a_case_that_they_are_recused_from(self) -> None:
+        if self.walk:
+            assert self.walk.case.holder_ref not in self.walk.case.recused
 
     @invariant()
     def a_ruling_is_awaited_by_the_owner_until_its_clock_runs_out(self) -> None:

@@ -72,10 +72,16 @@ class RoutingServiceStub:
     """How each due time of the case was found, step by step."""
     WatchBoard: _grpc.UnaryStreamMultiCallable[_routing_service_pb2.WatchBoardRequest, _routing_service_pb2.WatchBoardResponse]
     """Counts per tier and status, again whenever they change."""
+    RecuseHandler: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecuseHandlerRequest, _routing_service_pb2.RecuseHandlerResponse]
+    """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+    the resident wishes.
+    """
     WatchAttention: _grpc.UnaryStreamMultiCallable[_routing_service_pb2.WatchAttentionRequest, _routing_service_pb2.WatchAttentionResponse]
     """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
     time alone as well. Whoever comes back with a resume token gets what has changed since.
     """
+    SplitOff: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.SplitOffRequest, _routing_service_pb2.SplitOffResponse]
+    """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on."""
     AskForAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]
     """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
     AnswerAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AnswerAssistanceRequest, _routing_service_pb2.AnswerAssistanceResponse]
@@ -140,10 +146,16 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """How each due time of the case was found, step by step."""
     WatchBoard: _aio.UnaryStreamMultiCallable[_routing_service_pb2.WatchBoardRequest, _routing_service_pb2.WatchBoardResponse]  # type: ignore[assignment]
     """Counts per tier and status, again whenever they change."""
+    RecuseHandler: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecuseHandlerRequest, _routing_service_pb2.RecuseHandlerResponse]  # type: ignore[assignment]
+    """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+    the resident wishes.
+    """
     WatchAttention: _aio.UnaryStreamMultiCallable[_routing_service_pb2.WatchAttentionRequest, _routing_service_pb2.WatchAttentionResponse]  # type: ignore[assignment]
     """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
     time alone as well. Whoever comes back with a resume token gets what has changed since.
     """
+    SplitOff: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.SplitOffRequest, _routing_service_pb2.SplitOffResponse]  # type: ignore[assignment]
+    """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on."""
     AskForAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]  # type: ignore[assignment]
     """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
     AnswerAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AnswerAssistanceRequest, _routing_service_pb2.AnswerAssistanceResponse]  # type: ignore[assignment]
@@ -333,6 +345,16 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         """Counts per tier and status, again whenever they change."""
 
     @_abc_1.abstractmethod
+    def RecuseHandler(
+        self,
+        request: _routing_service_pb2.RecuseHandlerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RecuseHandlerResponse, _abc.Awaitable[_routing_service_pb2.RecuseHandlerResponse]]:
+        """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+        the resident wishes.
+        """
+
+    @_abc_1.abstractmethod
     def WatchAttention(
         self,
         request: _routing_service_pb2.WatchAttentionRequest,
@@ -341,6 +363,14 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
         time alone as well. Whoever comes back with a resume token gets what has changed since.
         """
+
+    @_abc_1.abstractmethod
+    def SplitOff(
+        self,
+        request: _routing_service_pb2.SplitOffRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.SplitOffResponse, _abc.Awaitable[_routing_service_pb2.SplitOffResponse]]:
+        """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on."""
 
     @_abc_1.abstractmethod
     def AskForAssistance(
