@@ -38,6 +38,8 @@ COMMANDS = {
     "rule": Entry(f"{CLIENT}.cases:rule", "Rule on a return.", HANDLE),
     "transfer": Entry(f"{CLIENT}.cases:transfer", "Move a case to another unit.", HANDLE),
     "supervision": Entry(f"{CLIENT}.supervision:supervision", "Orders: order, answer, judge, list.", HANDLE),
+    "join": Entry(f"{CLIENT}.cases:join", "Join a case with another of the same matter.", HANDLE),
+    "part": Entry(f"{CLIENT}.cases:part", "Part a joined case again.", HANDLE),
     "time": Entry(f"{CLIENT}.times:times", "A case's clocks: pause, extend, grant, refuse, resume.", HANDLE),
     "route": Entry(f"{CLIENT}.cases:route", "Where a case would start, and why.", HANDLE),
     "explain": Entry(f"{CLIENT}.cases:explain", "How a case's due times were found.", HANDLE),

@@ -11,6 +11,7 @@ from services.routing.directory.silence import PERIOD_S as SILENCE_S
 from services.routing.directory.standing import PERIOD_S as STANDING_S
 from services.routing.domain import REQUESTS, Ladder
 from services.routing.domain.directory.ground import Ground
+from services.routing.moves.joining import PERIOD_S as JOINING_S
 from services.routing.rooms import RULES, furnish
 from services.routing.rosters.silence import PERIOD_S as VIGIL_S
 from services.routing.settings import RoutingSettings
@@ -42,6 +43,7 @@ def wire(settings: RoutingSettings) -> Service:
             ("silence", SILENCE_S, rooms.silence.look),
             ("restructuring", RESTRUCTURING_S, rooms.restructurings.resume),
             ("vigil", VIGIL_S, rooms.vigil.look),
+            ("joining", JOINING_S, rooms.joining.sweep),
         ],
         started=[lambda _worker: rooms.following.known()],
     )

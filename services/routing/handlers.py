@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -38,14 +39,22 @@ class Cases:
     """The village codes of some units of a site."""
 
     async def command(
-        self, principal: Principal, case_id: str, meta: CommandMeta, request: Message
+        self,
+        principal: Principal,
+        case_id: str,
+        meta: CommandMeta,
+        request: Message,
+        **known: object,
     ) -> rpc.Case:
         """Execute a handler's command; the answer is the case after it, the same on every retry.
+
+        `known` are fields of the command that no request can hold: what is known of other cases.
 
         Raises:
             CommandError: refused; nothing changed, but for what had fallen due before.
         """
-        command = to_command(request, principal)
+        command: Any = to_command(request, principal)
+        command = replace(command, **known)
         await self.fresh()
         if isinstance(command, domain.ResolveCase) and command.clauses:
             command = replace(command, known=await self._codes_of(case_id))

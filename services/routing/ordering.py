@@ -55,6 +55,10 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
         request.ask, who.subject, _units(who), request.note
     ),
     rpc.ResumeCaseRequest: lambda request, who: domain.ResumeCase(who.subject, request.note),
+    rpc.JoinCaseRequest: lambda request, who: domain.JoinCase(
+        request.lead_case_id, request.reason, who.subject, request.note
+    ),
+    rpc.PartCaseRequest: lambda request, who: domain.PartCase(request.reason, who.subject, request.note),
     rpc.ReferCaseRequest: lambda request, _who: domain.ReferCase(request.track, request.note),
 }
 
@@ -68,11 +72,10 @@ def may_order(principal: Principal, command: object, case: Case, at: datetime) -
     """Whether the caller may order this: the owner's unit for what handlers do, a superior for what is above
     them.
     """
+    if may := MAY.get(type(command)):
+        return may(principal, command, case)
     if isinstance(command, domain.RuleOnReturn) and case.returned:
         return acts_for(principal, case, case.returned.superior_unit_id)
-    if isinstance(command, domain.GrantTime | domain.RefuseTime | domain.ResumeCase):
-        # Whether they are the rule's approver is decided with the rule at hand.
-        return acts_for(principal, case, case.unit_id)
     if isinstance(command, domain.TransferCase):
         return acts_for(principal, case, case.unit_id) and transfers(principal, case, command.unit_id)
     if isinstance(command, domain.OrderSupervision):
@@ -101,6 +104,27 @@ def judges(principal: Principal, case: Case, orderer_unit_id: str) -> bool:
     return (
         bool(orderer_unit_id) and _above(orderer_unit_id, case.unit_id) and principal.covers(orderer_unit_id)
     )
+
+
+def _asks_for_time(principal: Principal, _command: object, case: Case) -> bool:
+    """The owner and those above; whether they are the rule's approver is decided with the rule at hand."""
+    return acts_for(principal, case, case.unit_id)
+
+
+def _joins(principal: Principal, command: domain.JoinCase | domain.PartCase, case: Case) -> bool:
+    """The desk, or a superior of both."""
+    other = command.lead.unit_id if command.lead else case.unit_id
+    return acts_for(principal, case, case.unit_id) and transfers(principal, case, other)
+
+
+MAY: Mapping[type, Callable[[Principal, Any, Case], bool]] = {
+    domain.GrantTime: _asks_for_time,
+    domain.RefuseTime: _asks_for_time,
+    domain.ResumeCase: _asks_for_time,
+    domain.JoinCase: _joins,
+    domain.PartCase: _joins,
+}
+"""Who may order what is not the owner's alone."""
 
 
 def _above(unit_id: str, other_id: str) -> bool:

@@ -44,6 +44,7 @@ from services.routing.hotspots.rpc import Hotspots
 from services.routing.indicators.board import Board
 from services.routing.meetings import rpc as meetings_rpc
 from services.routing.meetings.meetings import Meetings
+from services.routing.moves.joining import Joining
 from services.routing.preview import Preview
 from services.routing.rosters import rpc as rosters_rpc
 from services.routing.rosters.departments import Departments
@@ -87,6 +88,7 @@ class Rooms:
     vigil: Vigil
     restructurings: Restructurings
     arrivals: Arrivals
+    joining: Joining
     servicers: Sequence[tuple[Any, Any]]
 
 
@@ -109,6 +111,7 @@ def furnish(
     codes = VillageCodes(lookups, claims, base.side(village_codes(), d.VillageCodeDocument))
     cases = Cases(base, cells, following.fresh, codes.known)
     preview = Preview(base, ladder, following.fresh)
+    joining = Joining(base, cells, cases, claims)
     desks = Departments(lookups, claims, roster)
     bodies = Bodies(lookups, base.side(forces(), d.ForceDocument))
     people = Persons(lookups, bodies, base.side(persons(), d.PersonDocument))
@@ -127,8 +130,9 @@ def furnish(
         vigil=Vigil(base, roster),
         restructurings=reshaping,
         arrivals=arrivals,
+        joining=joining,
         servicers=[
-            (add_RoutingServiceServicer_to_server, rpc.RoutingServicer(cases, preview)),
+            (add_RoutingServiceServicer_to_server, rpc.RoutingServicer(cases, preview, joining)),
             (
                 add_DirectoryServiceServicer_to_server,
                 directory_rpc.DirectoryServicer(orders, reshaping, caseload),

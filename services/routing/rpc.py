@@ -19,7 +19,8 @@ from services.chassis.rpc import principal
 from services.chassis.terms import to_message
 from services.routing.domain import Case
 from services.routing.handlers import Cases
-from services.routing.moves.rpc import CLOCK_CALLS, ClockCalls
+from services.routing.moves.joining import Joining
+from services.routing.moves.rpc import CLOCK_CALLS, MATTER_CALLS, ClockCalls, MatterCalls
 from services.routing.preview import Preview
 
 SERVICE = "/fengqiao.routing.v1.RoutingService"
@@ -46,7 +47,7 @@ RULES = {
     f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
-    **{f"{SERVICE}/{name}": Rule(ACTORS) for name in CLOCK_CALLS},
+    **{f"{SERVICE}/{name}": Rule(ACTORS) for name in (*CLOCK_CALLS, *MATTER_CALLS)},
 }
 
 DEFAULT_PAGE = 50
@@ -55,13 +56,14 @@ BOARD_PERIOD_S = 1.0
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class RoutingServicer(ClockCalls, RoutingServiceServicer):
+class RoutingServicer(ClockCalls, MatterCalls, RoutingServiceServicer):
     """The ladder's RPCs."""
 
-    def __init__(self, cases: Cases, preview: Preview) -> None:
-        """`cases` does the work; `preview` says what would come of it."""
+    def __init__(self, cases: Cases, preview: Preview, joining: Joining) -> None:
+        """`cases` does the work, `joining` that about several; `preview` says what would come of it."""
         self._cases = cases
         self._preview = preview
+        self._joining = joining
 
     async def GetCase(self, request: rpc.GetCaseRequest, context: Context) -> rpc.GetCaseResponse:
         """One case."""
@@ -70,6 +72,8 @@ class RoutingServicer(ClockCalls, RoutingServiceServicer):
         [case] = await self._cases.get(principal(), [record.id])
         if case.HasField("asked") and principal().role != Role.RESIDENT:
             case.asked.note = record.private.get("ask_note", "")
+        if principal().role != Role.RESIDENT:
+            case.joined_case_ids.extend(await self._joining.led_by(record.id))
         return rpc.GetCaseResponse(case=case)
 
     async def BatchGetCases(

@@ -65,6 +65,8 @@ def case(case: routing.Case) -> str:
         "returned": _returned(case.returned) if case.HasField("returned") else "",
         "supervised": at(case.supervised_at),
         "order": _order(case.order) if case.HasField("order") else "",
+        "joined to": _joined(case.joined) if case.HasField("joined") else "",
+        "leads": ", ".join(case.joined_case_ids),
         "paused": _paused(case.pause) if case.HasField("pause") else "",
         "asked for": _asked(case.asked) if case.HasField("asked") else "",
         "resolved": at(case.resolved_at),
@@ -92,6 +94,12 @@ def _order(order: routing.SupervisionOrder) -> str:
     status = word(routing.OrderStatus, order.status, "ORDER_STATUS_")
     until = f", by {at(order.clock.due_at)}" if order.HasField("clock") else ""
     return f"{order.number} {status}{until}" + (f", repeated {order.repeats} times" if order.repeats else "")
+
+
+def _joined(joined: routing.Joined) -> str:
+    """`5d2b7c1e-… (JILI-000002) since 2026-03-02T01:00:00Z, same_matter`."""
+    why = word(events.JoinReason, joined.reason, "JOIN_REASON_")
+    return f"{joined.lead_case_id} ({joined.lead_request_no}) since {at(joined.joined_at)}, {why}"
 
 
 def _paused(pause: routing.Pause) -> str:

@@ -9,7 +9,9 @@ from services.routing.domain.case import (
     ENDED,
     EVENTS,
     IN_PROGRESS,
+    JOINED,
     MEDIATION_OUTCOMES,
+    NOT_ENDED,
     OPEN,
     OUTCOMES,
     PETITION_OUTCOMES,
@@ -26,25 +28,33 @@ from services.routing.domain.case import (
 from services.routing.domain.commands import (
     AcceptCase,
     AnswerSupervision,
-    AskForExtension,
-    AskForPause,
     ClockRanOut,
     EscalateCase,
-    GrantTime,
     JudgeAnswer,
     OrderSupervision,
     ReassignCase,
     ReferCase,
-    RefuseTime,
     ReportProgress,
     ResolveCase,
-    ResumeCase,
     ReturnCase,
     RuleOnReturn,
     TransferCase,
 )
 from services.routing.domain.decisions import Ladder
 from services.routing.domain.folding import evolve
+from services.routing.domain.join_commands import (
+    FollowLead,
+    JoinCase,
+    Lead,
+    PartCase,
+)
+from services.routing.domain.pause_commands import (
+    AskForExtension,
+    AskForPause,
+    GrantTime,
+    RefuseTime,
+    ResumeCase,
+)
 from services.routing.domain.table import consumed, firing, table
 
 __all__ = [
@@ -53,7 +63,9 @@ __all__ = [
     "ENDED",
     "EVENTS",
     "IN_PROGRESS",
+    "JOINED",
     "MEDIATION_OUTCOMES",
+    "NOT_ENDED",
     "OPEN",
     "OUTCOMES",
     "PETITIONS",
@@ -70,10 +82,14 @@ __all__ = [
     "Case",
     "ClockRanOut",
     "EscalateCase",
+    "FollowLead",
     "GrantTime",
+    "JoinCase",
     "JudgeAnswer",
     "Ladder",
+    "Lead",
     "OrderSupervision",
+    "PartCase",
     "ReassignCase",
     "ReferCase",
     "RefuseTime",

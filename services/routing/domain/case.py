@@ -16,13 +16,15 @@ MEDIATION_OUTCOMES = "fengqiao.mediation.outcomes"
 PETITION_OUTCOMES = "fengqiao.petition.outcomes"
 
 ASSIGNED, IN_PROGRESS, RESOLVED, WITHDRAWN = "assigned", "in_progress", "resolved", "withdrawn"
-REFERRED = "referred"
+REFERRED, JOINED = "referred", "joined"
 OPEN = (ASSIGNED, IN_PROGRESS)
 RULING_CLOCK, ORDER_CLOCK = "ruling", "supervision"
 PAUSE_CLOCK = "pause"
 STANDING, ANSWERED, ACCEPTED = "standing", "answered", "accepted"
 """How a supervision order stands: to be answered, to be judged, to be reported on again."""
 UNSETTLED = (*OPEN, REFERRED)
+"""What somebody has in hand; a joined case is seen to with the one that leads the matter."""
+NOT_ENDED = (*UNSETTLED, JOINED)
 ENDED = (RESOLVED, WITHDRAWN)
 
 
@@ -123,6 +125,19 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """What leads the matter, and how the case stood when it was joined; `reason` is a `JoinReason`."""
+
+    lead_case_id: str
+    lead_request_no: str
+    reason: int
+    joined_by: str
+    at: datetime
+    status: str
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case. It always has one owner; `running` names the tier whose clock runs (0: none).
 
@@ -132,7 +147,7 @@ class Case:
     a ruling; `returns` counts them, `rulings` are those there were. `order` is the supervision order that
     stands; `orders` counts them, `order_clocks` the clocks that they had. `asked` waits for its approver;
     `asks` counts them. `pause` lasts; `pauses` are the kinds of those granted to this plan, `extended` what
-    extensions gave it, in the rule's unit.
+    extensions gave it, in the rule's unit. `joined`: another case leads the matter, and no clock runs.
     """
 
     request_no: str
@@ -175,6 +190,7 @@ class Case:
     pauses: tuple[int, ...] = ()
     extended: int = 0
     pause_clocks: int = 0
+    joined: Joined | None = None
 
     @property
     def assigned_at(self) -> datetime:
@@ -201,7 +217,7 @@ class Case:
 
     def overdue(self, now: datetime) -> bool:
         """Business times compared: settled after the due time, or open past it; never off the ladder."""
-        if self.status == WITHDRAWN or self.track:
+        if self.status in {WITHDRAWN, JOINED} or self.track:
             return False
         now = min(now, self.pause.at) if self.pause else now
         return (self.resolved_at or now) > self.due_at

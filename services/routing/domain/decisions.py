@@ -26,6 +26,7 @@ from services.routing.domain.commands import (
     ResolveCase,
     ReturnCase,
 )
+from services.routing.domain.joins import Joins
 from services.routing.domain.pauses import Pauses
 from services.routing.domain.referrals import OPINIONS, Referrals
 from services.routing.domain.returns import Returns, nobody_above, refuse_while_returned
@@ -51,6 +52,7 @@ class Ladder:
         self.referrals = Referrals(rules, self.orders)
         self.returns = Returns(rules)
         self.pauses = Pauses(rules)
+        self.joins = Joins(rules, self.orders)
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:
         """Start at the lowest capable tier; plan a clock for each tier from there to the top."""
@@ -174,9 +176,10 @@ class Ladder:
     def reopen(self, case: Case, _event: ReopeningRequested, context: Context) -> Decision:
         """It goes on one tier up (at the top, there), with fresh clocks by the default rule.
 
-        After an opinion (信访处理意见书) it does not: the way on is a review by the next-higher organ.
+        After an opinion (信访处理意见书) it does not: the way on is a review by the next-higher organ. Who
+        was only joined with the case of that petition has no opinion of their own.
         """
-        if case.outcome in OPINIONS:
+        if case.outcome in OPINIONS and case.track:
             return declined("reopening")(case, _event, context)
         rules = self._rules[case.site_id]
         placement = rules.above(case.unit_id) or rules.answering(rules.places.top)

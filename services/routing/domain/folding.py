@@ -12,7 +12,7 @@ from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis.model import Context
 from services.chassis.protobuf import instant
 from services.chassis.terms import from_message
-from services.routing.domain import order_folding, pause_folding
+from services.routing.domain import join_folding, order_folding, pause_folding
 from services.routing.domain.case import (
     ASSIGNED,
     IN_PROGRESS,
@@ -119,11 +119,12 @@ def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
         returned=None,
         order=None,
         asked=None,
+        **join_folding.settled(case, event, context),
     )
 
 
 def _withdrawn(case: Case, _event: ev.CaseWithdrawn, _context: Context) -> Case:
-    return replace(case, status=WITHDRAWN, running=0, returned=None, order=None, asked=None)
+    return replace(case, status=WITHDRAWN, running=0, returned=None, order=None, asked=None, joined=None)
 
 
 def _reopened(case: Case, event: ev.CaseReopened, context: Context) -> Case:
@@ -201,6 +202,8 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     clock_ev.ClocksResumed: pause_folding.resumed,
     clock_ev.DueTimeExtended: pause_folding.extended,
     clock_ev.TimeRefused: pause_folding.refused,
+    ev.CaseJoined: join_folding.joined,
+    ev.CaseParted: join_folding.parted,
 }
 
 

@@ -19,6 +19,7 @@ from services.routing.domain.case import (
     ASSIGNED,
     ENDED,
     IN_PROGRESS,
+    JOINED,
     MEDIATION_OUTCOMES,
     OPEN,
     ORDER_CLOCK,
@@ -38,7 +39,6 @@ from services.routing.domain.commands import (
     EscalateCase,
     JudgeAnswer,
     OrderSupervision,
-    PauseRanOut,
     ReassignCase,
     ReferCase,
     ReportProgress,
@@ -50,6 +50,14 @@ from services.routing.domain.commands import (
     TransferCase,
 )
 from services.routing.domain.decisions import Ladder, declined
+from services.routing.domain.join_commands import (
+    FollowLead,
+    JoinCase,
+    PartCase,
+)
+from services.routing.domain.pause_commands import (
+    PauseRanOut,
+)
 from services.routing.domain.pauses import ASKS
 from services.routing.domain.referrals import noted
 from services.routing.domain.resuming import resuming
@@ -66,6 +74,7 @@ END_A_PAUSE = (
     ReturnCase,
     TransferCase,
     ReferCase,
+    JoinCase,
     EscalationRequested,
     WithdrawalRequested,
 )
@@ -95,6 +104,7 @@ def table(ladder: Ladder) -> Table:
             (status, ReopeningRequested): Transition(declined("reopening"), (status,)),
             (status, ReferCase): Transition(ladder.referrals.refer, (REFERRED,)),
         }
+        cells[status, JoinCase] = Transition(ladder.joins.join, (JOINED,))
         cells |= {(status, each): Transition(of(ladder.pauses), (status,)) for each, of in ASKS.items()}
         cells |= {(status, each): resuming(cells[status, each]) for each in END_A_PAUSE}
     cells[(ASSIGNED, AcceptCase)] = Transition(ladder.accept, (IN_PROGRESS,))
@@ -120,6 +130,16 @@ def table(ladder: Ladder) -> Table:
         (REFERRED, PetitionConcluded): Transition(
             referrals.petition_concluded, (RESOLVED, WITHDRAWN, REFERRED)
         ),
+    }
+    joins, up = ladder.joins, Transition(ladder.resident_asks_up, OPEN)
+    cells |= {
+        (JOINED, PartCase): Transition(joins.part, OPEN),
+        (JOINED, FollowLead): Transition(joins.follow, (RESOLVED, *OPEN)),
+        (JOINED, EscalationRequested): joins.asking_up(up),
+        (JOINED, WithdrawalRequested): Transition(ladder.withdraw, (WITHDRAWN,)),
+        (JOINED, ReopeningRequested): Transition(declined("reopening"), (JOINED,)),
+        (JOINED, MediationEnded): Transition(noted, (JOINED,)),
+        (JOINED, PetitionConcluded): Transition(noted, (JOINED,)),
     }
     cells[(WITHDRAWN, ReopeningRequested)] = Transition(declined("reopening"), (WITHDRAWN,))
     return cells

@@ -58,6 +58,7 @@ from services.routing.directory.standing import Standing
 from services.routing.domain import Case, Ladder
 from services.routing.domain.directory.ground import Ground
 from services.routing.hotspots.arrivals import Arrivals
+from services.routing.moves.joining import Joining
 from services.routing.rooms import RULES, furnish
 from services.routing.rosters.silence import Vigil
 from services.routing.rules import FixedPlaces, Post, Unit
@@ -108,6 +109,7 @@ class House:
     reshaping: Restructurings
     stubs: Sequence[tuple[Any, Any]]
     arrivals: Arrivals
+    joining: Joining
 
     def rosters(self) -> Any:
         """The rosters' methods."""
@@ -256,4 +258,5 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             rooms.restructurings,
             stubs,
             rooms.arrivals,
+            rooms.joining,
         )

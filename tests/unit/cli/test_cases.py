@@ -14,6 +14,7 @@ from tests.kit.terminal import terminal_at
 
 ORDER = rpc.SupervisionOrder(number=1, status=rpc.ORDER_STATUS_STANDING, repeats=2)
 CASE = "5d2b7c1e-0000-4000-8000-000000000001"
+LEAD = "5d2b7c1e-0000-4000-8000-000000000002"
 
 
 def answers(request: Message) -> Message:
@@ -77,6 +78,16 @@ def answers(request: Message) -> Message:
             ["time", "refuse", CASE, "1", "--note", "no"],
             rpc.RefuseTimeRequest(case_id=CASE, ask=1, note="no"),
         ),
+        (
+            ["join", CASE, LEAD, "same-request", "--note", "同一水管"],
+            rpc.JoinCaseRequest(
+                case_id=CASE, lead_case_id=LEAD, reason=ev.JOIN_REASON_SAME_REQUEST, note="同一水管"
+            ),
+        ),
+        (
+            ["part", CASE, "resident"],
+            rpc.PartCaseRequest(case_id=CASE, reason=ev.PART_REASON_RESIDENT),
+        ),
         (["time", "resume", CASE], rpc.ResumeCaseRequest(case_id=CASE)),
         (
             ["supervision", "list", "jili/hexi", "--below"],
@@ -102,6 +113,12 @@ def test_a_case_that_waits_for_a_ruling_says_whose_and_until_when() -> None:
 
 def test_a_case_under_an_order_says_which_and_how_often_it_was_repeated() -> None:
     assert "1 standing, repeated 2 times" in text.case(rpc.Case(case_id=CASE, order=ORDER))
+
+
+def test_a_joined_case_says_what_leads_it_and_a_leading_one_whom_it_leads() -> None:
+    joined = rpc.Joined(lead_case_id=LEAD, lead_request_no="JILI-2", reason=ev.JOIN_REASON_SAME_MATTER)
+    assert f"{LEAD} (JILI-2) since , same_matter" in text.case(rpc.Case(case_id=CASE, joined=joined))
+    assert LEAD in text.case(rpc.Case(case_id=CASE, joined_case_ids=[LEAD]))
 
 
 def test_a_case_says_what_was_asked_for_and_that_it_is_paused() -> None:

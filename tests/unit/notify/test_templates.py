@@ -115,7 +115,7 @@ def test_every_reason_tier_wish_and_state_has_words_in_every_locale() -> None:
     for parted in routing.PartReason.values()[1:]:
         assert texts(routing.CaseParted(case=reference(), assignment=owner(), reason=parted))
     for wish in ("escalation", "withdrawal", "reopening"):
-        for status in ("assigned", "in_progress", "resolved", "withdrawn"):
+        for status in ("assigned", "in_progress", "resolved", "withdrawn", "joined"):
             assert texts(routing.WishDeclined(case=reference(), wish=wish, status=status))
 
 

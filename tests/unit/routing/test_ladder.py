@@ -263,6 +263,7 @@ def test_an_illegal_command_names_the_state_and_what_is_allowed() -> None:
         "AskForPause",
         "EscalateCase",
         "GrantTime",
+        "JoinCase",
         "JudgeAnswer",
         "OrderSupervision",
         "ReferCase",

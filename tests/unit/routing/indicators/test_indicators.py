@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from services.routing.domain.case import EVENTS
 from services.routing.domain.indicators.indicator import Course, Indicators, by_unit, judged
 from tests.unit.routing.ladder import NEIGHBOURS, SECTION, STREET, VILLAGE, Walk
 
+LEAD = domain.Lead("5d2b7c1e-0000-4000-8000-000000000002", "JILI-2", "jili", NEIGHBOURS, domain.ASSIGNED)
 HOUR, WEEKS = timedelta(hours=1), timedelta(days=60)
 
 
@@ -104,6 +105,7 @@ class Recount:
     due: float = 0.0
     ended: tuple[str, float] = ("", 0.0)
     track: bool = False
+    joined: bool = False
 
     def hear(self, name: str, event: Any, at: float) -> None:
         reason = ev.MOVE_REASON_REOPENED if name == "CaseReopened" else getattr(event, "reason", 0)
@@ -113,6 +115,10 @@ class Recount:
             self.count("answered", ANSWERS[reason])
         if hasattr(event, "assignment"):
             self.owner = event.assignment.unit_id
+        if name in {"CaseJoined", "CaseParted", "CaseResolved", "CaseWithdrawn"}:
+            self.joined = name == "CaseJoined"
+        if name == "CaseResolved" and event.HasField("joined_due_at"):
+            self.due = event.joined_due_at.ToMilliseconds() / 1000
         if hasattr(event, "due_at"):
             self.due = event.due_at.ToMilliseconds() / 1000
         if name in {"CaseReopened", "CaseTakenBack"}:
@@ -124,6 +130,8 @@ class Recount:
 
     def end(self) -> dict[tuple[str, str], int]:
         name, at = self.ended
+        if self.joined:
+            return {}
         if name == "CaseWithdrawn":
             self.count("withdrawn")
         else:
@@ -160,6 +168,9 @@ steps = st.lists(
             domain.AskForExtension(1, "h-a"),
             domain.GrantTime(1, "h-b"),
             domain.ResumeCase("h-a"),
+            domain.JoinCase(LEAD.case_id, ev.JOIN_REASON_SAME_MATTER, "desk", lead=LEAD),
+            domain.PartCase(ev.PART_REASON_DIFFERENT_MATTER, "desk"),
+            domain.FollowLead(replace(LEAD, status=domain.RESOLVED, outcome="done")),
             EscalationRequested(reason="too_slow"),
             WithdrawalRequested(reason="mistake"),
             ReopeningRequested(reason="not_solved"),

@@ -900,6 +900,7 @@ class CaseResolved(_message.Message):
     OVERDUE_FIELD_NUMBER: _builtins.int
     LATE_ENTRY_FIELD_NUMBER: _builtins.int
     CLAUSES_FIELD_NUMBER: _builtins.int
+    JOINED_DUE_AT_FIELD_NUMBER: _builtins.int
     unit_id: _builtins.str
     tier: _common_pb2.Tier.ValueType
     outcome: _builtins.str
@@ -913,6 +914,10 @@ class CaseResolved(_message.Message):
     def clauses(self) -> _containers.RepeatedCompositeFieldContainer[Global___CitedClause]:
         """Clauses of the village code that it goes by, in force on the day of the settlement."""
 
+    @_builtins.property
+    def joined_due_at(self) -> _timestamp_pb2.Timestamp:
+        """For a case that was settled with the one that it was joined with: its due time, the time that it was joined counted as a pause."""
+
     def __init__(
         self,
         *,
@@ -923,10 +928,11 @@ class CaseResolved(_message.Message):
         overdue: _builtins.bool = ...,
         late_entry: _builtins.bool = ...,
         clauses: _abc.Iterable[Global___CitedClause] | None = ...,
+        joined_due_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "joined_due_at", b"joined_due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "joined_due_at", b"joined_due_at", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
