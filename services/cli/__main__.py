@@ -43,6 +43,8 @@ COMMANDS = {
     "recuse": Entry(f"{CLIENT}.cases:recuse", "Hand a case over for a direct interest.", HANDLE),
     "split-off": Entry(f"{CLIENT}.cases:split_off", "Split off a part that is for the courts.", HANDLE),
     "assist": Entry(f"{CLIENT}.assisting:assist", "Assisting units: ask, answer, end, team, list.", HANDLE),
+    "join": Entry(f"{CLIENT}.cases:join", "Join a case with another of the same matter.", HANDLE),
+    "part": Entry(f"{CLIENT}.cases:part", "Part a joined case again.", HANDLE),
     "time": Entry(f"{CLIENT}.times:times", "A case's clocks: pause, extend, grant, refuse, resume.", HANDLE),
     "call-back": Entry(f"{CLIENT}.followups:call_back", "Say what a resident answered, called back.", HANDLE),
     "review": Entry(f"{CLIENT}.followups:review", "Say whether a settlement was poor.", HANDLE),

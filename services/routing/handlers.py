@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -42,14 +43,22 @@ class Cases:
     """Who is on duty in a department of a site; None: it does not stand."""
 
     async def command(
-        self, principal: Principal, case_id: str, meta: CommandMeta, request: Message
+        self,
+        principal: Principal,
+        case_id: str,
+        meta: CommandMeta,
+        request: Message,
+        **known: object,
     ) -> rpc.Case:
         """Execute a handler's command; the answer is the case after it, the same on every retry.
+
+        `known` are fields of the command that no request can hold: what is known of other cases.
 
         Raises:
             CommandError: refused; nothing changed, but for what had fallen due before.
         """
-        command = to_command(request, principal)
+        command: Any = to_command(request, principal)
+        command = replace(command, **known)
         await self.fresh()
         if isinstance(command, domain.ResolveCase) and command.clauses:
             command = replace(command, known=await self._codes_of(case_id))

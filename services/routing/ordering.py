@@ -60,6 +60,10 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
         request.ask, who.subject, _units(who), request.note
     ),
     rpc.ResumeCaseRequest: lambda request, who: domain.ResumeCase(who.subject, request.note),
+    rpc.JoinCaseRequest: lambda request, who: domain.JoinCase(
+        request.lead_case_id, request.reason, who.subject, request.note
+    ),
+    rpc.PartCaseRequest: lambda request, who: domain.PartCase(request.reason, who.subject, request.note),
     rpc.ReferCaseRequest: lambda request, _who: domain.ReferCase(request.track, request.note),
     rpc.RecuseHandlerRequest: lambda request, who: domain.RecuseHandler(
         who.subject, request.note, request.residents_wish
@@ -184,6 +188,12 @@ def judges(principal: Principal, case: Case, orderer_unit_id: str) -> bool:
     )
 
 
+def joins(principal: Principal, command: domain.JoinCase | domain.PartCase, case: Case) -> bool:
+    """The desk, or a superior of both."""
+    other = command.lead.unit_id if command.lead else case.unit_id
+    return acts_for(principal, case, case.unit_id) and transfers(principal, case, other)
+
+
 def _above(unit_id: str, other_id: str) -> bool:
     return unit_id == EVERYWHERE or other_id.startswith(f"{unit_id}/")
 
@@ -205,5 +215,7 @@ PERMITS: Mapping[type, Callable[[Principal, Any, Case], bool]] = {
     domain.RecordCallBack: follows,
     domain.RecordReview: follows,
     domain.RecordEnd: ends,
+    domain.JoinCase: joins,
+    domain.PartCase: joins,
 }
 """Who may order what is not the owner's to do."""

@@ -21,7 +21,8 @@ from services.chassis.rpc import principal
 from services.chassis.terms import Clock, to_message
 from services.routing.domain import Case
 from services.routing.handlers import Cases
-from services.routing.moves.rpc import CLOCK_CALLS, ClockCalls
+from services.routing.moves.joining import Joining
+from services.routing.moves.rpc import CLOCK_CALLS, MATTER_CALLS, ClockCalls, MatterCalls
 from services.routing.preview import Preview
 from services.routing.reasons import in_words
 from services.routing.watching.onlookers import WITHIN_S, Onlookers
@@ -62,6 +63,7 @@ RULES = {
     f"{SERVICE}/GetTeam": Rule(READERS),
     f"{SERVICE}/ListAssistances": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
     **{f"{SERVICE}/{name}": Rule(ACTORS) for name in CLOCK_CALLS},
+    **{f"{SERVICE}/{name}": Rule(ACTORS) for name in (*CLOCK_CALLS, *MATTER_CALLS)},
 }
 
 DEFAULT_PAGE = 50
@@ -70,13 +72,16 @@ BOARD_PERIOD_S = 1.0
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class RoutingServicer(ClockCalls, RoutingServiceServicer):
+class RoutingServicer(ClockCalls, MatterCalls, RoutingServiceServicer):
     """The ladder's RPCs."""
 
-    def __init__(self, cases: Cases, preview: Preview, onlookers: Onlookers) -> None:
-        """`cases` does the work; `preview` says what would come of it; `onlookers` tells those who watch."""
+    def __init__(self, cases: Cases, preview: Preview, joining: Joining, onlookers: Onlookers) -> None:
+        """`cases` does the work, `joining` that about several; `preview` says what would come of it;
+        `onlookers` tells those who watch.
+        """
         self._cases = cases
         self._preview = preview
+        self._joining = joining
         self._onlookers = onlookers
 
     async def GetCase(self, request: rpc.GetCaseRequest, context: Context) -> rpc.GetCaseResponse:
@@ -87,6 +92,8 @@ class RoutingServicer(ClockCalls, RoutingServiceServicer):
         case.why.extend(in_words(case.assignment.reasons))
         if case.HasField("asked") and principal().role != Role.RESIDENT:
             case.asked.note = record.private.get("ask_note", "")
+        if principal().role != Role.RESIDENT:
+            case.joined_case_ids.extend(await self._joining.led_by(record.id))
         return rpc.GetCaseResponse(case=case)
 
     async def BatchGetCases(

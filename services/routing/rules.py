@@ -27,6 +27,7 @@ CALL_BACK, ATTEMPTS = "routing.callback", "routing.callback.attempts"
 REOPENING, REVIEW = "routing.reopening", "routing.review"
 EXTENSION, PAUSE = "routing.extension", "routing.pause."
 """Pauses have a rule for each kind."""
+JOIN = "routing.join"
 OWN_UNIT, SUPERIOR = "unit", "superior"
 """Who approves what a rule allows: somebody else of the owner's unit, or the lowest unit above it."""
 SHIPPED: Mapping[str, Rule] = read_rules(Path(__file__).with_name("rules.yaml"))

@@ -76,7 +76,20 @@ class ForCourt(StrEnum):
     ONLY_A_COURT = "only-a-court"
 
 
-"""Clocks that run beside a tier's."""
+class Alike(StrEnum):
+    """Why cases are joined."""
+
+    SAME_REQUEST = "same-request"
+    SAME_MATTER = "same-matter"
+
+
+class Apart(StrEnum):
+    """Why joined cases are parted."""
+
+    DIFFERENT_MATTER = "different-matter"
+    RESIDENT = "resident"
+
+
 TRACKS = {Way.MEDIATION: ev.TRACK_MEDIATION, Way.PETITION: ev.TRACK_PETITION}
 
 
@@ -196,6 +209,37 @@ async def transfer(
     code = ev.TransferReason.Value(name_of("TRANSFER_REASON", reason))
     request = rpc.TransferCaseRequest(meta=meta, case_id=case, unit_id=receiver, reason=code, note=note)
     await change(to, to.routing.TransferCase, request)
+
+
+@client(Role.DESK, changes=True)
+async def join(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    lead: Annotated[str, typer.Argument(metavar="LEAD", help="Id of the case that leads the matter.")],
+    reason: Annotated[Alike, typer.Argument(help="Why.")] = Alike.SAME_MATTER,
+    *,
+    note: Note = "",
+) -> None:
+    """Join a case with another of the same matter: no clock of it runs, and it ends with that."""
+    code = ev.JoinReason.Value(name_of("JOIN_REASON", reason))
+    request = rpc.JoinCaseRequest(meta=meta, case_id=case, lead_case_id=lead, reason=code, note=note)
+    await change(to, to.routing.JoinCase, request)
+
+
+@client(Role.DESK, changes=True)
+async def part(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    reason: Annotated[Apart, typer.Argument(help="Why.")] = Apart.DIFFERENT_MATTER,
+    *,
+    note: Note = "",
+) -> None:
+    """Part a joined case: it goes on by itself, and the time that it was joined is not counted."""
+    code = ev.PartReason.Value(name_of("PART_REASON", reason))
+    request = rpc.PartCaseRequest(meta=meta, case_id=case, reason=code, note=note)
+    await change(to, to.routing.PartCase, request)
 
 
 @client(Role.HANDLER, changes=True)

@@ -9,7 +9,9 @@ from services.routing.domain.case import (
     ENDED,
     EVENTS,
     IN_PROGRESS,
+    JOINED,
     MEDIATION_OUTCOMES,
+    NOT_ENDED,
     OPEN,
     OUTCOMES,
     PETITION_OUTCOMES,
@@ -28,12 +30,9 @@ from services.routing.domain.commands import (
     AnswerAssistance,
     AnswerSupervision,
     AskForAssistance,
-    AskForExtension,
-    AskForPause,
     ClockRanOut,
     EndAssistance,
     EscalateCase,
-    GrantTime,
     JudgeAnswer,
     OrderSupervision,
     ReassignCase,
@@ -43,10 +42,8 @@ from services.routing.domain.commands import (
     RecordReview,
     RecuseHandler,
     ReferCase,
-    RefuseTime,
     ReportProgress,
     ResolveCase,
-    ResumeCase,
     ReturnCase,
     RuleOnReturn,
     SplitOff,
@@ -54,6 +51,19 @@ from services.routing.domain.commands import (
 )
 from services.routing.domain.decisions import Ladder
 from services.routing.domain.folding import evolve
+from services.routing.domain.join_commands import (
+    FollowLead,
+    JoinCase,
+    Lead,
+    PartCase,
+)
+from services.routing.domain.pause_commands import (
+    AskForExtension,
+    AskForPause,
+    GrantTime,
+    RefuseTime,
+    ResumeCase,
+)
 from services.routing.domain.table import consumed, firing, table
 from services.routing.domain.threeparts import ThreeParts
 
@@ -63,7 +73,9 @@ __all__ = [
     "ENDED",
     "EVENTS",
     "IN_PROGRESS",
+    "JOINED",
     "MEDIATION_OUTCOMES",
+    "NOT_ENDED",
     "OPEN",
     "OUTCOMES",
     "PETITIONS",
@@ -83,10 +95,14 @@ __all__ = [
     "ClockRanOut",
     "EndAssistance",
     "EscalateCase",
+    "FollowLead",
     "GrantTime",
+    "JoinCase",
     "JudgeAnswer",
     "Ladder",
+    "Lead",
     "OrderSupervision",
+    "PartCase",
     "ReassignCase",
     "RecomputeDeadlines",
     "RecordCallBack",

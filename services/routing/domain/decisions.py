@@ -29,6 +29,7 @@ from services.routing.domain.commands import (
     ReturnCase,
 )
 from services.routing.domain.early_warnings import Endings
+from services.routing.domain.joins import Joins
 from services.routing.domain.pauses import Pauses
 from services.routing.domain.placing import rules_for
 from services.routing.domain.recomputing import Recomputing
@@ -73,6 +74,7 @@ class Ladder:
         self.recomputing = Recomputing(rules)
         self.pauses = Pauses(rules)
         self.endings = Endings(rules, lambda case, context: self.reopen(case, ReopeningRequested(), context))
+        self.joins = Joins(rules, self.orders)
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:
         """Start at the lowest capable tier; plan a clock for each tier from there to the top."""
@@ -205,8 +207,10 @@ class Ladder:
 
         After an opinion (信访处理意见书) it does not: the way on is a review by the next-higher organ.
         Too late or too often, it is a petition.
+        After an opinion (信访处理意见书) it does not: the way on is a review by the next-higher organ. Who
+        was only joined with the case of that petition has no opinion of their own.
         """
-        if case.outcome in OPINIONS:
+        if case.outcome in OPINIONS and case.track:
             return declined("reopening")(case, _event, context)
         if refused := self.limits.refusal(case, context):
             return Decision((told(case, "reopening", refused, PETITION),))

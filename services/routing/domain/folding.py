@@ -19,6 +19,7 @@ from services.routing.domain import (
     clock_folding,
     early_warnings,
     followup_folding,
+    join_folding,
     order_folding,
     pause_folding,
     splitting,
@@ -140,11 +141,12 @@ def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
         settled_by=event.resolved_by,
         settlements=case.settlements + 1,
         asked=None,
+        **join_folding.settled(case, event, context),
     )
 
 
 def _withdrawn(case: Case, _event: ev.CaseWithdrawn, _context: Context) -> Case:
-    ended = replace(case, status=WITHDRAWN, running=0, returned=None, order=None, asked=None)
+    ended = replace(case, status=WITHDRAWN, running=0, returned=None, order=None, asked=None, joined=None)
     return replace(ended, followup=over(case.followup))
 
 
@@ -246,6 +248,8 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     clock_ev.DueTimeExtended: pause_folding.extended,
     clock_ev.TimeRefused: pause_folding.refused,
     **early_warnings.FOLDS,
+    ev.CaseJoined: join_folding.joined,
+    ev.CaseParted: join_folding.parted,
 }
 
 

@@ -15,7 +15,7 @@ from services.chassis.terms import Rule
 from services.routing.domain import shared
 from services.routing.domain.case import PAUSE_CLOCK, Asked, Case, Pause
 from services.routing.domain.clocks import moved
-from services.routing.domain.commands import (
+from services.routing.domain.pause_commands import (
     AskForExtension,
     AskForPause,
     GrantTime,

@@ -16,6 +16,7 @@ from tests.kit.terminal import terminal_at
 
 ORDER = rpc.SupervisionOrder(number=1, status=rpc.ORDER_STATUS_STANDING, repeats=2)
 CASE = "5d2b7c1e-0000-4000-8000-000000000001"
+LEAD = "5d2b7c1e-0000-4000-8000-000000000002"
 
 
 def answers(request: Message) -> Message:
@@ -83,6 +84,16 @@ def answers(request: Message) -> Message:
         (
             ["time", "refuse", CASE, "1", "--note", "no"],
             rpc.RefuseTimeRequest(case_id=CASE, ask=1, note="no"),
+        ),
+        (
+            ["join", CASE, LEAD, "same-request", "--note", "同一水管"],
+            rpc.JoinCaseRequest(
+                case_id=CASE, lead_case_id=LEAD, reason=ev.JOIN_REASON_SAME_REQUEST, note="同一水管"
+            ),
+        ),
+        (
+            ["part", CASE, "resident"],
+            rpc.PartCaseRequest(case_id=CASE, reason=ev.PART_REASON_RESIDENT),
         ),
         (["time", "resume", CASE], rpc.ResumeCaseRequest(case_id=CASE)),
         (
@@ -170,6 +181,12 @@ def test_a_case_under_an_order_says_which_and_how_often_it_was_repeated() -> Non
 def test_a_case_says_who_assists() -> None:
     assisting = rpc.Assistance(number=1, unit_id="jili/hexi", status=rpc.ASSISTANCE_STATUS_ACCEPTED)
     assert "1 jili/hexi accepted" in text.case(rpc.Case(case_id=CASE, assistances=[assisting]))
+
+
+def test_a_joined_case_says_what_leads_it_and_a_leading_one_whom_it_leads() -> None:
+    joined = rpc.Joined(lead_case_id=LEAD, lead_request_no="JILI-2", reason=ev.JOIN_REASON_SAME_MATTER)
+    assert f"{LEAD} (JILI-2) since , same_matter" in text.case(rpc.Case(case_id=CASE, joined=joined))
+    assert LEAD in text.case(rpc.Case(case_id=CASE, joined_case_ids=[LEAD]))
 
 
 def test_a_case_says_what_was_asked_for_and_that_it_is_paused() -> None:

@@ -266,6 +266,7 @@ def test_an_illegal_command_names_the_state_and_what_is_allowed() -> None:
         "EndAssistance",
         "EscalateCase",
         "GrantTime",
+        "JoinCase",
         "JudgeAnswer",
         "OrderSupervision",
         "RecuseHandler",

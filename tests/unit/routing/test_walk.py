@@ -42,6 +42,8 @@ from tests.unit.routing.ladder import (
     rules,
 )
 
+OTHER = "5d2b7c1e-0000-4000-8000-000000000002"
+LEAD = domain.Lead(OTHER, "JILI-000002", "jili", NEXT_DOOR, domain.ASSIGNED)
 UNITS = (NEIGHBOURS, NEXT_DOOR, SECTION, OTHER_SECTION, VILLAGE, OTHER_VILLAGE)
 ANYWHERE = st.sampled_from((*UNITS, STREET, "", "jili/c99"))
 WHO = st.sampled_from(("h-a", "h-b"))
@@ -217,6 +219,32 @@ class Ladders(RuleBasedStateMachine):
             assert (walk.case.due_at, walk.case.plan) == (before.due_at, before.plan)
         return before
 
+    @precondition(lambda self: self.walk is not None)
+    @rule(
+        order=st.sampled_from(
+            (
+                domain.JoinCase(OTHER, ev.JOIN_REASON_SAME_MATTER, "desk", lead=LEAD),
+                domain.JoinCase(CASE, ev.JOIN_REASON_SAME_MATTER, "desk", lead=LEAD),
+                domain.PartCase(ev.PART_REASON_DIFFERENT_MATTER, "desk"),
+                *(domain.FollowLead(replace(LEAD, status=status, outcome="done")) for status in domain.ENDED),
+            )
+        ),
+        back=st.integers(0, 30),
+    )
+    def join_and_part(self, order: object, back: int) -> None:
+        walk = self._walk()
+        walk.wait(timedelta())
+        before = walk.case
+        try:
+            walk.order(order, at=max(walk.now - timedelta(hours=back), before.submitted_at))
+        except CommandError:
+            assert walk.case == before
+        if isinstance(order, domain.FollowLead) and before.status == domain.JOINED:
+            settled = order.lead.status == domain.RESOLVED
+            assert (walk.case.status == domain.RESOLVED) == settled
+        if before.joined and not walk.case.joined:
+            assert (walk.case.due_at, walk.case.unit_id) >= (before.due_at, before.unit_id)
+
     def _by_the_pause(self, before: domain.Case) -> bool:
         """Whether a due time moved as far as a pause that ended with a move had moved it, and no farther."""
         walk, pause = self._walk(), before.pause
@@ -233,7 +261,10 @@ class Ladders(RuleBasedStateMachine):
         walk.hear(wish)
         if isinstance(wish, EscalationRequested) and before.status in domain.OPEN:
             assert walk.case.tier > before.tier or walk.case.supervised_at is not None
-        if isinstance(wish, WithdrawalRequested) and before.status in domain.OPEN:
+        if isinstance(wish, EscalationRequested) and before.status == domain.JOINED:
+            assert walk.case.joined is None
+            assert walk.case.tier > before.tier or walk.case.order
+        if isinstance(wish, WithdrawalRequested) and before.status in {*domain.OPEN, domain.JOINED}:
             assert walk.case.status == domain.WITHDRAWN
 
     @precondition(lambda self: self.walk is not None)
@@ -317,6 +348,15 @@ class Ladders(RuleBasedStateMachine):
             for clock in self.walk.case.plan:
                 added = [step[2] for step in clock.explanation if step[0] in {"paused", "extended"}]
                 assert all(seconds >= 0 for seconds in added)
+
+    @invariant()
+    def a_joined_case_has_no_clock_and_says_what_leads_it(self) -> None:
+        if self.walk:
+            case = self.walk.case
+            assert (case.status == domain.JOINED) == (case.joined is not None)
+            if case.joined:
+                assert domain.deadlines(case) == ()
+                assert not case.overdue(self.walk.now)
 
     @invariant()
     def an_ended_case_has_no_clock(self) -> None:
@@ -404,6 +444,7 @@ def test_the_table_is_total_over_the_consumed_events() -> None:
         domain.RESOLVED,
         domain.WITHDRAWN,
         domain.REFERRED,
+        domain.JOINED,
     }
     heard = [*map(type, WISHES), MediationEnded, PetitionConcluded, OutcomeRated, ReferralRequested]
     assert {(status, message) for status in statuses for message in heard} <= cells.keys()

@@ -938,6 +938,7 @@ class CaseResolved(_message.Message):
     CLAUSES_FIELD_NUMBER: _builtins.int
     RESOLVED_BY_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
+    JOINED_DUE_AT_FIELD_NUMBER: _builtins.int
     unit_id: _builtins.str
     tier: _common_pb2.Tier.ValueType
     outcome: _builtins.str
@@ -957,6 +958,10 @@ class CaseResolved(_message.Message):
     def plan(self) -> Global___ResolutionPlan:
         """The plan in three parts that it goes by; unset where there is none."""
 
+    @_builtins.property
+    def joined_due_at(self) -> _timestamp_pb2.Timestamp:
+        """For a case that was settled with the one that it was joined with: its due time, the time that it was joined counted as a pause."""
+
     def __init__(
         self,
         *,
@@ -969,10 +974,11 @@ class CaseResolved(_message.Message):
         clauses: _abc.Iterable[Global___CitedClause] | None = ...,
         resolved_by: _builtins.str = ...,
         plan: Global___ResolutionPlan | None = ...,
+        joined_due_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "plan", b"plan"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "joined_due_at", b"joined_due_at", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "plan", b"plan", "resolved_by", b"resolved_by", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "joined_due_at", b"joined_due_at", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "plan", b"plan", "resolved_by", b"resolved_by", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -205,6 +205,16 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseResponse.FromString,
                 _registered_method=True)
+        self.JoinCase = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/JoinCase',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseResponse.FromString,
+                _registered_method=True)
+        self.PartCase = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/PartCase',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseResponse.FromString,
+                _registered_method=True)
 
 
 class RoutingServiceServicer:
@@ -446,6 +456,20 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def JoinCase(self, request, context):
+        """The desk, or a superior of both, joins a case with another of the same matter (并案), which leads it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PartCase(self, request, context):
+        """The desk, or a superior of both, parts a joined case again (分案): it goes on by itself, and the time that it was joined counts as a pause.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RoutingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -618,6 +642,16 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.ResumeCase,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseResponse.SerializeToString,
+            ),
+            'JoinCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.JoinCase,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseResponse.SerializeToString,
+            ),
+            'PartCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.PartCase,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1539,6 +1573,60 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/ResumeCase',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def JoinCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/JoinCase',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PartCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/PartCase',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

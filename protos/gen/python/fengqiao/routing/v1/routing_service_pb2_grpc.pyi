@@ -101,6 +101,10 @@ class RoutingServiceStub:
     RefuseTime: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RefuseTimeRequest, _routing_service_pb2.RefuseTimeResponse]
     ResumeCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ResumeCaseRequest, _routing_service_pb2.ResumeCaseResponse]
     """The owner or the approver ends a pause early."""
+    JoinCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.JoinCaseRequest, _routing_service_pb2.JoinCaseResponse]
+    """The desk, or a superior of both, joins a case with another of the same matter (并案), which leads it."""
+    PartCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.PartCaseRequest, _routing_service_pb2.PartCaseResponse]
+    """The desk, or a superior of both, parts a joined case again (分案): it goes on by itself, and the time that it was joined counts as a pause."""
 
 @_typing.type_check_only
 class RoutingServiceAsyncStub(RoutingServiceStub):
@@ -175,6 +179,10 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     RefuseTime: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RefuseTimeRequest, _routing_service_pb2.RefuseTimeResponse]  # type: ignore[assignment]
     ResumeCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ResumeCaseRequest, _routing_service_pb2.ResumeCaseResponse]  # type: ignore[assignment]
     """The owner or the approver ends a pause early."""
+    JoinCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.JoinCaseRequest, _routing_service_pb2.JoinCaseResponse]  # type: ignore[assignment]
+    """The desk, or a superior of both, joins a case with another of the same matter (并案), which leads it."""
+    PartCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.PartCaseRequest, _routing_service_pb2.PartCaseResponse]  # type: ignore[assignment]
+    """The desk, or a superior of both, parts a joined case again (分案): it goes on by itself, and the time that it was joined counts as a pause."""
 
 class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
     """The ladder: who owns a case, until when, and where it goes next."""
@@ -450,5 +458,21 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_routing_service_pb2.ResumeCaseResponse, _abc.Awaitable[_routing_service_pb2.ResumeCaseResponse]]:
         """The owner or the approver ends a pause early."""
+
+    @_abc_1.abstractmethod
+    def JoinCase(
+        self,
+        request: _routing_service_pb2.JoinCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.JoinCaseResponse, _abc.Awaitable[_routing_service_pb2.JoinCaseResponse]]:
+        """The desk, or a superior of both, joins a case with another of the same matter (并案), which leads it."""
+
+    @_abc_1.abstractmethod
+    def PartCase(
+        self,
+        request: _routing_service_pb2.PartCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.PartCaseResponse, _abc.Awaitable[_routing_service_pb2.PartCaseResponse]]:
+        """The desk, or a superior of both, parts a joined case again (分案): it goes on by itself, and the time that it was joined counts as a pause."""
 
 def add_RoutingServiceServicer_to_server(servicer: RoutingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
