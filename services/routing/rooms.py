@@ -109,7 +109,8 @@ def furnish(
     reshaping = Restructurings(lookups, claims, plans, following.stale)
     caseload = Caseload(lookups, Accesses(base.alias, base.threads, base.wall))
     codes = VillageCodes(lookups, claims, base.side(village_codes(), d.VillageCodeDocument))
-    cases = Cases(base, cells, following.fresh, codes.known)
+    overview = Overview(base, rules)
+    cases = Cases(base, cells, following.fresh, codes.known, overview)
     preview = Preview(base, ladder, following.fresh)
     desks = Departments(lookups, claims, roster)
     bodies = Bodies(lookups, base.side(forces(), d.ForceDocument))
@@ -132,7 +133,7 @@ def furnish(
         servicers=[
             (
                 add_RoutingServiceServicer_to_server,
-                rpc.RoutingServicer(cases, preview, Onlookers(Overview(base, rules))),
+                rpc.RoutingServicer(cases, preview, Onlookers(overview)),
             ),
             (
                 add_DirectoryServiceServicer_to_server,
