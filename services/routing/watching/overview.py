@@ -21,6 +21,7 @@ from services.routing.domain import UNSETTLED, Case
 from services.routing.domain.attention import Facts, Glimpse, facts_of, lines, unrouted
 from services.routing.rules import Rules
 from services.routing.watching import tally
+from services.routing.watching.parts import by_due_time
 from services.routing.watching.tally import Share, Tally, share_before, share_of
 from services.routing.watching.view import View
 
@@ -237,9 +238,12 @@ class Overview:
             view = views[site] = View(self._lines(site, moments[site]))
             for status in OPEN_STILL:
                 # One status at a time, as in the chassis's queues.
-                with infrastructure():
-                    for raw in collection.find({"site": site, "state.status": status or None}, SEEN):
-                        view.put(raw["_id"], self._seen(raw).facts, raw["version"])
+                query: Raw = {"site": site, "state.status": status or None}
+                parts = by_due_time(collection, query, moments[site].now) if status else [query]
+                for part in parts:
+                    with infrastructure():
+                        for raw in collection.find(part, SEEN):
+                            view.put(raw["_id"], self._seen(raw).facts, raw["version"])
             view.turn(view.lines)
         for seen in lately:
             view_of = views.get(seen.site)

@@ -1,8 +1,7 @@
 """How many cases have ended, by tier and status: counted once, then kept by what changes."""
 
-import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,9 +10,8 @@ from pymongo.collection import Collection
 from services.chassis.store import Raw, infrastructure
 from services.routing.domain import ENDED, RESOLVED
 from services.routing.domain.attention import Facts
+from services.routing.watching.parts import by_id
 from services.routing.watching.view import Cell
-
-PART = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ def count(collection: Collection[Raw], sites: Iterable[str], before: datetime) -
         "count": {"$sum": 1},
         "climbs": {"$sum": {"$size": {"$ifNull": ["$state.steps", []]}}},
     }
-    for part in _parts(collection):
+    for part in by_id(collection):
         with infrastructure():
             rows = list(collection.aggregate([{"$match": part}, {"$group": group}]))
         for row in rows:
@@ -79,18 +77,3 @@ def count(collection: Collection[Raw], sites: Iterable[str], before: datetime) -
                 tally.cells[key["tier"], key["status"]] += row["count"]
                 tally.climbs += row["climbs"]
     return tallies
-
-
-def _parts(collection: Collection[Raw]) -> Iterator[Raw]:
-    """All cases in parts of some thousands, by their ids, which are hexadecimal and random: one question to
-    the store that took minutes would be given up.
-    """
-    with infrastructure():
-        size = collection.estimated_document_count()
-    digits = 0
-    while size > PART * 16**digits:
-        digits += 1
-    bounds = [f"{number:0{digits}x}" for number in range(1, 16**digits)]
-    for low, high in itertools.pairwise((None, *bounds, None)):
-        limits = {"$gte": low, "$lt": high}
-        yield {"_id": {word: bound for word, bound in limits.items() if bound is not None}} if bounds else {}
