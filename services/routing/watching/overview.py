@@ -1,7 +1,7 @@
 """What this process knows of all sites' cases while anybody looks on: loaded once, then by what changes.
 
 What is read is bounded by what is open when somebody looks on for the first time, and by what has changed at
-each look after it; only how many have ended is counted over all of them, once an hour.
+each look after it; only how many have ended is counted over all of them, once a day.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from services.routing.watching.view import View
 OVERLAP, LONG_OVERLAP = timedelta(seconds=5), timedelta(seconds=90)
 """Longer than a write takes from the time that it bears until it can be read; as in `directory/following`."""
 LONG_EVERY_S = 30.0
-COUNTED_FOR_S, STALE_S = 3600.0, 600.0
+COUNTED_FOR_S, STALE_S = 86_400.0, 600.0
 AT_ONCE = 500
 MANY = 5_000
 """So many cases loaded, and the collector of garbage would stop all calls for a while to look at them."""
@@ -281,7 +281,8 @@ class Overview:
         if not raw.get("state"):
             waits = unrouted(raw["updated_at"])
             # Nobody's yet: the top sees it.
-            facts = replace(waits, unit_id=self.rules[raw["site"]].places.top)
+            rules = self.rules.get(raw["site"])
+            facts = replace(waits, unit_id=rules.places.top if rules else "")
             return Seen(raw["_id"], raw["site"], raw["version"], facts, raw["updated_at"], 0)
         case = converter.structure(raw["state"], Glimpse)
         tier = case.steps[-1].from_tier if case.steps else 0
