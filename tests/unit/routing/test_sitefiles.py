@@ -47,3 +47,29 @@ def test_a_table_that_gives_petitions_to_a_committee_is_refused(tmp_path: Path) 
         table.write_text(given.replace("tier: 4, track: petition", wrong), encoding="utf-8")
         with pytest.raises(SiteError, match=why):
             read_rules(replace(jili, folder=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("file", "given", "instead", "why"),
+    [
+        ("site.yaml", "calendar: {data: cn_holidays, country: CN}\n", "", "lacks 'calendar'"),
+        (
+            "site.yaml",
+            "calendar: {data: cn_holidays, country: CN}",
+            "calendar: {}",
+            "neither country nor data",
+        ),
+        ("territory.yaml", "parent: jili/taoshu/s2", "parent: jili/nowhere", "its parent is missing"),
+        ("territory.yaml", ", holder: leader-jili}", "}", "the top is unstaffed"),
+    ],
+)
+def test_a_site_that_lacks_what_its_ladder_stands_on_is_not_started(
+    tmp_path: Path, file: str, given: str, instead: str, why: str
+) -> None:
+    """A unit without calendar, one whose ladder does not reach the top, nobody at the top to supervise."""
+    shutil.copytree(JILI / "site", tmp_path, dirs_exist_ok=True)
+    text = (tmp_path / file).read_text(encoding="utf-8")
+    assert given in text
+    (tmp_path / file).write_text(text.replace(given, instead, 1), encoding="utf-8")
+    with pytest.raises(SiteError, match=why):
+        read_rules(load_site(tmp_path))
