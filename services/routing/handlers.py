@@ -1,7 +1,7 @@
 """Load → decide → commit, for each command of a handler; and the reads that queues are made of."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,11 @@ from services.routing.naming import hidden
 from services.routing.ordering import may_order, to_command
 from services.routing.store import load
 from services.routing.telling import answer_of, instant_of, to_message, told
+from services.routing.watching.overview import Overview
+from services.routing.watching.view import View
+
+SHOWN = 4_000
+"""How many cases are kept as clients see them: pages of queues are looked at again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,10 @@ class Cases:
     """The village codes of some units of a site."""
     on_duty: Callable[[str, str], Awaitable[Sequence[str] | None]]
     """Who is on duty in a department of a site; None: it does not stand."""
+    overview: Overview
+    """What is open, in memory."""
+    shown: dict[str, tuple[int, rpc.Case]] = field(default_factory=dict)
+    """Cases of queues as they were shown last, by version."""
 
     async def command(
         self,
@@ -129,10 +138,38 @@ class Cases:
         Raises:
             Forbidden: not the caller's unit.
         """
+        if not principal.covers(unit_id):
+            raise Forbidden("not your unit")
+        if view := await self.overview.at_hand(principal.site):
+            return await self._shown(view, view.queue(unit_id, after, limit, below=below))
         found = await self._soonest_due(
             principal, Queue([principal.site], domain.UNSETTLED, unit_id, below, after), limit
         )
         return [case for case, _raw in found]
+
+    async def _shown(self, view: View, case_ids: Sequence[str]) -> list[rpc.Case]:
+        """Cases as clients see them, from what was shown before as far as it is still so."""
+        now = view.lines.now
+        there = {each: self.shown.get(each, (0, None)) for each in case_ids}
+        lacking = [each for each, (version, _) in there.items() if version != view.version(each)]
+        if lacking:
+            for record in (await self.base.committer.get(lacking)).values():
+                there[record.id] = record.version, to_message(record, now)
+        cases = []
+        for case_id, (version, known) in there.items():
+            if known is None:
+                continue
+            # The latest shown stay.
+            self.shown.pop(case_id, None)
+            self.shown[case_id] = version, known
+            case = rpc.Case()
+            case.CopyFrom(known)
+            if facts := view.facts.get(case_id):
+                case.overdue = facts.overdue(now)
+            cases.append(case)
+        while len(self.shown) > SHOWN:
+            del self.shown[next(iter(self.shown))]
+        return cases
 
     async def orders(
         self,

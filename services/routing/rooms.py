@@ -147,6 +147,9 @@ def furnish(
     reshaping = Restructurings(lookups, claims, plans, following.stale)
     caseload = Caseload(lookups, Accesses(base.alias, base.threads, base.wall))
     codes = VillageCodes(lookups, claims, base.side(village_codes(), d.VillageCodeDocument))
+    overview = Overview(base, rules)
+    cases = Cases(base, cells, following.fresh, codes.known, overview)
+    preview = Preview(base, ladder, following.fresh)
     desks = Departments(lookups, claims, roster)
     cases = Cases(base, cells, fresh, codes.known, desks.there)
     preview = Preview(base, ladder, fresh)
@@ -177,6 +180,7 @@ def furnish(
             (
                 add_RoutingServiceServicer_to_server,
                 rpc.RoutingServicer(cases, preview, joining, Onlookers(Overview(base, rules))),
+                rpc.RoutingServicer(cases, preview, Onlookers(overview)),
             ),
             (
                 add_DirectoryServiceServicer_to_server,

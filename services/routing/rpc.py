@@ -229,11 +229,15 @@ class RoutingServicer(ClockCalls, MatterCalls, RoutingServiceServicer):
         del context
         if principal().site not in {request.site_id, "*"}:
             raise Forbidden("not your site")
-        shown: rpc.WatchBoardResponse | None = None
+        shown: bytes | None = None
         while True:
-            board = await self._onlookers.board(request.site_id, WITHIN_S if shown else 0.0)
-            if shown is None or board.SerializeToString() != shown.SerializeToString():
-                shown = board
+            board = await self._onlookers.board(request.site_id, 0.0 if shown is None else WITHIN_S)
+            counts = rpc.WatchBoardResponse()
+            counts.CopyFrom(board)
+            # That time goes on is no news.
+            counts.ClearField("now")
+            if counts.SerializeToString(deterministic=True) != shown:
+                shown = counts.SerializeToString(deterministic=True)
                 yield board
             if not request.follow:
                 return

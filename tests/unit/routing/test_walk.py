@@ -26,8 +26,10 @@ from services.chassis.consumer import Arrived, Received
 from services.chassis.envelope import Envelope, event_id
 from services.chassis.errors import CommandError, IllegalTransition
 from services.chassis.rebuild import differences, fold
+from services.chassis.store import converter
 from services.routing import domain
 from services.routing.domain import Ladder
+from services.routing.domain.attention import OVERDUE, Glimpse, attention, facts_of, lines
 from services.routing.store import dump, load, model
 from tests.unit.routing.ladder import (
     CASE,
@@ -429,6 +431,16 @@ class Ladders(RuleBasedStateMachine):
     def the_document_keeps_the_whole_state(self) -> None:
         if self.walk:
             assert load(dump(self.walk.case)) == self.walk.case
+
+    @invariant()
+    def who_looks_on_is_told_what_the_case_says(self) -> None:
+        if self.walk:
+            case, now = self.walk.case, self.walk.now
+            facts = facts_of(case)
+            assert facts_of(converter.structure(dump(case), Glimpse)) == facts
+            why = attention(facts, lines(self.walk.rules, now, now))
+            assert (OVERDUE in why) == (case.status in domain.OPEN and case.overdue(now))
+            assert not why or case.status in domain.UNSETTLED
 
 
 TestLadders = Ladders.TestCase
