@@ -216,7 +216,7 @@ class Rules:
             if unit.tier >= wanted and (about.able if about else unit.tier >= row.lowest_tier):
                 break
         reasons.append("lowest_capable_tier")
-        return replace(self._staffed(unit, reasons), risk=row.urgent)
+        return self._staffed(unit, reasons, risk=row.urgent)
 
     def capable(self, kind: str, unit_id: str = "") -> Capability:
         """The row for a kind `group.detail` in a place: its own, its group's (`group.*`), or every table's
@@ -274,8 +274,8 @@ class Rules:
             yield unit
             unit = self.places.unit(unit.parent) if unit.parent else None
 
-    def _staffed(self, unit: Unit, reasons: list[str]) -> Placement:
+    def _staffed(self, unit: Unit, reasons: list[str], *, risk: bool = False) -> Placement:
         while (post := self.places.post(unit.id)).holder_ref is None and unit.parent:
             reasons.append(f"{post.empty}:{unit.id}")
             unit = self.places.unit(unit.parent)
-        return Placement(unit, post, tuple(reasons))
+        return Placement(unit, post, tuple(reasons), risk)
