@@ -1,6 +1,5 @@
 """First contact, warnings and a calendar that comes, on a real store with the sweeper that there is."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
@@ -66,10 +65,9 @@ def site_rules() -> Rules:
 
 
 @pytest.fixture(autouse=True)
-def clocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def clocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The site has a profile, before the house is built."""
     monkeypatch.setattr(conftest, "rules", site_rules)
-    return
 
 
 async def sweep(house: House) -> int:
