@@ -190,6 +190,20 @@ async def test_the_former_calendar_changes_nothing(house: House) -> None:
     assert house.broker.types(EVENTS) == ["CaseRouted"]
 
 
+async def test_a_case_whose_hours_the_site_no_longer_says_is_named_and_left_as_it_is(house: House) -> None:
+    await house.settled()
+    await arrive(house, BEFORE_QINGMING)
+    await house.following.fresh()
+    case_id = await unpromised(house)
+    before = await house.case(case_id)
+    without = {"jili": replace(site_rules(), calendar=CHINA, clocks=None)}
+    assert await Calendars(house.base, table(Ladder(without)), without).look() == 0
+    [reason] = house.base.readiness.reasons
+    assert (reason.code, reason.detail) == ("not_recomputed", f"1: {case_id}")
+    assert house.base.readiness.ready
+    assert await house.case(case_id) == before
+
+
 async def test_more_cases_than_a_batch_are_all_found(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.routing.directory.calendars.BATCH", 2)
     assert BATCH > 2
