@@ -8,7 +8,7 @@ from services.chassis.calendar import Calendar, Term
 from services.chassis.hours import Hours, WorkingTime
 from services.chassis.terms import Clock, Place, start_term
 
-CONTACT_CLOCK = "first_contact"
+CONTACT_CLOCK, RESOLUTION = "first_contact", "resolution"
 EVERY_KIND, EVERY_TIER = "*", 0
 SLACK = timedelta(minutes=1)
 """So late a warning may be fired and still count as told within the hours it was planned in."""

@@ -50,6 +50,7 @@ PROFILE = Profile(
     {0: OFFICE},
     {("*", 0): Row(first_contact=Term(4, Unit.WORKING_HOURS), warnings=(0.5,))},
 )
+SHIFT = Term(7, Unit.WORKING_HOURS)
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 
 
@@ -202,6 +203,20 @@ async def test_a_case_whose_hours_the_site_no_longer_says_is_named_and_left_as_i
     assert (reason.code, reason.detail) == ("not_recomputed", f"1: {case_id}")
     assert house.base.readiness.ready
     assert await house.case(case_id) == before
+
+
+async def test_a_file_of_clocks_that_is_older_than_open_cases_know_it_is_named(house: House) -> None:
+    await house.settled()
+    await house.following.fresh()
+    newer = replace(PROFILE, version=2, rows={**PROFILE.rows, ("noise.*", 0): Row(resolution=SHIFT)})
+    house.ladder = Ladder({"jili": replace(site_rules(), clocks=newer)})
+    await unpromised(house)
+    await restarted(house).look()
+    codes = {reason.code: reason.detail for reason in house.base.readiness.reasons}
+    assert codes == {"stale_clocks": "1: jili/clocks.yaml: version 1, open cases go by 2"}
+    same = {"jili": replace(site_rules(), clocks=newer)}
+    await Calendars(house.base, table(Ladder(same)), same).look()
+    assert not house.base.readiness.reasons
 
 
 async def test_more_cases_than_a_batch_are_all_found(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
