@@ -195,14 +195,11 @@ def deadlines(case: Case) -> tuple[Deadline, ...]:
     order's, as far as there are any.
     """
     clock = case.clock
-    clocks = (
-        clock,
-        case.returned and case.returned.clock,
-        case.order and case.order.clock,
-        # Whether it is theirs at all is being ruled on.
-        case.contact if case.contact and case.status in OPEN and not case.returned else None,
-    )
+    clocks = (clock, case.returned and case.returned.clock, case.order and case.order.clock)
     running = tuple(each.deadline for each in clocks if each)
+    if case.contact and case.status in OPEN and not case.returned:
+        # While a return waits, whether it is theirs at all is being ruled on.
+        running = (*running, case.contact.deadline)
     return (*running, *_warnings(case, clock)) if clock and clock.warnings else running
 
 
