@@ -40,7 +40,7 @@ class Place(Protocol):
 class Rule:
     """One version of a rule. `term` is its length where it is about time, `limit` a number it sets.
 
-    `source` cites where it comes from, for people.
+    `source` cites where it comes from, for people; `approver` names who approves what it allows.
     """
 
     id: str
@@ -48,6 +48,7 @@ class Rule:
     source: str
     term: Term | None = None
     limit: int = 0
+    approver: str = ""
 
     @property
     def name(self) -> str:
@@ -206,7 +207,12 @@ def rules_of(site: Site, shipped: Mapping[str, Rule]) -> dict[str, Rule]:
             _refuse_stale(given, known)
         except (KeyError, TypeError, ValueError) as error:
             raise SiteError(f"{site.folder}/site.yaml: rules: {known.id}: {error}") from error
-        rules[known.id] = replace(given, term=given.term or known.term, limit=given.limit or known.limit)
+        rules[known.id] = replace(
+            given,
+            term=given.term or known.term,
+            limit=given.limit or known.limit,
+            approver=given.approver or known.approver,
+        )
     return rules
 
 
@@ -239,4 +245,5 @@ def _rule(raw: Mapping[str, Any]) -> Rule:
     if term and term.unit.worked:
         msg = f"unit: {term.unit} are for the clocks of tiers, which have hours"
         raise ValueError(msg)
-    return Rule(str(raw["id"]), int(raw["version"]), str(raw["source"]), term, int(raw.get("limit", 0)))
+    limit, approver = int(raw.get("limit", 0)), str(raw.get("approver", ""))
+    return Rule(str(raw["id"]), int(raw["version"]), str(raw["source"]), term, limit, approver)

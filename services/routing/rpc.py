@@ -21,7 +21,10 @@ from services.chassis.rpc import principal
 from services.chassis.terms import Clock, to_message
 from services.routing.domain import Case
 from services.routing.handlers import Cases
+from services.routing.moves.rpc import CLOCK_CALLS, ClockCalls
 from services.routing.preview import Preview
+from services.routing.reasons import in_words
+from services.routing.watching.onlookers import WITHIN_S, Onlookers
 
 SERVICE = "/fengqiao.routing.v1.RoutingService"
 READERS = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK, Role.CLERK, Role.OPERATOR, Role.REPLAY})
@@ -44,9 +47,19 @@ RULES = {
     f"{SERVICE}/JudgeAnswer": Rule(ACTORS),
     f"{SERVICE}/ListOrders": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
     f"{SERVICE}/ReferCase": Rule(ACTORS),
+    f"{SERVICE}/RecordCallBack": Rule(ACTORS),
+    f"{SERVICE}/RecordReview": Rule(ACTORS),
+    f"{SERVICE}/RecordEnd": Rule(ACTORS),
     f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
+    f"{SERVICE}/WatchAttention": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
+    f"{SERVICE}/AskForAssistance": Rule(ACTORS),
+    f"{SERVICE}/AnswerAssistance": Rule(ACTORS),
+    f"{SERVICE}/EndAssistance": Rule(ACTORS),
+    f"{SERVICE}/GetTeam": Rule(READERS),
+    f"{SERVICE}/ListAssistances": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
+    **{f"{SERVICE}/{name}": Rule(ACTORS) for name in CLOCK_CALLS},
 }
 
 DEFAULT_PAGE = 50
@@ -55,19 +68,23 @@ BOARD_PERIOD_S = 1.0
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class RoutingServicer(RoutingServiceServicer):
+class RoutingServicer(ClockCalls, RoutingServiceServicer):
     """The ladder's RPCs."""
 
-    def __init__(self, cases: Cases, preview: Preview) -> None:
-        """`cases` does the work; `preview` says what would come of it."""
+    def __init__(self, cases: Cases, preview: Preview, onlookers: Onlookers) -> None:
+        """`cases` does the work; `preview` says what would come of it; `onlookers` tells those who watch."""
         self._cases = cases
         self._preview = preview
+        self._onlookers = onlookers
 
     async def GetCase(self, request: rpc.GetCaseRequest, context: Context) -> rpc.GetCaseResponse:
         """One case."""
         del context
         record = await self._cases.one(principal(), request.case_id)
         [case] = await self._cases.get(principal(), [record.id])
+        case.why.extend(in_words(case.assignment.reasons))
+        if case.HasField("asked") and principal().role != Role.RESIDENT:
+            case.asked.note = record.private.get("ask_note", "")
         return rpc.GetCaseResponse(case=case)
 
     async def BatchGetCases(
@@ -163,6 +180,25 @@ class RoutingServicer(RoutingServiceServicer):
         del context
         return rpc.ReferCaseResponse(case=await self._command(request.case_id, request.meta, request))
 
+    async def RecordCallBack(
+        self, request: rpc.RecordCallBackRequest, context: Context
+    ) -> rpc.RecordCallBackResponse:
+        """Somebody called the resident back."""
+        del context
+        return rpc.RecordCallBackResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def RecordReview(
+        self, request: rpc.RecordReviewRequest, context: Context
+    ) -> rpc.RecordReviewResponse:
+        """Somebody who did not handle it reviewed a settlement."""
+        del context
+        return rpc.RecordReviewResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def RecordEnd(self, request: rpc.RecordEndRequest, context: Context) -> rpc.RecordEndResponse:
+        """A superior puts the end of an early warning on record."""
+        del context
+        return rpc.RecordEndResponse(case=await self._command(request.case_id, request.meta, request))
+
     async def RouteCase(self, request: rpc.RouteCaseRequest, context: Context) -> rpc.RouteCaseResponse:
         """Where a case would start, and why."""
         del context
@@ -186,13 +222,57 @@ class RoutingServicer(RoutingServiceServicer):
             raise Forbidden("not your site")
         shown: rpc.WatchBoardResponse | None = None
         while True:
-            board = await self._cases.board(request.site_id)
+            board = await self._onlookers.board(request.site_id, WITHIN_S if shown else 0.0)
             if shown is None or board.SerializeToString() != shown.SerializeToString():
                 shown = board
                 yield board
             if not request.follow:
                 return
             await asyncio.sleep(BOARD_PERIOD_S)
+
+    async def WatchAttention(
+        self, request: rpc.WatchAttentionRequest, context: Context
+    ) -> AsyncIterator[rpc.WatchAttentionResponse]:
+        """What wants attention, and whatever changes of it."""
+        del context
+        async for message in self._onlookers.watch(principal(), request):
+            yield message
+
+    async def AskForAssistance(
+        self, request: rpc.AskForAssistanceRequest, context: Context
+    ) -> rpc.AskForAssistanceResponse:
+        """The owner asks another unit or a department to help."""
+        del context
+        return rpc.AskForAssistanceResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def AnswerAssistance(
+        self, request: rpc.AnswerAssistanceRequest, context: Context
+    ) -> rpc.AnswerAssistanceResponse:
+        """Who was asked answers."""
+        del context
+        return rpc.AnswerAssistanceResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def EndAssistance(
+        self, request: rpc.EndAssistanceRequest, context: Context
+    ) -> rpc.EndAssistanceResponse:
+        """The owner needs it no longer."""
+        del context
+        return rpc.EndAssistanceResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def GetTeam(self, request: rpc.GetTeamRequest, context: Context) -> rpc.GetTeamResponse:
+        """Who works on a case."""
+        del context
+        return await self._cases.team(principal(), request.case_id)
+
+    async def ListAssistances(
+        self, request: rpc.ListAssistancesRequest, context: Context
+    ) -> rpc.ListAssistancesResponse:
+        """Cases that a unit is asked to assist with."""
+        del context
+        limit = request.page_size or DEFAULT_PAGE
+        after = _after(request.page_token)
+        cases = await self._cases.assisted(principal(), request.unit_id, after, limit)
+        return rpc.ListAssistancesResponse(cases=cases, next_page_token=_next_token(cases, limit))
 
     async def _command(self, case_id: str, meta: CommandMeta, request: Message) -> rpc.Case:
         return await self._cases.command(principal(), case_id, meta, request)
@@ -219,8 +299,11 @@ def to_explanation(case: Case, zone: tzinfo) -> rpc.ExplainDeadlineResponse:
 
     return rpc.ExplainDeadlineResponse(
         clocks=[explained(clock, len(case.plan)) for clock in case.plan],
-        running=case.clock.name if case.clock else "",
+        running=case.clock.name if case.clock and not case.pause else "",
+        follow_up=explained(case.followup.clock) if case.followup and case.followup.clock else None,
         ruling=explained(case.returned.clock) if case.returned else None,
         order=explained(case.order.clock) if case.order and case.order.clock else None,
         first_contact=explained(case.contact) if case.contact else None,
+        pause=explained(case.pause.clock) if case.pause else None,
+        end=explained(case.ending.clock) if case.ending and case.ending.clock else None,
     )

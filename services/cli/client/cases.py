@@ -55,7 +55,7 @@ class Why(StrEnum):
     RELATED_CASE = "related-case"
 
 
-BESIDE = ("ruling", "order", "first_contact")
+BESIDE = ("pause", "ruling", "order", "first_contact", "follow_up")
 """Clocks that run beside a tier's."""
 TRACKS = {Way.MEDIATION: ev.TRACK_MEDIATION, Way.PETITION: ev.TRACK_PETITION}
 
@@ -195,9 +195,10 @@ async def route(
     *,
     place: Annotated[str, typer.Option(metavar="UNIT", help="Where it is.")] = "",
     urgent: Annotated[bool, typer.Option("--urgent", help="As if somebody said so.")] = False,
+    on: Annotated[str, typer.Option(metavar="DAY", help="By the rules of this day (default: now).")] = "",
 ) -> None:
-    """Where a case would start now, and why; nothing is done."""
-    request = rpc.RouteCaseRequest(site_id=to.site, kind=kind, unit_id=place, urgent=urgent)
+    """Where a case would start now, or on a day, and why; nothing is done."""
+    request = rpc.RouteCaseRequest(site_id=to.site, kind=kind, unit_id=place, urgent=urgent, on=on)
     answer = await to.call(to.routing.RouteCase, request)
     owner = answer.assignment
     facts = {
@@ -206,11 +207,13 @@ async def route(
         "post": owner.post_id,
         "holder": owner.holder_ref or "nobody",
         "why": ", ".join(owner.reasons),
+        "table": f"version {answer.capability_version} on {answer.day}" if answer.day else "",
+        "emergency": answer.emergency,
         "handed over to": text.word(Track, answer.track, "TRACK_") if answer.track else "",
         "due": text.at(answer.due_at),
     }
     clocks = [text.clock(clock, running=number == 0) for number, clock in enumerate(answer.clocks)]
-    to.show(answer, "\n".join([text.lines(facts), *clocks]))
+    to.show(answer, "\n".join([text.lines(facts), *text.why(answer.why), *clocks]))
 
 
 @client(Role.DESK)
@@ -221,20 +224,6 @@ async def explain(to: Session, case: Case) -> None:
     clocks = [text.clock(clock, running=clock.name == answer.running) for clock in answer.clocks]
     clocks += [text.clock(getattr(answer, name), running=True) for name in BESIDE if answer.HasField(name)]
     to.show(answer, "\n".join(clocks))
-
-
-@client(Role.DESK)
-async def board(
-    to: Session,
-    *,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Again at each change, until Ctrl-C.")
-    ] = False,
-) -> None:
-    """Counts per tier and status."""
-    request = rpc.WatchBoardRequest(site_id=to.site, follow=follow)
-    async for answer in to.stream(to.routing.WatchBoard, request):
-        to.show(answer, text.board(answer))
 
 
 def name_of(enum: str, word: StrEnum) -> str:

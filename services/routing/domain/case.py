@@ -7,6 +7,8 @@ from datetime import datetime
 from fengqiao.routing.v1.events_pb2 import MOVE_REASON_TIMEOUT
 from services.chassis.record import Deadline
 from services.chassis.terms import Clock
+from services.routing.domain.assist import Assist
+from services.routing.domain.followup import FollowUp
 
 EVENTS = "fengqiao.routing.events"
 OUTCOMES = "fengqiao.routing.outcomes"
@@ -22,6 +24,8 @@ OPEN = (ASSIGNED, IN_PROGRESS)
 RULING_CLOCK, ORDER_CLOCK = "ruling", "supervision"
 WARNING = ".warning-"
 """Between a clock's name and a stage, in the name of a warning's deadline."""
+PAUSE_CLOCK = "pause"
+END_CLOCK = "end"
 STANDING, ANSWERED, ACCEPTED = "standing", "answered", "accepted"
 """How a supervision order stands: to be answered, to be judged, to be reported on again."""
 UNSETTLED = (*OPEN, REFERRED)
@@ -111,6 +115,46 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A pause or (`kind` 0) an extension that waits for its approver, the desk where no unit is named.
+
+    `kind` is a `PauseKind`, `length` in the unit of the rule that `rule` names.
+    """
+
+    number: int
+    kind: int
+    length: int
+    rule: str
+    approver_unit_id: str
+    asked_by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause that lasts, by its own clock at the longest; with `due_moved` the due time moved along."""
+
+    number: int
+    kind: int
+    at: datetime
+    clock: Clock
+    due_moved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of an early warning that a superior (empty: the desk) is to put on record; `unit_id` and
+    `settled_by` settled it.
+    """
+
+    unit_id: str
+    superior_unit_id: str
+    settled_by: str
+    clock: Clock | None = None
+    repeats: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case. It always has one owner; `running` names the tier whose clock runs (0: none).
 
@@ -118,8 +162,14 @@ class Case:
     was handed over, `recall` is the resident's wish that was relayed there and is not settled yet.
     `refused`: a party refused mediation. `clauses` are those that the resolution cites. `returned` waits for
     a ruling; `returns` counts them, `rulings` are those there were. `order` is the supervision order that
-    stands; `orders` counts them, `order_clocks` the clocks that they had. `contact` runs until the owner is
-    in contact with the resident; `contacts` counts those clocks. `warned` are stages of warnings that came.
+    stands; `orders` counts them, `order_clocks` the clocks that they had. `assists` are those that were asked
+    to help, by number. `contact` runs until the owner is in contact with the resident; `contacts` counts
+    those clocks. `warned` are stages of warnings that came. `asked` waits for its approver; `asks` counts
+    them. `pause` lasts; `pauses` are the kinds of those granted to this plan, `extended` what
+    extensions gave it, in the rule's unit.
+    stands; `orders` counts them, `order_clocks` the clocks that they had. `screening_code` is the campaign
+    that found it: an early warning without a complainant, whose `ending` a superior is to put on record;
+    `lawful_end` is the `LawfulEnd` on record, `end_clocks` counts the clocks that asked for it.
     """
 
     request_no: str
@@ -156,9 +206,25 @@ class Case:
     order: Order | None = None
     orders: int = 0
     order_clocks: int = 0
+    assists: tuple[Assist, ...] = ()
+    followup: FollowUp | None = None
+    """What follows its settlements; None where nothing did yet."""
+    settled_by: str = ""
+    """Who settled it last, by reference."""
+    settlements: int = 0
     contact: Clock | None = None
     contacts: int = 0
     warned: tuple[Warned, ...] = ()
+    asked: Asked | None = None
+    asks: int = 0
+    pause: Pause | None = None
+    pauses: tuple[int, ...] = ()
+    extended: int = 0
+    pause_clocks: int = 0
+    screening_code: str = ""
+    ending: Ending | None = None
+    lawful_end: int = 0
+    end_clocks: int = 0
 
     @property
     def assigned_at(self) -> datetime:
@@ -187,17 +253,26 @@ class Case:
         """Business times compared: settled after the due time, or open past it; never off the ladder."""
         if self.status == WITHDRAWN or self.track:
             return False
+        now = min(now, self.pause.at) if self.pause else now
         return (self.resolved_at or now) > self.due_at
 
 
 def deadlines(case: Case) -> tuple[Deadline, ...]:
-    """The clocks that run: the tier's with its warnings, a first contact's, a ruling's and a supervision
-    order's, as far as there are any.
+    """The clocks that run: of the tier with its warnings, a first contact, a ruling, an order, of who assists
+    and of what follows a settlement; as far as there are any.
     """
-    clock = case.clock
-    clocks = (clock, case.returned and case.returned.clock, case.order and case.order.clock)
+    clock = None if case.pause else case.clock
+    clocks = (
+        clock,
+        case.pause and case.pause.clock,
+        case.returned and case.returned.clock,
+        case.order and case.order.clock,
+        *(each.clock for each in case.assists),
+        case.followup and case.followup.clock,
+        case.ending and case.ending.clock,
+    )
     running = tuple(each.deadline for each in clocks if each)
-    if case.contact and case.status in OPEN and not case.returned:
+    if case.contact and case.status in OPEN and not case.returned and not case.pause:
         # While a return waits, whether it is theirs at all is being ruled on.
         running = (*running, case.contact.deadline)
     return (*running, *_warnings(case, clock)) if clock and clock.warnings else running

@@ -22,6 +22,7 @@ ENDS_CONTACT = frozenset(
         ev.CaseWithdrawn,
         ev.CaseReferred,
         ev.CaseJoined,
+        clock_ev.ClocksPaused,
     }
 )
 """What the owner did about the matter, or what leaves it nothing to do."""

@@ -109,6 +109,51 @@ def shifted(plan: tuple[Clock, ...], ran_out: Clock, start: datetime) -> tuple[C
     )
 
 
+def moved(
+    plan: tuple[Clock, ...], since: datetime, seconds: int, step: str, *, provisional: bool = False
+) -> tuple[Clock, ...]:
+    """The plan with the clocks that are not over at a time ending later, and a step that says since when and
+    by how much. Whoever's clock had begun by then keeps its start.
+    """
+    said = (step, since.isoformat(), seconds)
+    return tuple(
+        replace(
+            _later(c, c.started_at >= since, seconds),
+            provisional=c.provisional or provisional,
+            explanation=(*c.explanation, said),
+        )
+        if c.due_at > since
+        else c
+        for c in plan
+    )
+
+
+def corrected(
+    plan: tuple[Clock, ...], since: datetime, planned: int, seconds: int, step: str
+) -> tuple[Clock, ...]:
+    """As if `moved` had moved it by so many seconds and not by those planned."""
+    was, said = (step, since.isoformat(), planned), (step, since.isoformat(), seconds)
+    return tuple(
+        replace(
+            _later(c, c.started_at > since, seconds - planned),
+            explanation=tuple(said if each == was else each for each in c.explanation),
+        )
+        if was in c.explanation
+        else c
+        for c in plan
+    )
+
+
+def _later(clock: Clock, begins: bool, seconds: int) -> Clock:  # noqa: FBT001 - whether its start moves too
+    by = timedelta(seconds=seconds)
+    return replace(
+        clock,
+        started_at=clock.started_at + by if begins else clock.started_at,
+        due_at=clock.due_at + by,
+        rolled_due_at=clock.rolled_due_at + by,
+    )
+
+
 def clock_of(plan: tuple[Clock, ...], tier: int, since: datetime | None = None) -> int:
     """The tier whose clock is for an owner of a tier: its own, or the next one up that the plan has.
 

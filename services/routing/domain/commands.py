@@ -27,6 +27,7 @@ class ResolveCase:
     note: str = ""
     clauses: tuple[str, ...] = ()
     known: Known = field(default_factory=dict)
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,41 @@ class ReferCase:
 
 
 @dataclass(frozen=True, slots=True)
+class AskForAssistance:
+    """The owner asks a unit or a department to help with a `task`, a code. Of a department: whether it
+    `stands`, and `person_ref`, who is on duty there.
+    """
+
+    unit_id: str
+    department: str
+    task: str
+    by: str
+    note: str = ""
+    stands: bool = False
+    person_ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAssistance:
+    """Who was asked answers; `answer` is an `AssistanceAnswer`, `result` a code, `text` is for the store."""
+
+    assistance: int
+    answer: int
+    result: str
+    by: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndAssistance:
+    """The owner needs an assistance no longer."""
+
+    assistance: int
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReassignCase:
     """Its owner can't act any more: the post is vacant, its holder on leave or back, the unit closed;
     `reason` is a `MoveReason`.
@@ -118,6 +154,63 @@ class ReassignCase:
     happens_by_itself: ClassVar[bool] = True
 
     reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskForPause:
+    """The owner asks for a pause; `kind` is a `PauseKind`, `length` 0 stands for what the rule allows."""
+
+    kind: int
+    length: int = 0
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AskForExtension:
+    """The owner asks for more time, `length` in the unit of the rule."""
+
+    length: int
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GrantTime:
+    """What was asked for is granted; `units` are those that `by` acts for, none for the desk."""
+
+    ask: int
+    by: str
+    units: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseTime:
+    """What was asked for is refused; `units` as for `GrantTime`."""
+
+    ask: int
+    by: str
+    units: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeCase:
+    """A pause ends early."""
+
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRanOut:
+    """A pause lasted as long as it may."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +244,58 @@ class SupervisionRanOut:
 
 
 @dataclass(frozen=True, slots=True)
+class AssistanceRanOut:
+    """Who was asked to help did not answer, or has not done it, in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCallBack:
+    """The resident was called back by `by`: not reached, or what they answered, `rating` 1 (poor) to 5."""
+
+    reached: bool
+    solved: bool = False
+    rating: int = 0
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallBackRanOut:
+    """Nobody called back in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReview:
+    """A `ReviewFinding` by who did not handle the case; `units` are those that `by` acts for."""
+
+    number: int
+    finding: int
+    by: str = ""
+    units: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRanOut:
+    """Nobody reviewed it in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class ContactRanOut:
     """The owner was not in contact with the resident in time."""
 
@@ -175,3 +320,22 @@ class RecomputeDeadlines:
     """The site's calendar knows more than when provisional clocks were reckoned."""
 
     happens_by_itself: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEnd:
+    """A superior puts the end of an early warning on record; `end` is a `LawfulEnd`."""
+
+    end: int
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndRanOut:
+    """Nobody put the end of an early warning on record in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int

@@ -14,6 +14,8 @@ from services.chassis.errors import Invalid, Violation
 from services.chassis.model import NOTHING, Context, Decision, Emit, decided
 from services.chassis.protobuf import instant, timestamp
 from services.chassis.terms import to_message
+from services.routing.domain.assistance import Assistance
+from services.routing.domain.callbacks import PETITION, CallBacks
 from services.routing.domain.case import OUTCOMES, Case
 from services.routing.domain.clocks import clock_of, make_plan
 from services.routing.domain.codes.citing import cite
@@ -26,9 +28,13 @@ from services.routing.domain.commands import (
     ResolveCase,
     ReturnCase,
 )
+from services.routing.domain.early_warnings import Endings
+from services.routing.domain.pauses import Pauses
 from services.routing.domain.recomputing import Recomputing
 from services.routing.domain.referrals import OPINIONS, Referrals
+from services.routing.domain.reopening import Limits, told
 from services.routing.domain.returns import Returns, nobody_above, refuse_while_returned
+from services.routing.domain.reviews import Reviews
 from services.routing.domain.shared import (
     assignment,
     escalation,
@@ -38,6 +44,7 @@ from services.routing.domain.shared import (
     tier,
 )
 from services.routing.domain.supervision import Orders
+from services.routing.domain.tracks import Tracks
 from services.routing.domain.watching import Watch
 from services.routing.rules import Rules
 
@@ -51,12 +58,19 @@ class Ladder:
         self.orders = Orders(rules)
         self.referrals = Referrals(rules, self.orders)
         self.returns = Returns(rules)
+        self.assistance = Assistance(rules)
+        self.limits = Limits(rules)
+        self.reviews = Reviews(rules, self.orders, self.reopened)
+        self.call_backs = CallBacks(rules, self.limits, self.reviews, self.reopened)
+        self.tracks = Tracks(rules, self.reopened)
         self.watch = Watch(rules)
         self.recomputing = Recomputing(rules)
+        self.pauses = Pauses(rules)
+        self.endings = Endings(rules, lambda case, context: self.reopen(case, ReopeningRequested(), context))
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:
         """Start at the lowest capable tier; plan a clock for each tier from there to the top."""
-        rules = self._rules[event.site_id]
+        rules = self._rules[event.site_id].at(context.at)
         placement = rules.place(event.kind, event.unit_id, urgent=event.urgent)
         promised = event.HasField("due_at") and instant(event.due_at) > context.at
         tiers = [unit.tier for unit in rules.chain(placement.unit.id)]
@@ -75,6 +89,8 @@ class Ladder:
             due_promised=promised,
             plan=[to_message(clock) for clock in plan],
             urgent=event.urgent,
+            risk=placement.risk,
+            screening_code=event.screening_code,
         )
         referred = self.referrals.of_kind(routed, event.site_id)
         decision = Decision((Emit(routed), referred) if referred else (Emit(routed),))
@@ -167,6 +183,7 @@ class Ladder:
             overdue=context.at > case.due_at,
             late_entry=context.late,
             clauses=cite(command.clauses, command.known, case, context.at, zone),
+            resolved_by=command.by,
         )
         return decided(event, also=(OUTCOMES,), note=command.note)
 
@@ -178,21 +195,33 @@ class Ladder:
         """It goes on one tier up (at the top, there), with fresh clocks by the default rule.
 
         After an opinion (信访处理意见书) it does not: the way on is a review by the next-higher organ.
+        Too late or too often, it is a petition.
         """
         if case.outcome in OPINIONS:
             return declined("reopening")(case, _event, context)
+        if refused := self.limits.refusal(case, context):
+            return Decision((told(case, "reopening", refused, PETITION),))
+        return decided(self.reopened(case, context), also=(OUTCOMES,))
+
+    def reopened(
+        self,
+        case: Case,
+        context: Context,
+        reason: ev.MoveReason.ValueType = ev.MOVE_REASON_UNSPECIFIED,
+    ) -> ev.CaseReopened:
+        """A settled case that goes on; `reason` where it was not that the resident said so."""
         rules = self._rules[case.site_id]
         placement = rules.above(case.unit_id) or rules.answering(rules.places.top)
         tiers = [unit.tier for unit in rules.chain(placement.unit.id)]
         epoch = max(clock.epoch for clock in case.plan) + 1
         due_at, plan = make_plan(rules, tiers, context.at, None, epoch=epoch, kind=case.kind)
-        event = ev.CaseReopened(
+        return ev.CaseReopened(
             case=reference(case),
             assignment=assignment(placement),
             due_at=timestamp(due_at),
             plan=[to_message(clock) for clock in plan],
+            reason=reason,
         )
-        return decided(event, also=(OUTCOMES,))
 
 
 def declined(wish: str) -> Callable[[Case, Any, Context], Decision]:

@@ -15,7 +15,7 @@ from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis.errors import IllegalTransition
 from services.chassis.model import NOTHING, Context, Decision, Emit, decided
-from services.chassis.protobuf import timestamp
+from services.chassis.protobuf import instant, timestamp
 from services.chassis.terms import to_message
 from services.routing.domain import shared
 from services.routing.domain.case import DISPUTES, OUTCOMES, PETITIONS, Case
@@ -47,9 +47,12 @@ class Referrals:
         self._orders = orders
 
     def of_kind(self, routed: ev.CaseRouted, site_id: str) -> Emit | None:
-        """The referral that follows at once from a kind of matter; None for the ladder's own kinds."""
-        track = TRACKS.get(self._rules[site_id].capable(routed.kind).track)
-        if track is None:
+        """The referral that follows at once from a kind of matter; None for the ladder's own kinds, and where
+        a petition would have no petitioner.
+        """
+        rules = self._rules[site_id].at(instant(routed.submitted_at))
+        track = TRACKS.get(rules.capable(routed.kind).track)
+        if track is None or (routed.screening_code and track == ev.TRACK_PETITION):
             return None
         event = ev.CaseReferred(
             case=routed.case,
@@ -79,6 +82,10 @@ class Referrals:
                 rule=VOLUNTARY,
                 state=case.status,
                 allowed="",
+            )
+        if command.track == ev.TRACK_PETITION and case.screening_code:
+            raise IllegalTransition(
+                "an early warning has no petitioner", reason="no_complainant", state=case.status, allowed=""
             )
         event = ev.CaseReferred(
             case=shared.reference(case),

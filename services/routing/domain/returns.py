@@ -40,7 +40,7 @@ class Returns:
                 allowed="EscalateCase",
             )
         if command.proposed_unit_id:
-            _standing(rules, case, command.proposed_unit_id, "proposed_unit_id")
+            standing(rules, case, command.proposed_unit_id, "proposed_unit_id")
         superior = rules.superior(case.unit_id, command.proposed_unit_id) or rules.answering(rules.places.top)
         _refuse_if_bound(case, rules, command.proposed_unit_id or superior.unit.id)
         number = case.returns + 1
@@ -100,7 +100,7 @@ class Returns:
         """
         shared.refuse_if_moved_on(case, context)
         refuse_while_returned(case)
-        placement = _standing(self._rules[case.site_id], case, command.unit_id, "unit_id")
+        placement = standing(self._rules[case.site_id], case, command.unit_id, "unit_id")
         event = shared.reassigned(
             case,
             placement,
@@ -118,7 +118,7 @@ class Returns:
             if command.unit_id:
                 raise Invalid([Violation("unit_id", "only_where_it_goes")])
             return rules.answering(pending.superior_unit_id) if command.ruling == ev.RULING_TAKEN else None
-        placement = _standing(rules, case, command.unit_id, "unit_id")
+        placement = standing(rules, case, command.unit_id, "unit_id")
         if pending.superior_unit_id not in {unit.id for unit in rules.chain(command.unit_id)}:
             raise Invalid([Violation("unit_id", "not_below_the_superior")])
         return placement
@@ -157,11 +157,11 @@ def _awaited(case: Case) -> Return:
     return case.returned
 
 
-def _standing(rules: Rules, case: Case, unit_id: str, field: str) -> Placement:
+def standing(rules: Rules, case: Case, unit_id: str, field: str) -> Placement:
     """A unit that could have the case.
 
     Raises:
-        Invalid: it has it, it does not stand, or nobody works there.
+        Invalid: it has it, it does not stand, nobody works there, or a list keeps the kind higher.
     """
     if unit_id == case.unit_id:
         raise Invalid([Violation(field, "same_unit")])
@@ -170,6 +170,9 @@ def _standing(rules: Rules, case: Case, unit_id: str, field: str) -> Placement:
     placement = rules.answering(unit_id)
     if placement.unit.id != unit_id or not placement.post.holder_ref:
         raise Invalid([Violation(field, "not_staffed")])
+    if listed := rules.kept_up(case.kind, case.submitted_at, placement.unit.tier):
+        # A department's listed work is not pushed down, whoever would have it so.
+        raise Invalid([Violation(field, "below_the_department_list")], rule=f"list:{listed.department}")
     return placement
 
 

@@ -7,6 +7,8 @@ from google.protobuf.message import Message
 
 from fengqiao.intake.v1.events_pb2 import (
     EscalationRequested,
+    OutcomeRated,
+    ReferralRequested,
     ReopeningRequested,
     RequestSubmitted,
     WithdrawalRequested,
@@ -16,13 +18,17 @@ from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from services.chassis.model import Consumed, Context, Decision, Table, Transition, transition
 from services.chassis.record import Deadline
 from services.routing.clocking import CONTACT_CLOCK
+from services.routing.domain.assist import ASSISTANCE
+from services.routing.domain.assistance import ending
 from services.routing.domain.case import (
     ASSIGNED,
+    END_CLOCK,
     ENDED,
     IN_PROGRESS,
     MEDIATION_OUTCOMES,
     OPEN,
     ORDER_CLOCK,
+    PAUSE_CLOCK,
     PETITION_OUTCOMES,
     REFERRED,
     REQUESTS,
@@ -34,18 +40,29 @@ from services.routing.domain.case import (
 )
 from services.routing.domain.commands import (
     AcceptCase,
+    AnswerAssistance,
     AnswerSupervision,
+    AskForAssistance,
+    AssistanceRanOut,
+    CallBackRanOut,
     ClockRanOut,
     ContactRanOut,
+    EndAssistance,
+    EndRanOut,
     EscalateCase,
     JudgeAnswer,
     OrderSupervision,
+    PauseRanOut,
     ReassignCase,
     RecomputeDeadlines,
+    RecordCallBack,
+    RecordEnd,
+    RecordReview,
     ReferCase,
     ReportProgress,
     ResolveCase,
     ReturnCase,
+    ReviewRanOut,
     RuleOnReturn,
     RulingRanOut,
     SupervisionRanOut,
@@ -53,14 +70,42 @@ from services.routing.domain.commands import (
     WarningCame,
 )
 from services.routing.domain.decisions import Ladder, declined
+from services.routing.domain.followup import CALL_BACK_CLOCK, REVIEW_CLOCK
+from services.routing.domain.pauses import ASKS
 from services.routing.domain.referrals import noted
+from services.routing.domain.resuming import resuming
 
-BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut | ContactRanOut]] = {
+RanOut = (
+    RulingRanOut
+    | SupervisionRanOut
+    | AssistanceRanOut
+    | CallBackRanOut
+    | ReviewRanOut
+    | ContactRanOut
+    | PauseRanOut
+    | EndRanOut
+)
+BY_CLOCK: Mapping[str, type[RanOut]] = {
     RULING_CLOCK: RulingRanOut,
     ORDER_CLOCK: SupervisionRanOut,
+    ASSISTANCE: AssistanceRanOut,
+    CALL_BACK_CLOCK: CallBackRanOut,
+    REVIEW_CLOCK: ReviewRanOut,
     CONTACT_CLOCK: ContactRanOut,
+    PAUSE_CLOCK: PauseRanOut,
+    END_CLOCK: EndRanOut,
 }
-"""What happens when a clock that is no tier's has passed, by its name."""
+"""What happens when a clock that is no tier's has passed, by its name, without its number if it has one."""
+END_A_PAUSE = (
+    ResolveCase,
+    EscalateCase,
+    ReturnCase,
+    TransferCase,
+    ReferCase,
+    EscalationRequested,
+    WithdrawalRequested,
+)
+"""What may come while the clocks are paused, and makes them run again first."""
 
 
 def table(ladder: Ladder) -> Table:
@@ -85,10 +130,16 @@ def table(ladder: Ladder) -> Table:
             (status, WithdrawalRequested): Transition(ladder.withdraw, (WITHDRAWN,)),
             (status, ReopeningRequested): Transition(declined("reopening"), (status,)),
             (status, ReferCase): Transition(ladder.referrals.refer, (REFERRED,)),
+            (status, AskForAssistance): Transition(ladder.assistance.ask, (status,)),
+            (status, AnswerAssistance): Transition(ladder.assistance.answer, (status,)),
+            (status, EndAssistance): Transition(ladder.assistance.end, (status,)),
+            (status, AssistanceRanOut): Transition(ladder.assistance.ran_out, (status,)),
             (status, ContactRanOut): Transition(ladder.watch.contact_ran_out, (status,)),
             (status, WarningCame): Transition(ladder.watch.warning_came, (status,)),
             (status, RecomputeDeadlines): Transition(ladder.recomputing.recompute, (status,)),
         }
+        cells |= {(status, each): Transition(of(ladder.pauses), (status,)) for each, of in ASKS.items()}
+        cells |= {(status, each): resuming(cells[status, each]) for each in END_A_PAUSE}
     cells[(ASSIGNED, AcceptCase)] = Transition(ladder.accept, (IN_PROGRESS,))
     for status in ENDED:
         cells |= {
@@ -114,7 +165,33 @@ def table(ladder: Ladder) -> Table:
         ),
     }
     cells[(WITHDRAWN, ReopeningRequested)] = Transition(declined("reopening"), (WITHDRAWN,))
-    return ladder.watch.over(cells)
+    cells[(RESOLVED, RecordEnd)] = Transition(ladder.endings.record, (ASSIGNED, RESOLVED))
+    cells[(RESOLVED, EndRanOut)] = Transition(ladder.endings.ran_out, (RESOLVED,))
+    noticed = {**ladder.endings.following(cells)}
+    whole = ladder.call_backs.following(_with_what_follows(noticed, ladder))
+    ended = {key: Transition(ending(cell.decide), cell.to) for key, cell in whole.items()}
+    return ladder.watch.over(ended)
+
+
+def _with_what_follows(cells: dict[tuple[str, type[Any]], Transition[Case, Any]], ladder: Ladder) -> Table:
+    """With what a settlement is followed by, and the resident's wish for another track in every status."""
+    after, reviews = ladder.call_backs, ladder.reviews
+    for status in {status for status, _message in cells}:
+        to = (REFERRED, status) if status in OPEN else (status,)
+        cells |= {
+            (status, OutcomeRated): Transition(noted, (status,)),
+            (status, ReferralRequested): resuming(Transition(ladder.tracks.asked, to)),
+        }
+    return cells | {
+        (RESOLVED, RecordCallBack): Transition(after.record, (ASSIGNED, RESOLVED)),
+        (RESOLVED, CallBackRanOut): Transition(after.ran_out, (RESOLVED,)),
+        (RESOLVED, OutcomeRated): Transition(after.rated, (RESOLVED,)),
+        (RESOLVED, EscalationRequested): Transition(after.asks_up, (ASSIGNED, RESOLVED)),
+        (RESOLVED, WithdrawalRequested): Transition(after.withdraws, (RESOLVED, WITHDRAWN)),
+        (RESOLVED, ReferralRequested): Transition(ladder.tracks.asked, (REFERRED, RESOLVED)),
+        (RESOLVED, RecordReview): Transition(reviews.record, (ASSIGNED, RESOLVED)),
+        (RESOLVED, ReviewRanOut): Transition(reviews.ran_out, (RESOLVED,)),
+    }
 
 
 def consumed(ladder: Ladder, cells: Table) -> dict[tuple[str, str], Consumed]:
@@ -123,7 +200,7 @@ def consumed(ladder: Ladder, cells: Table) -> dict[tuple[str, str], Consumed]:
     def obey(case: Case, event: Message, context: Context) -> Decision:
         return transition(cells, case.status, case, event, context)
 
-    wishes = (EscalationRequested, WithdrawalRequested, ReopeningRequested)
+    wishes = (EscalationRequested, WithdrawalRequested, ReopeningRequested, ReferralRequested, OutcomeRated)
     return {
         (REQUESTS, RequestSubmitted.DESCRIPTOR.full_name): Consumed(ladder.open, opens=True),
         **{(REQUESTS, wish.DESCRIPTOR.full_name): Consumed(obey) for wish in wishes},
@@ -136,8 +213,9 @@ def firing(cells: Table) -> Callable[[Case, Deadline, Context], Decision]:
     """What happens when a deadline passes."""
 
     def fire(case: Case, deadline: Deadline, context: Context) -> Decision:
-        otherwise = WarningCame if WARNING in deadline.name else ClockRanOut
-        ran_out = BY_CLOCK.get(deadline.name, otherwise)
+        name = deadline.name
+        otherwise = WarningCame if WARNING in name else ClockRanOut
+        ran_out = BY_CLOCK.get(name) or BY_CLOCK.get(name.partition("-")[0]) or otherwise
         return transition(cells, case.status, case, ran_out(deadline.name, deadline.epoch), context)
 
     return fire

@@ -32,6 +32,9 @@ PLANS: Mapping[type[Message], str] = {
     ev.CaseTakenBack: "plan",
     ev.CaseParted: "plan",
     clock_ev.DeadlineRecomputed: "clocks",
+    clock_ev.ClocksPaused: "plan",
+    clock_ev.ClocksResumed: "plan",
+    clock_ev.DueTimeExtended: "plan",
 }
 """Events that carry tiers' clocks, and the field that has them. Whoever adds one adds it here."""
 AFRESH = (ev.CaseRouted, ev.CaseReopened, ev.CaseTakenBack, ev.CaseParted)

@@ -129,6 +129,26 @@ class MeetingDocument(AggregateDocument):
     }
 
 
+class EmergencyDocument(AggregateDocument):
+    """An emergency, whole."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "emergencies",
+        "indexes": [{"fields": ["site", "state.place"]}],
+    }
+
+
+class ScreeningDocument(AggregateDocument):
+    """A screening campaign, whole, in its round."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "screenings",
+        "indexes": [{"fields": ["site", "state.code"]}],
+    }
+
+
 class LookUpDocument(Document):
     """One look-up of cases: who asked, as what, why, when and for whom; insert-only.
 
@@ -181,6 +201,25 @@ class ArrivalsDocument(Document):
     }
 
 
+class RiskDocument(Document):
+    """An early warning as intake told of it, by the campaign that it names; the id is its case's."""
+
+    id = StringField(primary_key=True)
+    site = StringField(required=True)
+    code = StringField(required=True)
+    unit = StringField(required=True)
+    kind = StringField(required=True)
+    urgent = BooleanField(required=True)
+    at = DateTimeField(required=True)
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "risks",
+        "auto_create_index": False,
+        "indexes": [{"fields": ["site", "code", "at"]}],
+    }
+
+
 BESIDE_CASES = (
     UnitDocument,
     RestructuringDocument,
@@ -191,6 +230,9 @@ BESIDE_CASES = (
     CallOutDocument,
     VillageCodeDocument,
     MeetingDocument,
+    EmergencyDocument,
     LookUpDocument,
     ArrivalsDocument,
+    ScreeningDocument,
+    RiskDocument,
 )

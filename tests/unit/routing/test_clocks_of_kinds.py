@@ -11,7 +11,7 @@ from services.chassis.calendar import Term, Unit
 from services.chassis.reckoning import reached
 from services.chassis.terms import start_term
 from services.routing.clocking import Row
-from services.routing.domain.clocks import make_plan, shifted
+from services.routing.domain.clocks import make_plan, moved, shifted
 from services.routing.rpc import to_explanation
 from tests.unit.routing.clocked import DAYS, SHANGHAI, at, clocked, profile, walk
 from tests.unit.routing.ladder import OPENED, SECTION, Walk
@@ -84,8 +84,10 @@ def test_the_steps_of_every_plan_add_up_to_its_due_times(
         strict_or_rolled = until[-1]
         assert strict_or_rolled == clock.rolled_due_at
         assert clock.due_at in until
-    moved = shifted(plan, plan[0], plan[0].due_at + timedelta(hours=3))
-    assert all(reached(clock, rules.zone, len(plan))[-1] == clock.rolled_due_at for clock in moved)
+    outage = shifted(plan, plan[0], plan[0].due_at + timedelta(hours=3))
+    paused = moved(plan, start + (plan[0].due_at - start) / 2, 86_400, "paused")
+    for clock in (*outage, *paused, *moved(paused, plan[0].due_at, 3 * 86_400, "extended")):
+        assert reached(clock, rules.zone, len(plan))[-1] == clock.rolled_due_at
 
 
 def test_an_explanation_adds_up_step_by_step() -> None:

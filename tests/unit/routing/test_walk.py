@@ -9,11 +9,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from fengqiao.intake.v1.events_pb2 import EscalationRequested, ReopeningRequested, WithdrawalRequested
+from fengqiao.intake.v1.events_pb2 import (
+    EscalationRequested,
+    OutcomeRated,
+    ReferralRequested,
+    ReopeningRequested,
+    WithdrawalRequested,
+)
 from fengqiao.mediation.v1.events_pb2 import EndReason, MediationEnded
 from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from fengqiao.routing.v1 import events_pb2 as ev
-from fengqiao.routing.v1.clock_events_pb2 import DeadlineNeared
+from fengqiao.routing.v1 import handling_events_pb2 as hv
+from fengqiao.routing.v1.clock_events_pb2 import DeadlineNeared, PauseKind
 from services.chassis import audit
 from services.chassis.consumer import Arrived, Received
 from services.chassis.envelope import Envelope, event_id
@@ -141,6 +148,57 @@ class Ladders(RuleBasedStateMachine):
         case = walk.case
         assert (case.unit_id, case.status, case.running) == (before.unit_id, before.status, before.running)
 
+    @precondition(lambda self: self.walk is not None)
+    @rule(
+        order=st.one_of(
+            ANYWHERE.map(lambda to: domain.AskForAssistance(to, "", "inspect", "h-a")),
+            st.builds(
+                domain.AnswerAssistance,
+                st.integers(1, 3),
+                st.sampled_from(hv.AssistanceAnswer.values()[1:]),
+                st.sampled_from(("", "busy")),
+                WHO,
+            ),
+            st.integers(1, 3).map(lambda number: domain.EndAssistance(number, "h-a")),
+        )
+    )
+    def assist(self, order: object) -> None:
+        walk = self._walk()
+        before = self._tried(order, walk.now)
+        case = walk.case
+        assert (case.unit_id, case.status, case.running) == (before.unit_id, before.status, before.running)
+
+    @precondition(lambda self: self.walk is not None)
+    @rule(
+        order=st.sampled_from(
+            (
+                *(domain.AskForPause(kind, 1, "h-a") for kind in PauseKind.values()),
+                *(domain.AskForExtension(length, "h-a") for length in (1, 2, 6)),
+                domain.GrantTime(1, "h-a"),
+                domain.RefuseTime(1, "h-b", (NEIGHBOURS,)),
+                domain.ResumeCase("h-a"),
+            )
+        ),
+        back=st.integers(0, 30),
+    )
+    def ask_for_time(self, order: object, back: int) -> None:
+        walk = self._walk()
+        walk.wait(timedelta())
+        before = walk.case
+        if isinstance(order, domain.GrantTime | domain.RefuseTime) and before.asked:
+            order = replace(order, ask=before.asked.number, by="h-b")
+        at = max(walk.now - timedelta(hours=back), before.submitted_at)
+        try:
+            walk.order(order, at=at)
+        except CommandError:
+            assert walk.case == before
+        case = walk.case
+        assert (case.unit_id, case.status, case.running) == (before.unit_id, before.status, before.running)
+        if not isinstance(order, domain.GrantTime | domain.ResumeCase):
+            assert (case.plan, case.due_at) == (before.plan, before.due_at)
+        if isinstance(order, domain.GrantTime):
+            assert case.due_at >= before.due_at
+
     def _tried(self, command: object, at: datetime) -> domain.Case:
         """The case as it was before an order, and after what had fallen due; the due time never moves."""
         walk = self._walk()
@@ -150,8 +208,18 @@ class Ladders(RuleBasedStateMachine):
             walk.order(command, at=at)
         except CommandError:
             assert walk.case == before
-        assert (walk.case.due_at, walk.case.plan) == (before.due_at, before.plan)
+        if before.pause and not walk.case.pause:
+            assert self._by_the_pause(before)
+        else:
+            assert (walk.case.due_at, walk.case.plan) == (before.due_at, before.plan)
         return before
+
+    def _by_the_pause(self, before: domain.Case) -> bool:
+        """Whether a due time moved as far as a pause that ended with a move had moved it, and no farther."""
+        walk, pause = self._walk(), before.pause
+        assert pause
+        planned = pause.clock.due_at - pause.at
+        return before.due_at - planned <= walk.case.due_at <= before.due_at
 
     @precondition(lambda self: self.walk is not None)
     @rule(wish=st.sampled_from(WISHES))
@@ -232,6 +300,22 @@ class Ladders(RuleBasedStateMachine):
                 assert self.walk.record.next_due_at is None
 
     @invariant()
+    def a_pause_lasts_only_while_the_case_is_open_and_has_a_clock_of_its_own(self) -> None:
+        if self.walk and self.walk.case.pause:
+            case = self.walk.case
+            assert case.status in domain.OPEN
+            assert case.pause
+            assert case.pause.clock.deadline in domain.deadlines(case)
+            assert not any(each.name.startswith("tier") for each in domain.deadlines(case))
+
+    @invariant()
+    def what_was_added_to_a_due_time_is_what_the_explanation_adds_up_to(self) -> None:
+        if self.walk:
+            for clock in self.walk.case.plan:
+                added = [step[2] for step in clock.explanation if step[0] in {"paused", "extended"}]
+                assert all(seconds >= 0 for seconds in added)
+
+    @invariant()
     def an_ended_case_has_no_clock(self) -> None:
         if self.walk and self.walk.case.status in domain.ENDED:
             assert self.walk.record.next_due_at is None
@@ -242,6 +326,14 @@ class Ladders(RuleBasedStateMachine):
             steps = self.walk.case.steps
             assert all(step.to_tier >= step.from_tier or step.reason in MAY_GO_DOWN for step in steps)
             assert [step.at for step in steps] == sorted(step.at for step in steps)
+
+    @invariant()
+    def who_assists_is_awaited_while_the_case_is_open_and_never_its_owner(self) -> None:
+        if self.walk:
+            case = self.walk.case
+            for each in case.assists:
+                assert each.active == (each.clock is not None)
+                assert not each.active or (case.status in domain.OPEN and each.unit_id != case.unit_id)
 
     @invariant()
     def a_ruling_is_awaited_by_the_owner_until_its_clock_runs_out(self) -> None:
@@ -327,5 +419,5 @@ def test_the_table_is_total_over_the_consumed_events() -> None:
         domain.WITHDRAWN,
         domain.REFERRED,
     }
-    heard = [*map(type, WISHES), MediationEnded, PetitionConcluded]
+    heard = [*map(type, WISHES), MediationEnded, PetitionConcluded, OutcomeRated, ReferralRequested]
     assert {(status, message) for status in statuses for message in heard} <= cells.keys()

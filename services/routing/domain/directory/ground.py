@@ -3,7 +3,7 @@
 A site is the directory's as soon as a sub-district stands in it that somebody was ever appointed to.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from services.routing.domain.directory.territory import Territory
@@ -86,6 +86,12 @@ class Ground:
             return self._fixed.post(unit_id)
         unit = self.territory.units.get(unit_id)
         return Post(f"{LEADER}:{unit_id}", (unit.acting_on(self.day) if unit else "") or None)
+
+    def below(self, unit_id: str) -> Iterator[Place]:
+        """The units that stand today."""
+        if not self._top:
+            return self._fixed.below(unit_id)
+        return (self._place(unit) for unit in self.territory.below(unit_id) if self.day in unit.days)
 
     def reason(self, unit_id: str, holder_ref: str) -> str:
         """Why somebody no longer answers for a unit: `unit_closed`, `leave` (theirs, or the holder is back)

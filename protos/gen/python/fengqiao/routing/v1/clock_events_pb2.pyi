@@ -10,6 +10,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,6 +21,39 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _PauseKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PauseKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PauseKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PAUSE_KIND_UNSPECIFIED: _PauseKind.ValueType  # 0
+    PAUSE_KIND_WAITING_FOR_RESIDENT: _PauseKind.ValueType  # 1
+    """Only the resident can say or bring what is missing."""
+    PAUSE_KIND_EXPERT_APPRAISAL: _PauseKind.ValueType  # 2
+    """An appraisal (鉴定) is under way."""
+    PAUSE_KIND_FORCE_MAJEURE: _PauseKind.ValueType  # 3
+    """Nobody can act: flood, fire, epidemic (不可抗力)."""
+    PAUSE_KIND_COURT: _PauseKind.ValueType  # 4
+    """A court decides a question that the matter hangs on (诉访分离)."""
+
+class PauseKind(_PauseKind, metaclass=_PauseKindEnumTypeWrapper):
+    """Events of `fengqiao.routing.events` about the clocks of a case: they pause, go on, or get more time, only by rule. Key: case id.
+
+    Why the clocks of a case may pause.
+    """
+
+PAUSE_KIND_UNSPECIFIED: PauseKind.ValueType  # 0
+PAUSE_KIND_WAITING_FOR_RESIDENT: PauseKind.ValueType  # 1
+"""Only the resident can say or bring what is missing."""
+PAUSE_KIND_EXPERT_APPRAISAL: PauseKind.ValueType  # 2
+"""An appraisal (鉴定) is under way."""
+PAUSE_KIND_FORCE_MAJEURE: PauseKind.ValueType  # 3
+"""Nobody can act: flood, fire, epidemic (不可抗力)."""
+PAUSE_KIND_COURT: PauseKind.ValueType  # 4
+"""A court decides a question that the matter hangs on (诉访分离)."""
+Global___PauseKind: _TypeAlias = PauseKind  # noqa: Y015
 
 @_typing.final
 class DeadlineNeared(_message.Message):
@@ -202,3 +236,300 @@ class DeadlineRecomputed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeadlineRecomputed: _TypeAlias = DeadlineRecomputed  # noqa: Y015
+
+@_typing.final
+class PauseAsked(_message.Message):
+    """The owner asks for a pause. No clock stops by asking; where nobody decides before the case moves, the asking lapses."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    ASK_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    APPROVER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    ask: _builtins.int
+    """Counts what was asked for, pauses and extensions together."""
+    kind: Global___PauseKind.ValueType
+    length: _builtins.int
+    """In the unit of the rule."""
+    rule: _builtins.str
+    """Id and version of the rule, as `routing.pause.court@1`."""
+    asked_by: _builtins.str
+    """Opaque reference of who asked."""
+    approver_unit_id: _builtins.str
+    """The unit that approves it, or one above it; empty: the desk."""
+    @_builtins.property
+    def case(self) -> _events_pb2.CaseReference: ...
+    @_builtins.property
+    def assignment(self) -> _events_pb2.Assignment: ...
+    def __init__(
+        self,
+        *,
+        case: _events_pb2.CaseReference | None = ...,
+        ask: _builtins.int = ...,
+        assignment: _events_pb2.Assignment | None = ...,
+        kind: Global___PauseKind.ValueType = ...,
+        length: _builtins.int = ...,
+        rule: _builtins.str = ...,
+        asked_by: _builtins.str = ...,
+        approver_unit_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approver_unit_id", b"approver_unit_id", "ask", b"ask", "asked_by", b"asked_by", "assignment", b"assignment", "case", b"case", "kind", b"kind", "length", b"length", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseAsked: _TypeAlias = PauseAsked  # noqa: Y015
+
+@_typing.final
+class ExtensionAsked(_message.Message):
+    """The owner asks for more time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    ASK_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    APPROVER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    ask: _builtins.int
+    length: _builtins.int
+    rule: _builtins.str
+    asked_by: _builtins.str
+    approver_unit_id: _builtins.str
+    @_builtins.property
+    def case(self) -> _events_pb2.CaseReference: ...
+    @_builtins.property
+    def assignment(self) -> _events_pb2.Assignment: ...
+    def __init__(
+        self,
+        *,
+        case: _events_pb2.CaseReference | None = ...,
+        ask: _builtins.int = ...,
+        assignment: _events_pb2.Assignment | None = ...,
+        length: _builtins.int = ...,
+        rule: _builtins.str = ...,
+        asked_by: _builtins.str = ...,
+        approver_unit_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approver_unit_id", b"approver_unit_id", "ask", b"ask", "asked_by", b"asked_by", "assignment", b"assignment", "case", b"case", "length", b"length", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExtensionAsked: _TypeAlias = ExtensionAsked  # noqa: Y015
+
+@_typing.final
+class ClocksPaused(_message.Message):
+    """The clocks of the tiers stand still, at most until the pause's own clock ends it. Plan and due time are those of the whole pause."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    PAUSE_FIELD_NUMBER: _builtins.int
+    ASK_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    APPROVED_BY_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    DUE_BEFORE_FIELD_NUMBER: _builtins.int
+    pause: _builtins.int
+    """Counts the pauses of the case's clocks."""
+    ask: _builtins.int
+    kind: Global___PauseKind.ValueType
+    approved_by: _builtins.str
+    """Opaque reference of who approved it."""
+    @_builtins.property
+    def case(self) -> _events_pb2.CaseReference: ...
+    @_builtins.property
+    def assignment(self) -> _events_pb2.Assignment: ...
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock: ...
+    @_builtins.property
+    def plan(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Clock]: ...
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def due_before(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        case: _events_pb2.CaseReference | None = ...,
+        pause: _builtins.int = ...,
+        ask: _builtins.int = ...,
+        assignment: _events_pb2.Assignment | None = ...,
+        kind: Global___PauseKind.ValueType = ...,
+        clock: _common_pb2.Clock | None = ...,
+        approved_by: _builtins.str = ...,
+        plan: _abc.Iterable[_common_pb2.Clock] | None = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        due_before: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "clock", b"clock", "due_at", b"due_at", "due_before", b"due_before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved_by", b"approved_by", "ask", b"ask", "assignment", b"assignment", "case", b"case", "clock", b"clock", "due_at", b"due_at", "due_before", b"due_before", "kind", b"kind", "pause", b"pause", "plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClocksPaused: _TypeAlias = ClocksPaused  # noqa: Y015
+
+@_typing.final
+class ClocksResumed(_message.Message):
+    """The clocks run again; plan and due time have moved by as long as the pause lasted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    PAUSE_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    RESUMED_BY_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    DUE_BEFORE_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    FIRED_AT_FIELD_NUMBER: _builtins.int
+    pause: _builtins.int
+    kind: Global___PauseKind.ValueType
+    seconds: _builtins.int
+    """How long it lasted."""
+    resumed_by: _builtins.str
+    """Opaque reference of who ended it; empty where it ended by itself or with a move of the case."""
+    clock: _builtins.str
+    """The pause's clock, where that ran out."""
+    epoch: _builtins.int
+    @_builtins.property
+    def case(self) -> _events_pb2.CaseReference: ...
+    @_builtins.property
+    def assignment(self) -> _events_pb2.Assignment: ...
+    @_builtins.property
+    def plan(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Clock]: ...
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def due_before(self) -> _timestamp_pb2.Timestamp:
+        """As it was before the pause."""
+
+    @_builtins.property
+    def fired_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        case: _events_pb2.CaseReference | None = ...,
+        pause: _builtins.int = ...,
+        assignment: _events_pb2.Assignment | None = ...,
+        kind: Global___PauseKind.ValueType = ...,
+        seconds: _builtins.int = ...,
+        resumed_by: _builtins.str = ...,
+        plan: _abc.Iterable[_common_pb2.Clock] | None = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        due_before: _timestamp_pb2.Timestamp | None = ...,
+        clock: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        fired_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "due_before", b"due_before", "fired_at", b"fired_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "clock", b"clock", "due_at", b"due_at", "due_before", b"due_before", "epoch", b"epoch", "fired_at", b"fired_at", "kind", b"kind", "pause", b"pause", "plan", b"plan", "resumed_by", b"resumed_by", "seconds", b"seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClocksResumed: _TypeAlias = ClocksResumed  # noqa: Y015
+
+@_typing.final
+class DueTimeExtended(_message.Message):
+    """The clocks that are not over got more time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    ASK_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    APPROVED_BY_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    DUE_BEFORE_FIELD_NUMBER: _builtins.int
+    ask: _builtins.int
+    length: _builtins.int
+    rule: _builtins.str
+    approved_by: _builtins.str
+    @_builtins.property
+    def case(self) -> _events_pb2.CaseReference: ...
+    @_builtins.property
+    def assignment(self) -> _events_pb2.Assignment: ...
+    @_builtins.property
+    def plan(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Clock]: ...
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def due_before(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        case: _events_pb2.CaseReference | None = ...,
+        ask: _builtins.int = ...,
+        assignment: _events_pb2.Assignment | None = ...,
+        length: _builtins.int = ...,
+        rule: _builtins.str = ...,
+        approved_by: _builtins.str = ...,
+        plan: _abc.Iterable[_common_pb2.Clock] | None = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        due_before: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "due_before", b"due_before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved_by", b"approved_by", "ask", b"ask", "assignment", b"assignment", "case", b"case", "due_at", b"due_at", "due_before", b"due_before", "length", b"length", "plan", b"plan", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DueTimeExtended: _TypeAlias = DueTimeExtended  # noqa: Y015
+
+@_typing.final
+class TimeRefused(_message.Message):
+    """A pause or an extension was asked for and refused; nothing changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    ASK_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    REFUSED_BY_FIELD_NUMBER: _builtins.int
+    ask: _builtins.int
+    unit_id: _builtins.str
+    kind: Global___PauseKind.ValueType
+    """Unset for an extension."""
+    refused_by: _builtins.str
+    """Opaque reference of who refused it."""
+    @_builtins.property
+    def case(self) -> _events_pb2.CaseReference: ...
+    def __init__(
+        self,
+        *,
+        case: _events_pb2.CaseReference | None = ...,
+        ask: _builtins.int = ...,
+        unit_id: _builtins.str = ...,
+        kind: Global___PauseKind.ValueType = ...,
+        refused_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "case", b"case", "kind", b"kind", "refused_by", b"refused_by", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimeRefused: _TypeAlias = TimeRefused  # noqa: Y015

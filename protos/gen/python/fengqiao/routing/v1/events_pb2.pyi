@@ -52,6 +52,8 @@ class _MoveReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MoveReason
     """The desk or the common superior transferred it to another unit."""
     MOVE_REASON_SUPERIOR: _MoveReason.ValueType  # 12
     """A superior or the desk ordered it (督办)."""
+    MOVE_REASON_REVIEW: _MoveReason.ValueType  # 70
+    """A review found that the resident was right to call its settlement poor."""
 
 class MoveReason(_MoveReason, metaclass=_MoveReasonEnumTypeWrapper):
     """Events of `fengqiao.routing.events`; those that end or restart a request are repeated on `fengqiao.routing.outcomes`,
@@ -84,6 +86,8 @@ MOVE_REASON_TRANSFER: MoveReason.ValueType  # 11
 """The desk or the common superior transferred it to another unit."""
 MOVE_REASON_SUPERIOR: MoveReason.ValueType  # 12
 """A superior or the desk ordered it (督办)."""
+MOVE_REASON_REVIEW: MoveReason.ValueType  # 70
+"""A review found that the resident was right to call its settlement poor."""
 Global___MoveReason: _TypeAlias = MoveReason  # noqa: Y015
 
 class _OrderReason:
@@ -299,7 +303,9 @@ class Assignment(_message.Message):
     """Opaque reference of the post's holder."""
     @_builtins.property
     def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Why here, in codes: `lowest_capable_tier`, `urgent_skip`, `vacant:<unit>`, `place_unknown` …"""
+        """Why here, in codes: `capability:<version>`, `lowest_capable_tier`, `urgent_skip`, `vacant:<unit>`, `department_list:<code>`,
+        `emergency:<profile>@<version>` …; `WhyHere` has them in words.
+        """
 
     @_builtins.property
     def first_contact(self) -> _common_pb2.Clock:
@@ -365,10 +371,16 @@ class CaseRouted(_message.Message):
     PLAN_FIELD_NUMBER: _builtins.int
     URGENT_FIELD_NUMBER: _builtins.int
     SUBMITTED_RECORDED_AT_FIELD_NUMBER: _builtins.int
+    RISK_FIELD_NUMBER: _builtins.int
+    SCREENING_CODE_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     due_promised: _builtins.bool
     """True: the source set the due time; false: the site's default profile."""
     urgent: _builtins.bool
+    risk: _builtins.bool
+    """Its kind is a risk kind by the rules that placed it: always urgent, whatever was said."""
+    screening_code: _builtins.str
+    """Code of the screening campaign that found it; empty: somebody asks."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     @_builtins.property
@@ -401,10 +413,12 @@ class CaseRouted(_message.Message):
         plan: _abc.Iterable[_common_pb2.Clock] | None = ...,
         urgent: _builtins.bool = ...,
         submitted_recorded_at: _timestamp_pb2.Timestamp | None = ...,
+        risk: _builtins.bool = ...,
+        screening_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "plan", b"plan", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "plan", b"plan", "risk", b"risk", "screening_code", b"screening_code", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -918,6 +932,7 @@ class CaseResolved(_message.Message):
     OVERDUE_FIELD_NUMBER: _builtins.int
     LATE_ENTRY_FIELD_NUMBER: _builtins.int
     CLAUSES_FIELD_NUMBER: _builtins.int
+    RESOLVED_BY_FIELD_NUMBER: _builtins.int
     unit_id: _builtins.str
     tier: _common_pb2.Tier.ValueType
     outcome: _builtins.str
@@ -925,6 +940,8 @@ class CaseResolved(_message.Message):
     overdue: _builtins.bool
     late_entry: _builtins.bool
     """True when it was entered after a later event of the case."""
+    resolved_by: _builtins.str
+    """Opaque reference of who settled it."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     @_builtins.property
@@ -941,10 +958,11 @@ class CaseResolved(_message.Message):
         overdue: _builtins.bool = ...,
         late_entry: _builtins.bool = ...,
         clauses: _abc.Iterable[Global___CitedClause] | None = ...,
+        resolved_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "resolved_by", b"resolved_by", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1014,6 +1032,9 @@ class CaseReopened(_message.Message):
     ASSIGNMENT_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: Global___MoveReason.ValueType
+    """Why, where it was not that the resident said so: a review."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     @_builtins.property
@@ -1029,10 +1050,11 @@ class CaseReopened(_message.Message):
         assignment: Global___Assignment | None = ...,
         plan: _abc.Iterable[_common_pb2.Clock] | None = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: Global___MoveReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "plan", b"plan"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "plan", b"plan", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1047,9 +1069,15 @@ class WishDeclined(_message.Message):
     CASE_FIELD_NUMBER: _builtins.int
     WISH_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    WAY_ON_FIELD_NUMBER: _builtins.int
     wish: _builtins.str
     status: _builtins.str
     """State of the case that left nothing to do."""
+    reason: _builtins.str
+    """Why, in a code: `too_late`, `too_often`, `party_refused`, `on_another_track`, `opinion_given`; empty: by the state alone."""
+    way_on: _builtins.str
+    """What is open to the resident instead, in a code: `petition`, `escalation`, `review`, `new_request`."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     def __init__(
@@ -1058,10 +1086,12 @@ class WishDeclined(_message.Message):
         case: Global___CaseReference | None = ...,
         wish: _builtins.str = ...,
         status: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        way_on: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "status", b"status", "wish", b"wish"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "reason", b"reason", "status", b"status", "way_on", b"way_on", "wish", b"wish"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
