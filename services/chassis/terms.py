@@ -144,7 +144,7 @@ def steps_of(term: Term, found: DueDate) -> tuple[tuple[str, str, int], ...]:
 
 def to_message(clock: Clock) -> ClockMessage:
     """The clock as events and clients see it."""
-    return ClockMessage(
+    message = ClockMessage(
         name=clock.name,
         epoch=clock.epoch,
         started_at=timestamp(clock.started_at),
@@ -156,8 +156,10 @@ def to_message(clock: Clock) -> ClockMessage:
         explanation=[
             ExplanationStep(code=code, at=at, amount=amount) for code, at, amount in clock.explanation
         ],
-        warnings=[ClockWarning(stage=stage, at=timestamp(at)) for stage, at in clock.warnings],
     )
+    if clock.warnings:
+        message.warnings.extend(ClockWarning(stage=stage, at=timestamp(at)) for stage, at in clock.warnings)
+    return message
 
 
 def from_message(message: ClockMessage) -> Clock:
@@ -172,7 +174,7 @@ def from_message(message: ClockMessage) -> Clock:
         calendar_version=message.calendar_version,
         provisional=message.provisional,
         explanation=tuple((step.code, step.at, step.amount) for step in message.explanation),
-        warnings=tuple((each.stage, instant(each.at)) for each in message.warnings),
+        warnings=tuple([(each.stage, instant(each.at)) for each in message.warnings]),
     )
 
 

@@ -8,7 +8,7 @@ from services.chassis.calendar import Calendar, Term
 from services.chassis.hours import Hours, WorkingTime
 from services.chassis.terms import Clock, Place, start_term
 
-CONTACT_CLOCK = "first_contact"
+CONTACT_CLOCK, RESOLUTION = "first_contact", "resolution"
 EVERY_KIND, EVERY_TIER = "*", 0
 SLACK = timedelta(minutes=1)
 """So late a warning may be fired and still count as told within the hours it was planned in."""
@@ -73,19 +73,20 @@ class Profile:
         end.
 
         Whoever makes or moves a plan need not call it: `domain.watching` does for each event with a `plan`.
-        A stage is left out where no work is done before it, as in a clock that begins and ends in one night.
+        A stage is its place in the row; it is left out where no work is done before it, as in a clock that
+        begins and ends in one night, and where another one comes at the same moment.
         """
         asked = self.says(kind, tier).warnings
         working = self.working(tier, place.zone, place.calendar)
         if not asked or working is None:
             return ()
         whole = working.worked(clock.started_at, clock.due_at)
-        parts = sorted(part * whole if isinstance(part, float) else whole - part for part in asked)
-        return tuple(
-            (stage, _ms(working.after(clock.started_at, part)))
-            for stage, part in enumerate(parts, 1)
-            if timedelta() < part < whole
-        )
+        parts = [part * whole if isinstance(part, float) else whole - part for part in asked]
+        stages: dict[datetime, int] = {}
+        for stage, part in enumerate(parts, 1):
+            if timedelta() < part < whole:
+                stages.setdefault(_ms(working.after(clock.started_at, part)), stage)
+        return tuple((stages[at], at) for at in sorted(stages) if at > clock.started_at)
 
 
 def _ms(at: datetime) -> datetime:

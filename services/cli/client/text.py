@@ -64,6 +64,7 @@ def case(case: routing.Case) -> str:
         "submitted": at(case.submitted_at),
         "due": at(case.due_at) + (" (promised)" if case.due_promised else ""),
         "tier's clock": at(case.clock_due_at),
+        "contact by": at(case.first_contact_by) if case.HasField("first_contact_by") else "",
         "returned": _returned(case.returned) if case.HasField("returned") else "",
         "supervised": at(case.supervised_at),
         "order": _order(case.order) if case.HasField("order") else "",
@@ -194,10 +195,10 @@ def clock(clock: Clock, *, running: bool) -> str:
     notes = [f"since {at(clock.started_at)}", clock.rule, f"calendar {clock.calendar_version}"]
     notes += ["runs now"] * running + ["provisional"] * clock.provisional
     steps = [
-        (step.at, step.code, str(step.amount), *([f"→ {at(step.until)}"] if step.HasField("until") else []))
+        (step.at, step.code, str(step.amount), f"→ {at(step.until)}" if step.HasField("until") else "")
         for step in clock.explanation
     ]
-    steps += [(at(each.at), "warning", str(each.stage)) for each in clock.warnings]
+    steps += [(at(each.at), "warning", str(each.stage), "") for each in clock.warnings]
     told = [f"  {line}" for line in columns(steps).splitlines()] if steps else []
     return "\n".join([f"{head} ({', '.join(notes)})", *told])
 

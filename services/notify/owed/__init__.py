@@ -237,7 +237,7 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         ("case.request_no", "former_due_at", "due_at", *OWNER),
         (
             Owed(p.resident_if_moved, "deadline_recomputed", AWAY_TOO),
-            Owed(p.holder, "deadline_recomputed_here", HERE),
+            Owed(p.holder_if_moved, "deadline_recomputed_here", HERE),
         ),
     ),
     clocks.PauseAsked: News(

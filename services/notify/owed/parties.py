@@ -80,6 +80,12 @@ def resident_if_moved(event: Any) -> tuple[Recipient, ...]:
     return resident(event) if event.due_at != event.former_due_at else ()
 
 
+def holder_if_moved(event: Any) -> tuple[Recipient, ...]:
+    """The owner's holder, if one of its clocks ends at another time now: not where it is merely certain."""
+    moved = any(clock.due_at != former for clock, former in zip(event.clocks, event.former, strict=False))
+    return holder(event) if moved else ()
+
+
 def orderer(event: Any) -> tuple[Recipient, ...]:
     """Whoever ordered a supervision, or sees to it by now; the command desk where that is no unit."""
     unit_id = event.orderer_unit_id

@@ -303,13 +303,14 @@ def deadlines(case: Case) -> tuple[Deadline, ...]:
         case.pause and case.pause.clock,
         case.returned and case.returned.clock,
         case.order and case.order.clock,
-        # Whether it is theirs at all is being ruled on.
-        case.contact if case.status in OPEN and not case.returned and not case.pause else None,
         *(each.clock for each in case.assists),
         case.followup and case.followup.clock,
         case.ending and case.ending.clock,
     )
     running = tuple(each.deadline for each in clocks if each)
+    if case.contact and case.status in OPEN and not case.returned and not case.pause:
+        # While a return waits, whether it is theirs at all is being ruled on.
+        running = (*running, case.contact.deadline)
     return (*running, *_warnings(case, clock)) if clock and clock.warnings else running
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.chassis.terms import Clock, start_term
-from services.routing.clocking import Profile
+from services.routing.clocking import RESOLUTION, Profile
 from services.routing.domain.case import tier_clock
 from services.routing.rules import TOP_TIER, Rules
 
@@ -83,7 +83,7 @@ def _by_profile(
     for tier in tiers:
         term = profile.says(kind, tier).resolution or rules.default_term
         working = profile.working(tier, rules.zone, rules.calendar)
-        rule = profile.rule("resolution")
+        rule = profile.rule(RESOLUTION)
         clock = start_term(tier_clock(tier), rule, term, began, rules, epoch=epoch, working=working)
         clocks.append(clock)
         began = clock.due_at

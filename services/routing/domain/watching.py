@@ -131,7 +131,8 @@ class Watch:
             "epoch": command.epoch,
             "stage": stage,
         }
-        if at >= clock.due_at or any(stage < other and due <= at for other, due in clock.warnings):
+        planned = dict(clock.warnings).get(stage, context.at)
+        if at >= clock.due_at or any(planned < other <= at for _, other in clock.warnings):
             return decided(clock_ev.WarningPutOff(unit_id=case.unit_id, **about))
         opening = self._opening(case, name, at)
         if opening > at:

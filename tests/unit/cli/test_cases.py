@@ -12,7 +12,9 @@ from fengqiao.routing.v1 import handling_events_pb2 as hv
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
 from services.cli.client import text
+from services.routing.rpc import to_explanation
 from tests.kit.terminal import terminal_at
+from tests.unit.routing.clocked import SHANGHAI, walk
 
 ORDER = rpc.SupervisionOrder(number=1, status=rpc.ORDER_STATUS_STANDING, repeats=2)
 CASE = "5d2b7c1e-0000-4000-8000-000000000001"
@@ -176,6 +178,20 @@ def test_a_case_that_waits_for_a_ruling_says_whose_and_until_when() -> None:
 
 def test_a_case_under_an_order_says_which_and_how_often_it_was_repeated() -> None:
     assert "1 standing, repeated 2 times" in text.case(rpc.Case(case_id=CASE, order=ORDER))
+
+
+def test_an_explanation_says_what_each_step_adds_up_to_and_when_the_holder_is_warned() -> None:
+    explained = to_explanation(walk().submit().case, SHANGHAI)
+    lines = text.clock(explained.first_contact, running=True).splitlines()
+    assert lines[0].startswith("first_contact: due 2026-03-02T06:30")
+    assert [line.split()[1:3] for line in lines[1:]] == [
+        ["start", "0"],
+        ["working_hours", "10800"],
+        ["off_hours", "5400"],
+        ["working_hours", "3600"],
+    ]
+    assert lines[-1].endswith(f"→ {text.at(explained.first_contact.due_at)}")
+    assert text.clock(explained.clocks[0], running=True).splitlines()[-1].split()[1:] == ["warning", "2"]
 
 
 def test_a_case_says_who_assists() -> None:

@@ -20,17 +20,21 @@ from fengqiao.mediation.v1.events_pb2 import EndReason, MediationEnded
 from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from fengqiao.routing.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import handling_events_pb2 as hv
-from fengqiao.routing.v1.clock_events_pb2 import PauseKind
+from fengqiao.routing.v1.clock_events_pb2 import DeadlineNeared, PauseKind
 from services.chassis import audit
 from services.chassis.consumer import Arrived, Received
 from services.chassis.envelope import Envelope, event_id
 from services.chassis.errors import CommandError, IllegalTransition
+from services.chassis.hours import WorkingTime
+from services.chassis.protobuf import instant
 from services.chassis.rebuild import differences, fold
 from services.chassis.store import converter
 from services.routing import domain
+from services.routing.clocking import Profile
 from services.routing.domain import Ladder
 from services.routing.domain.attention import OVERDUE, Glimpse, attention, facts_of, lines
 from services.routing.store import dump, load, model
+from tests.unit.routing.clocked import OFFICE, SHANGHAI, profile
 from tests.unit.routing.ladder import (
     CASE,
     NEIGHBOURS,
@@ -65,6 +69,7 @@ WISHES: tuple[Message, ...] = (
     ReopeningRequested(reason="not_solved"),
 )
 END_REASONS = tuple(EndReason.values())[1:]
+AT_WORK = WorkingTime(OFFICE, SHANGHAI, rules().calendar)
 
 
 class Ladders(RuleBasedStateMachine):
@@ -79,9 +84,10 @@ class Ladders(RuleBasedStateMachine):
         vacant=st.frozensets(st.sampled_from(UNITS)),
         kind=st.sampled_from(["drain.blocked", "drain.x", "gas.leak", "dispute.kin", "petition.claim"]),
         hours=st.one_of(st.none(), st.integers(1, 400)),
+        clocks=st.sampled_from((None, profile())),
     )
-    def submit(self, vacant: frozenset[str], kind: str, hours: int | None) -> None:
-        self.walk = Walk(rules(vacant=vacant)).submit(
+    def submit(self, vacant: frozenset[str], kind: str, hours: int | None, clocks: Profile | None) -> None:
+        self.walk = Walk(replace(rules(vacant=vacant), clocks=clocks)).submit(
             kind=kind, due_in=timedelta(hours=hours) if hours else None
         )
 
@@ -398,6 +404,28 @@ class Ladders(RuleBasedStateMachine):
         if self.walk:
             pairs = Counter(frozenset((r.unit_id, r.other_id)) for r in self.walk.case.rulings)
             assert all(count <= 2 for count in pairs.values())
+
+    @invariant()
+    def each_stage_of_a_clock_is_told_once_and_while_somebody_works(self) -> None:
+        if self.walk and self.walk.rules.clocks:
+            told = list[tuple[str, int, int]]()
+            for entry in self.walk.record.outbox:
+                if entry.type == DeadlineNeared.DESCRIPTOR.full_name:
+                    event = DeadlineNeared.FromString(entry.data)
+                    told.append((event.clock, event.epoch, event.stage))
+                    slack = timedelta(minutes=1)
+                    assert any(AT_WORK.covers(entry.recorded_at - by) for by in (timedelta(), slack))
+                    assert entry.occurred_at < instant(event.due_at)
+            assert len(told) == len(set(told))
+
+    @invariant()
+    def a_first_contact_is_awaited_from_the_owner_alone(self) -> None:
+        if self.walk and self.walk.case.contact:
+            case = self.walk.case
+            assert case.status in domain.OPEN
+            assert case.contact
+            assert case.contact.epoch == case.contacts
+            assert case.contact.started_at >= case.assigned_at
 
     @invariant()
     def the_state_is_what_the_events_say(self) -> None:

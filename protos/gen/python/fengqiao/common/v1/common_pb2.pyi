@@ -192,7 +192,7 @@ class ClockWarning(_message.Message):
     STAGE_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     stage: _builtins.int
-    """Counts the warnings of the rule, first first."""
+    """Which of its rule's warnings it is."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
