@@ -40,6 +40,7 @@ COMMANDS = {
     "transfer": Entry(f"{CLIENT}.cases:transfer", "Move a case to another unit.", HANDLE),
     "supervision": Entry(f"{CLIENT}.supervision:supervision", "Orders: order, answer, judge, list.", HANDLE),
     "call-back": Entry(f"{CLIENT}.followups:call_back", "Say what a resident answered, called back.", HANDLE),
+    "follow-ups": Entry(f"{CLIENT}.followups:follow_ups", "Call-backs and reviews to be made.", HANDLE),
     "review": Entry(f"{CLIENT}.followups:review", "Say whether a settlement was poor.", HANDLE),
     "route": Entry(f"{CLIENT}.cases:route", "Where a case would start, and why.", HANDLE),
     "explain": Entry(f"{CLIENT}.cases:explain", "How a case's due times were found.", HANDLE),

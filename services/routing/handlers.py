@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta, Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
-from services.chassis.auth import Principal
+from services.chassis.auth import Principal, Role
 from services.chassis.commands import order_of
 from services.chassis.errors import CommandError, Forbidden
 from services.chassis.foundation import Foundation
@@ -22,6 +22,7 @@ from services.routing.domain import Case
 from services.routing.domain.codes.citing import Known, speaking
 from services.routing.naming import hidden
 from services.routing.ordering import may_order, to_command
+from services.routing.pending import Asked, pending
 from services.routing.store import load
 from services.routing.telling import STATUSES, answer_of, instant_of, to_message, told
 
@@ -134,6 +135,31 @@ class Cases:
         queue = Queue([principal.site], domain.OPEN, unit_id, below, after)
         found = await self._soonest_due(principal, queue, limit, lambda raw: bool(raw["state"].get("order")))
         return [rpc.ListedOrder(case=case, answer=answer_of(case, raw)) for case, raw in found]
+
+    async def follow_ups(
+        self,
+        principal: Principal,
+        unit_id: str,
+        after: tuple[datetime, str] | None,
+        limit: int,
+        *,
+        below: bool,
+    ) -> list[rpc.Case]:
+        """Settled cases about which a unit (without one: the desk) is to call back, or to review them.
+
+        Raises:
+            Forbidden: not the caller's unit, or what is the desk's.
+        """
+        if not (principal.covers(unit_id) if unit_id else principal.role in {Role.DESK, Role.SUPERVISOR}):
+            raise Forbidden("not your unit")
+        collection = self.base.committer.repository.collection
+
+        def read() -> list[Raw]:
+            return pending(collection, Asked(principal.site, unit_id, below, after), limit, principal.covers)
+
+        raws = await self.base.threads.run(read)
+        now = (await self.base.threads.run(self.base.clocks.moment, principal.site)).now
+        return [told(raw["_id"], raw["revision"], load(raw["state"]), now) for raw in raws]
 
     async def _soonest_due(
         self, principal: Principal, queue: Queue, limit: int, keep: Callable[[Raw], bool] = lambda _raw: True

@@ -26,11 +26,17 @@ from services.routing.domain.rosters import summons
 from services.routing.domain.rosters.department import EVENTS as ROSTERS
 from services.routing.domain.rosters.department import Department
 from services.routing.domain.rosters.summons import Summons
+from services.routing.pending import asked_of
 
 
 def dump(case: Case) -> dict[str, Any]:
     """The public projection as the document keeps it."""
     plain: dict[str, Any] = converter.unstructure(case)
+    # Absent rather than null, for the sparse index.
+    if case.followup is None:
+        del plain["followup"]
+    elif asked := asked_of(case):
+        plain["followup"]["asked_of"] = asked
     return plain
 
 

@@ -20,6 +20,8 @@ def answers(request: Message) -> Message:
     name = type(request).__name__.removesuffix("Request")
     if name == "ListOrders":
         return rpc.ListOrdersResponse(orders=[rpc.ListedOrder(case=rpc.Case(case_id=CASE, order=ORDER))])
+    if name == "ListFollowUps":
+        return rpc.ListFollowUpsResponse(cases=[rpc.Case(case_id=CASE, review=rpc.Review(number=1))])
     response: Any = getattr(rpc, f"{name}Response")
     told: Message = response(case=rpc.Case(case_id=CASE))
     return told
@@ -70,6 +72,10 @@ def answers(request: Message) -> Message:
         (
             ["review", CASE, "1", "upheld"],
             rpc.RecordReviewRequest(case_id=CASE, number=1, finding=fu.REVIEW_FINDING_UPHELD),
+        ),
+        (
+            ["follow-ups", "jili/hexi", "--below"],
+            rpc.ListFollowUpsRequest(unit_id="jili/hexi", include_below=True, page_size=50),
         ),
         (
             ["supervision", "list", "jili/hexi", "--below"],
