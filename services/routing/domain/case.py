@@ -144,7 +144,11 @@ class Case:
     """What follows its settlements; None where nothing did yet."""
     settled_by: str = ""
     """Who settled it last, by reference."""
-    settlements: int = 0
+
+    @property
+    def settlement(self) -> int:
+        """Tells its settlements apart: between two of them it moves, and while it is settled it does not."""
+        return len(self.steps)
 
     @property
     def assigned_at(self) -> datetime:

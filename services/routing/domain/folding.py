@@ -120,7 +120,6 @@ def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
         returned=None,
         order=None,
         settled_by=event.resolved_by,
-        settlements=case.settlements + 1,
     )
 
 
