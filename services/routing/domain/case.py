@@ -263,6 +263,11 @@ class Case:
     joined: Joined | None = None
 
     @property
+    def settlement(self) -> int:
+        """Tells its settlements apart: between two of them it moves, and while it is settled it does not."""
+        return len(self.steps)
+
+    @property
     def assigned_at(self) -> datetime:
         """Since when its unit has it."""
         return self.steps[-1].at if self.steps else self.submitted_at
