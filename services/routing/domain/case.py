@@ -246,7 +246,6 @@ class Case:
     """What follows its settlements; None where nothing did yet."""
     settled_by: str = ""
     """Who settled it last, by reference."""
-    settlements: int = 0
     contact: Clock | None = None
     contacts: int = 0
     warned: tuple[Warned, ...] = ()

@@ -28,8 +28,6 @@ class CallBack:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the resident answered to a settlement (its number) by a unit; `way` is an `AnswerWay`."""
-
     """What the resident answered to a unit's settlement (`Case.settlement`); `way` is an `AnswerWay`."""
 
     unit_id: str
