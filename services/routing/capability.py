@@ -133,3 +133,17 @@ def in_force(versions: Sequence[Version], day: date) -> tuple[Version, bool]:
         return found, True
     begun = [each for each in versions if each.since is None or each.since <= day]
     return (begun[-1] if begun else versions[0]), False
+
+
+def nowhere(kinds: Iterable[str], able: Sequence[Able], top: str) -> list[str]:
+    """The kinds that not even the top can settle: whoever has such a matter had nowhere to go."""
+    named = {*kinds, *(row.kind for row in able), ANY}
+    return sorted(kind for kind in named if (row := able_row(able, kind, top)) and not row.able)
+
+
+def lapse(versions: Sequence[Version], today: date) -> date | None:
+    """The first day from today on without a version in force; None: there is one for good."""
+    days = [today, *(each.until for each in versions if each.until and each.until > today)]
+    return next(
+        (day for day in sorted(days) if versions and not any(each.on(day) for each in versions)), None
+    )

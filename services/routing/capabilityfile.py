@@ -6,14 +6,14 @@ Whatever would leave a kind nowhere to go is an error that names file, rule and 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from services.chassis.site import SiteError
-from services.routing.capability import ANY, Able, Capability, Listed, Version, able_row
+from services.routing.capability import ANY, Able, Capability, Listed, Version, nowhere
 from services.routing.rules import MEDIATION, PETITION, TOP_TIER, Unit
 
 KIND = re.compile(r"\*|[a-z0-9][a-z0-9_-]*(?:\.(?:\*|[a-z0-9][a-z0-9_.-]*))?")
@@ -83,7 +83,11 @@ def read_versions(raw: Mapping[str, Any], known: Known) -> tuple[Version, ...]:
                 f"versions[{n}].from",
                 f"version {after.version} overlaps version {before.version}: {after.since}",
             )
-    return tuple(found)
+    # A successor ends the one before it for good: what ends without one is not made good by an older one.
+    return (
+        *(replace(each, until=each.until or after.since) for each, after in pairwise(found)),
+        found[-1],
+    )
 
 
 def read_profiles(raw: Mapping[str, Any], known: Known) -> dict[str, Profile]:
@@ -111,13 +115,6 @@ def read_profiles(raw: Mapping[str, Any], known: Known) -> dict[str, Profile]:
         profiles[f"{id_}@{number}"] = Profile(id_, number, table)
         latest[id_] = number
     return profiles
-
-
-def nowhere(version: Version, top: str) -> list[str]:
-    """The kinds that not even the top can settle: whoever has such a matter had nowhere to go."""
-    kinds = [*version.rows, *(row.kind for row in version.able), ANY]
-    found = {kind for kind in kinds if (row := able_row(version.able, kind, top)) and not row.able}
-    return sorted(found)
 
 
 def _version(raw: Mapping[str, Any], at: str, known: Known, *, default_required: bool) -> Version:
@@ -170,7 +167,7 @@ def _check(version: Version, at: str, known: Known) -> None:
             raise known.wrong(
                 f"{at}rows", f"{row.kind} of {row.unit}: {kept[0].department} keeps it at tier {kept[0].tier}"
             )
-    if barred := nowhere(version, known.top):
+    if barred := nowhere(version.rows, version.able, known.top):
         raise known.wrong(f"{at}rows", f"{', '.join(barred)} had nowhere to go: {known.top} can't settle it")
 
 

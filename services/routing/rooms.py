@@ -7,6 +7,7 @@ from typing import Any
 from fengqiao.routing.v1.analysis_service_pb2_grpc import add_AnalysisServiceServicer_to_server
 from fengqiao.routing.v1.code_service_pb2_grpc import add_VillageCodeServiceServicer_to_server
 from fengqiao.routing.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
+from fengqiao.routing.v1.emergency_service_pb2_grpc import add_EmergencyServiceServicer_to_server
 from fengqiao.routing.v1.force_service_pb2_grpc import add_ForceServiceServicer_to_server
 from fengqiao.routing.v1.meeting_service_pb2_grpc import add_MeetingServiceServicer_to_server
 from fengqiao.routing.v1.person_service_pb2_grpc import add_PersonServiceServicer_to_server
@@ -31,6 +32,9 @@ from services.routing.domain import Case, Ladder, table
 from services.routing.domain.directory.ground import Ground
 from services.routing.domain.meetings.deciding import table as meeting_table
 from services.routing.domain.rosters.summons import table as summons_table
+from services.routing.emergencies import rpc as emergencies_rpc
+from services.routing.emergencies.emergencies import Emergencies
+from services.routing.emergencies.following import Declared, Watch
 from services.routing.forces.bodies import Bodies
 from services.routing.forces.callouts import CallOuts
 from services.routing.forces.ledger import Ledger
@@ -38,6 +42,7 @@ from services.routing.forces.matching import Matching
 from services.routing.forces.persons import Persons
 from services.routing.forces.rpc import forces as forces_rpc
 from services.routing.forces.rpc import persons as persons_rpc
+from services.routing.gaps import Gaps
 from services.routing.handlers import Cases
 from services.routing.hotspots import rpc as hotspots_rpc
 from services.routing.hotspots.arrivals import Arrivals
@@ -54,6 +59,7 @@ from services.routing.rules import Rules
 from services.routing.store import (
     call_outs,
     departments,
+    emergencies,
     forces,
     meetings,
     persons,
@@ -75,6 +81,7 @@ RULES = (
     | codes_rpc.RULES
     | meetings_rpc.RULES
     | hotspots_rpc.RULES
+    | emergencies_rpc.RULES
 )
 """Who may call what."""
 
@@ -92,12 +99,25 @@ class Rooms:
     arrivals: Arrivals
     calendars: Calendars
     servicers: Sequence[tuple[Any, Any]]
+    watch: Watch
+    gaps: Gaps
+
+    async def known(self) -> None:
+        """See to it that what is decided by is known: who answers, and which emergency stands."""
+        await self.following.known()
+        await self.watch.known()
 
 
 def furnish(
-    base: Foundation[Case], ladder: Ladder, rules: Mapping[str, Rules], grounds: Mapping[str, Ground]
+    base: Foundation[Case],
+    ladder: Ladder,
+    rules: Mapping[str, Rules],
+    grounds: Mapping[str, Ground],
+    declared: Mapping[str, Declared] | None = None,
 ) -> Rooms:
-    """Put the rooms together; `grounds` are of the sites whose ladder asks the directory."""
+    """Put the rooms together; `grounds` are of the sites whose ladder asks the directory, `declared` what
+    emergencies its rules know.
+    """
     cells, summoning = table(ladder), summons_table(base.sites)
     directory = base.side(units(), d.UnitDocument)
     roster = base.side(departments(), d.DepartmentDocument)
@@ -105,6 +125,13 @@ def furnish(
     call_out = base.side(call_outs(), d.CallOutDocument)
     following = Following(base, directory, grounds)
     claims = Claims(base.alias, base.threads, base.wall)
+    standing_by = base.side(emergencies(), d.EmergencyDocument)
+    watch = Watch(base, standing_by, declared or {site_id: Declared() for site_id in base.sites})
+
+    async def fresh() -> None:
+        await following.fresh()
+        await watch.fresh()
+
     lookups = Lookups(base, directory)
     orders = Orders(lookups, claims, following.stale)
     plans = base.side(restructurings(), d.RestructuringDocument)
@@ -112,8 +139,8 @@ def furnish(
     caseload = Caseload(lookups, Accesses(base.alias, base.threads, base.wall))
     codes = VillageCodes(lookups, claims, base.side(village_codes(), d.VillageCodeDocument))
     desks = Departments(lookups, claims, roster)
-    cases = Cases(base, cells, following.fresh, codes.known, desks.there)
-    preview = Preview(base, ladder, following.fresh)
+    cases = Cases(base, cells, fresh, codes.known, desks.there)
+    preview = Preview(base, ladder, fresh)
     bodies = Bodies(lookups, base.side(forces(), d.ForceDocument))
     people = Persons(lookups, bodies, base.side(persons(), d.PersonDocument))
     calling = CallOuts(Matching(lookups, people, call_out), cases, call_out)
@@ -150,5 +177,13 @@ def furnish(
                 hotspots_rpc.AnalysisServicer(Hotspots(lookups, arrivals), Board(lookups)),
             ),
             (add_MeetingServiceServicer_to_server, meetings_rpc.MeetingServicer(meeting)),
+            (
+                add_EmergencyServiceServicer_to_server,
+                emergencies_rpc.EmergencyServicer(
+                    Emergencies(lookups, claims, standing_by, watch, rules, fresh)
+                ),
+            ),
         ],
+        watch=watch,
+        gaps=Gaps(base, rules, watch),
     )

@@ -20,6 +20,7 @@ Capability = table.Capability
 RETURN, RULING = "routing.return", "routing.ruling"
 ANSWER, JUDGEMENT, REPORT = "supervision.answer", "supervision.judgement", "supervision.report"
 SOON, ACCEPTANCE = "attention.soon", "attention.acceptance"
+DELEGATION = "routing.delegation"
 SPLIT_OFF = "routing.split_off"
 ASSISTANCE_ANSWER, ASSISTANCE_WORK = "routing.assistance", "routing.assistance.work"
 CALL_BACK, ATTEMPTS = "routing.callback", "routing.callback.attempts"
@@ -72,6 +73,10 @@ class Places(Protocol):
         """The post that answers for a unit."""
         ...
 
+    def members(self, unit_id: str) -> Sequence[Post]:
+        """All posts of a unit beside the one that answers that are held by somebody at work now."""
+        ...
+
     def others(self, unit_id: str) -> Sequence[Post]:
         """Posts of a unit, held now, that can have a case which the one that answers may not."""
         ...
@@ -98,6 +103,10 @@ class FixedPlaces:
     def post(self, unit_id: str) -> Post:
         """The unit's one post."""
         return self.posts[unit_id]
+
+    def members(self, _unit_id: str) -> Sequence[Post]:
+        """None: a unit has one post here."""
+        return ()
 
     def others(self, _unit_id: str) -> Sequence[Post]:
         """None: a unit has one post here."""

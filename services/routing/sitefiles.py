@@ -37,13 +37,7 @@ def read_rules(site: Site) -> Rules:
     """
     territory = _yaml(site.folder / "territory.yaml")
     capability = _yaml(site.folder / "capability.yaml")
-    try:
-        units = {
-            raw["id"]: Unit(raw["id"], int(raw["tier"]), raw.get("parent")) for raw in territory["units"]
-        }
-        posts = {raw["id"]: Post(raw["post"], raw.get("holder")) for raw in territory["units"]}
-    except (KeyError, TypeError, ValueError) as error:
-        raise SiteError(f"{site.folder}: {type(error).__name__}: {error}") from error
+    units, posts = _units(site, territory)
     term, rule, per_tier = read_default(site)
     source = territory.get("source", FILE)
     if source not in {FILE, DIRECTORY}:
@@ -99,6 +93,25 @@ def _switch(site: Site, name: str) -> bool:
     if not isinstance(given, bool):
         raise SiteError(f"{site.folder}/site.yaml: {name} {given!r} is neither true nor false")
     return given
+
+
+def _units(site: Site, territory: dict[str, Any]) -> tuple[dict[str, Unit], dict[str, Post]]:
+    """Units and posts by the id of the unit."""
+    path, given = f"{site.folder}/territory.yaml", territory.get("units")
+    if not isinstance(given, list):
+        raise SiteError(f"{path}: units: no list")
+    units, posts = dict[str, Unit](), dict[str, Post]()
+    for number, raw in enumerate(given):
+        for name in ("id", "post"):
+            if not isinstance(raw, dict) or not isinstance(raw.get(name), str):
+                raise SiteError(f"{path}: units[{number}].{name}: lacks it")
+        id_, tier = raw["id"], raw.get("tier")
+        if not isinstance(tier, int) or not 1 <= tier <= TOP_TIER:
+            raise SiteError(f"{path}: units[{number}].tier: {id_}: {tier!r} is no tier from 1 to {TOP_TIER}")
+        if id_ in units:
+            raise SiteError(f"{path}: units[{number}].id: {id_} is there twice")
+        units[id_], posts[id_] = Unit(id_, tier, raw.get("parent")), Post(raw["post"], raw.get("holder"))
+    return units, posts
 
 
 def _share(site: Site, territory: dict[str, Any]) -> float:

@@ -21,6 +21,7 @@ from fengqiao.notify.v1 import events_pb2 as notify_events
 from fengqiao.petition.v1 import events_pb2 as petition_events
 from fengqiao.routing.v1 import code_events_pb2 as code_events
 from fengqiao.routing.v1 import directory_events_pb2 as directory_events
+from fengqiao.routing.v1 import emergency_events_pb2 as emergency_events
 from fengqiao.routing.v1 import events_pb2 as routing_events
 from fengqiao.routing.v1 import force_events_pb2 as force_events
 from fengqiao.routing.v1 import handling_events_pb2 as handling_events
@@ -51,6 +52,7 @@ from services.routing import store as routing_store
 from services.routing.domain import folding
 from services.routing.domain.codes import folding as code_folding
 from services.routing.domain.codes import village_code
+from services.routing.domain.emergencies import emergency
 from services.routing.domain.meetings import folding as meeting_folding
 from services.routing.domain.meetings import meeting
 
@@ -62,7 +64,7 @@ OUTSIDE = {"agency"}
 NAME = re.compile(
     r"fengqiao\.(?:"
     r"inbound\.\{source\}\.(?:requests|replies|dead)|"
-    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|summonses|persons|forces|callouts|village_codes|meetings|restructurings|requests|outcomes))"
+    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|summonses|persons|forces|callouts|village_codes|meetings|emergencies|restructurings|requests|outcomes))"
 )
 
 PARTITIONS = {
@@ -93,6 +95,7 @@ PARTITIONS = {
     "fengqiao.routing.callouts": 8,
     "fengqiao.routing.village_codes": 8,
     "fengqiao.routing.meetings": 8,
+    "fengqiao.routing.emergencies": 8,
     "fengqiao.routing.disputes": 8,
     "fengqiao.routing.events": 8,
     "fengqiao.routing.outcomes": 8,
@@ -118,6 +121,7 @@ PARTS_OF_EVENTS = {
     "fengqiao.routing.v1.DepartmentReference",
     "fengqiao.routing.v1.ForceReference",
     "fengqiao.routing.v1.MeetingReference",
+    "fengqiao.routing.v1.EmergencyReference",
     "fengqiao.routing.v1.PersonReference",
     "fengqiao.routing.v1.Reason",
     "fengqiao.routing.v1.Hours",
@@ -218,6 +222,7 @@ EVENT_FILES = (
     code_events,
     meeting_events,
     handling_events,
+    emergency_events,
     mediation_events,
     petition_events,
     notify_events,
@@ -348,6 +353,7 @@ MODELS: dict[str, Callable[[], Model[Any]]] = {
     "routing, of units": routing_store.units,
     "routing, of village codes": routing_store.village_codes,
     "routing, of meetings": lambda: routing_store.meetings({}),
+    "routing, of emergencies": routing_store.emergencies,
     "routing, of persons": routing_store.persons,
     "routing, of forces": routing_store.forces,
     "routing, of call-outs": routing_store.call_outs,
@@ -392,6 +398,7 @@ def test_what_is_repeated_for_one_service_is_handled_by_it(topic: str) -> None:
         (accusations.RESTRICTED, accusations.FOLDS),
         (routing.EVENTS, folding.FOLDS),
         (village_code.EVENTS, code_folding.FOLDS),
+        (emergency.EVENTS, emergency.FOLDS),
         (meeting.EVENTS, {**meeting_folding.FOLDS, meeting_events.MeetingCalled: None}),
         (mediation.EVENTS, mediation.FOLDS),
         (petition.EVENTS, petition.FOLDS),

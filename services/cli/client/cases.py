@@ -73,7 +73,7 @@ class ForCourt(StrEnum):
     ONLY_A_COURT = "only-a-court"
 
 
-BESIDE = ("pause", "ruling", "order", "first_contact")
+BESIDE = ("pause", "ruling", "order", "first_contact", "follow_up")
 """Clocks that run beside a tier's."""
 TRACKS = {Way.MEDIATION: ev.TRACK_MEDIATION, Way.PETITION: ev.TRACK_PETITION}
 

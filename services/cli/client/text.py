@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from fengqiao.common.v1.common_pb2 import Clock, Tier
 from fengqiao.routing.v1 import clock_events_pb2 as clocks
 from fengqiao.routing.v1 import events_pb2 as events
+from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import routing_service_pb2 as routing
 from services.chassis.protobuf import instant_or_none
 from services.cli.demo.report import stamp
@@ -66,11 +67,18 @@ def case(case: routing.Case) -> str:
         "supervised": at(case.supervised_at),
         "order": _order(case.order) if case.HasField("order") else "",
         "assisting": ", ".join(map(_assisting, case.assistances)),
+        "delegated": f"to {case.delegation.to_ref} until {at(case.delegation.clock.due_at)}"
+        if case.HasField("delegation")
+        else "",
         "for the courts": ", ".join(part.reference for part in case.parts),
         "recused": ", ".join(case.recused_refs),
         "paused": _paused(case.pause) if case.HasField("pause") else "",
         "asked for": _asked(case.asked) if case.HasField("asked") else "",
         "resolved": at(case.resolved_at),
+        "call-back": _call_back(case.call_back) if case.HasField("call_back") else "",
+        "answer": _answer(case.answer) if case.HasField("answer") else "",
+        "review": _review(case.review) if case.HasField("review") else "",
+        "closed by": word(followup.ClosedBy, case.closed_by, "CLOSED_BY_") if case.closed_by else "",
         "by the village code": ", ".join(cited(clause) for clause in case.clauses),
         "overdue": "yes" if case.overdue else "no",
         "revision": case.revision,
@@ -120,6 +128,25 @@ def _asked(asked: routing.TimeAsked) -> str:
     who = asked.approver_unit_id or "the desk"
     told = f": {asked.note}" if asked.note else ""
     return f"{asked.number} {kind}, {asked.length} by {asked.rule}; {who} decides{told}"
+
+
+def _call_back(due: routing.CallBack) -> str:
+    """`jili/hexi by 2026-03-09T01:00:00Z, 1 times not reached, asked of the next 2 times`."""
+    told = f"{due.caller_unit_id or 'desk'} by {at(due.clock.due_at)}"
+    told += f", {due.attempts} times not reached" if due.attempts else ""
+    return told + (f", asked of the next {due.repeats} times" if due.repeats else "")
+
+
+def _answer(answer: routing.Answer) -> str:
+    """`solved, 4 of 5 (call_back)`."""
+    way = word(followup.AnswerWay, answer.way, "ANSWER_WAY_")
+    return f"{'solved' if answer.solved else 'not solved'}, {answer.rating} of 5 ({way})"
+
+
+def _review(due: routing.Review) -> str:
+    """`1 by jili/hexi until 2026-03-09T01:00:00Z, asked of the next 2 times`."""
+    told = f"{due.number} by {due.reviewer_unit_id or 'desk'} until {at(due.clock.due_at)}"
+    return told + (f", asked of the next {due.repeats} times" if due.repeats else "")
 
 
 def cited(clause: events.CitedClause) -> str:

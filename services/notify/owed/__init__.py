@@ -17,6 +17,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import clock_events_pb2 as clocks
+from fengqiao.routing.v1 import emergency_events_pb2 as emergencies
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
@@ -53,6 +54,7 @@ SOURCES = (
     "fengqiao.routing.summonses",
     "fengqiao.routing.callouts",
     "fengqiao.routing.meetings",
+    "fengqiao.routing.emergencies",
     "fengqiao.mediation.events",
     "fengqiao.petition.events",
 )
@@ -69,6 +71,7 @@ OF_VOLUNTEERS = frozenset({"volunteer_asked", "call_out_cancelled"})
 # Volunteers see the minimum of a case: no number of it.
 OF_CALL_OUT = ("call_out.unit_id",)
 OF_SUMMONS = ("summons.request_no", "summons.department", "summons.unit_id")
+OF_EMERGENCY = ("emergency.unit_id", "emergency.profile", "emergency.version", "reason")
 OF_MEETING = ("convener=meeting.unit_id", "day=meeting.on")
 UNTIL = "clock.rolled_due_at"
 URGENT = "case_urgent"
@@ -300,6 +303,14 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         (*OF_MEETING, "task_id", "unit_id", "due_on", "times"),
         (Owed(p.tasked, "meeting_task_overdue", HERE), Owed(p.meeting_desk, "meeting_task_overdue", HERE)),
     ),
+    emergencies.EmergencyDeclared: News(
+        (*OF_EMERGENCY, "begins_at", "ends_at"),
+        (Owed(p.area, "emergency_declared", HERE), Owed(p.emergency_desk, "emergency_declared", HERE)),
+    ),
+    emergencies.EmergencyEnded: News(
+        (*OF_EMERGENCY, "end"),
+        (Owed(p.area, "emergency_ended", HERE), Owed(p.emergency_desk, "emergency_ended", HERE)),
+    ),
     mediation.MediationOpened: News(
         OF_MEDIATION,
         (Owed(p.parties, "mediation_opened", AWAY_TOO),),
@@ -407,6 +418,9 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         intake.DuplicateRejected,
         # Steps within a unit; the timeline shows them.
         routing.CaseAccepted,
+        # `CaseReassigned` follows, and is the news.
+        handling.CaseDelegated,
+        handling.DelegationEnded,
         routing.ProgressReported,
         # The call-back goes on; what comes of it is the news.
         followup.CallBackMissed,

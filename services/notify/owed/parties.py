@@ -205,6 +205,19 @@ def meeting_desk(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"desk:{event.meeting.site_id}"),)
 
 
+# -- emergencies ---------------------------------------------------------------------------------------------
+
+
+def area(event: Any) -> tuple[Recipient, ...]:
+    """The unit whose cases are placed by other rules."""
+    return (Recipient(f"unit:{event.emergency.unit_id}", event.emergency.unit_id),)
+
+
+def emergency_desk(event: Any) -> tuple[Recipient, ...]:
+    """The command desk of the site."""
+    return (Recipient(f"desk:{event.emergency.site_id}"),)
+
+
 # -- mediation -----------------------------------------------------------------------------------------------
 
 

@@ -171,6 +171,24 @@ class SplitOff:
 
 
 @dataclass(frozen=True, slots=True)
+class DelegateCase:
+    """Its holder gives it to somebody of the unit until a day, as `2026-03-05`."""
+
+    person_ref: str
+    until: str
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndDelegation:
+    """It goes back before its day."""
+
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReassignCase:
     """Its owner can't act any more: the post is vacant, its holder on leave or back, the unit closed;
     `reason` is a `MoveReason`.
@@ -345,3 +363,13 @@ class RecomputeDeadlines:
     """The site's calendar knows more than when provisional clocks were reckoned."""
 
     happens_by_itself: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class DelegationRanOut:
+    """The last day of a delegation is over."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int

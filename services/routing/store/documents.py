@@ -129,6 +129,16 @@ class MeetingDocument(AggregateDocument):
     }
 
 
+class EmergencyDocument(AggregateDocument):
+    """An emergency, whole."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "emergencies",
+        "indexes": [{"fields": ["site", "state.place"]}],
+    }
+
+
 class LookUpDocument(Document):
     """One look-up of cases: who asked, as what, why, when and for whom; insert-only.
 
@@ -191,6 +201,7 @@ BESIDE_CASES = (
     CallOutDocument,
     VillageCodeDocument,
     MeetingDocument,
+    EmergencyDocument,
     LookUpDocument,
     ArrivalsDocument,
 )

@@ -5,6 +5,7 @@ from datetime import timedelta
 import grpc
 import pytest
 
+from fengqiao.routing.v1 import directory_events_pb2 as directory_ev
 from fengqiao.routing.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import handling_events_pb2 as hv
 from fengqiao.routing.v1 import roster_events_pb2 as roster
@@ -276,3 +277,37 @@ async def test_whoever_is_recused_has_the_case_no_more_and_can_do_nothing_with_i
     back = {"case_id": case_id, "unit_id": NEIGHBOURS, "reason": ev.TRANSFER_REASON_WORKLOAD}
     assert (await house.refusal("TransferCase", DESK, **back)).fields == ["unit_id: recused"]
     assert "HandlerRecused" in house.broker.types(EVENTS)
+
+
+# -- delegation ----------------------------------------------------------------------------------------------
+
+
+async def test_a_colleague_has_a_case_for_its_holder_and_the_sweep_leaves_it_until_they_go(
+    house: House, case_id: str
+) -> None:
+    del case_id
+    unit = "jili/hexi/s1/n3"
+    await house.call("EstablishUnit", code=unit, kind=KINDS[NEIGHBOURS], posts=["leader", "deputy"])
+    await house.appoint(unit, "p-n3")
+    for name, more in (
+        ("NominateLeader", {"nominators": 9}),
+        ("VetLeader", {"approved": True}),
+        ("AppointLeader", {}),
+    ):
+        await house.call(name, DESK, code=unit, post_id="deputy", person_ref="p-deputy", **more)
+    await house.following.fresh()
+    theirs = await house.case_at(unit)
+    holder, deputy = Who("handler", (unit,), "p-n3"), Who("handler", (unit,), "p-deputy")
+    until = (house.clock.now + timedelta(days=3)).date().isoformat()
+    given = {"case_id": theirs, "person_ref": "p-deputy", "until": until}
+    refused = await house.refusal("DelegateCase", deputy, **given)
+    assert refused.code == grpc.StatusCode.PERMISSION_DENIED
+    case = (await house.call("DelegateCase", holder, **given)).case
+    assert (case.assignment.holder_ref, case.delegation.from_ref) == ("p-deputy", "p-n3")
+    house.standing.everything_at = float("-inf")
+    assert await house.standing.sweep() == 0
+    await house.call("VacatePost", code=unit, post_id="deputy", reason=directory_ev.VACANCY_REASON_RESIGNED)
+    await house.following.fresh()
+    assert await house.standing.sweep() == 1
+    after = await house.case(theirs)
+    assert (after.holder_ref, after.delegation) == ("p-n3", None)

@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 
 from fengqiao.routing.v1 import clock_events_pb2 as clocks
 from fengqiao.routing.v1 import events_pb2 as ev
+from fengqiao.routing.v1 import followup_events_pb2 as fu
 from fengqiao.routing.v1 import handling_events_pb2 as hv
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
@@ -85,6 +86,15 @@ def answers(request: Message) -> Message:
         ),
         (["time", "resume", CASE], rpc.ResumeCaseRequest(case_id=CASE)),
         (
+            ["call-back", CASE, "4", "--solved", "--note", "说修好了"],
+            rpc.RecordCallBackRequest(case_id=CASE, reached=True, solved=True, rating=4, note="说修好了"),
+        ),
+        (["call-back", CASE, "--not-reached"], rpc.RecordCallBackRequest(case_id=CASE)),
+        (
+            ["review", CASE, "1", "upheld"],
+            rpc.RecordReviewRequest(case_id=CASE, number=1, finding=fu.REVIEW_FINDING_UPHELD),
+        ),
+        (
             ["supervision", "list", "jili/hexi", "--below"],
             rpc.ListOrdersRequest(unit_id="jili/hexi", include_below=True, page_size=50),
         ),
@@ -105,6 +115,11 @@ def answers(request: Message) -> Message:
                 note="房屋产权",
             ),
         ),
+        (
+            ["delegation", "give", CASE, "p-deputy", "2026-03-09"],
+            rpc.DelegateCaseRequest(case_id=CASE, person_ref="p-deputy", until="2026-03-09"),
+        ),
+        (["delegation", "end", CASE], rpc.EndDelegationRequest(case_id=CASE)),
         (
             ["recuse", CASE, "是我表哥"],
             rpc.RecuseHandlerRequest(case_id=CASE, note="是我表哥"),
@@ -168,3 +183,28 @@ def test_a_case_says_what_was_asked_for_and_that_it_is_paused() -> None:
     told = text.case(rpc.Case(case_id=CASE, asked=asked, pause=pause))
     assert "2 extension, 3 by routing.extension@1; the desk decides: 等材料" in told
     assert "1 court since" in told
+
+
+def test_a_call_back_without_an_answer_and_an_answer_of_nobody_are_refused() -> None:
+    with terminal_at("call-back", answers, add_RoutingServiceServicer_to_server) as terminal:
+        for words in ([CASE, "4"], [CASE, "4", "--solved", "--not-reached"]):
+            assert terminal.type(*words).exit_code == 2
+
+
+def test_a_settled_case_says_who_calls_what_was_answered_and_what_closed_it() -> None:
+    case = rpc.Case(
+        case_id=CASE,
+        call_back=rpc.CallBack(caller_unit_id="jili/hexi", attempts=1, repeats=2),
+        answer=rpc.Answer(solved=True, rating=2, way=fu.ANSWER_WAY_RATING),
+        review=rpc.Review(number=1),
+        closed_by=fu.CLOSED_BY_UNREACHABLE,
+    )
+    shown = text.case(case)
+    for words in (
+        "jili/hexi by",
+        "1 times not reached, asked of the next 2 times",
+        "solved, 2 of 5 (rating)",
+        "1 by desk until",
+        "unreachable",
+    ):
+        assert words in shown

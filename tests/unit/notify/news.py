@@ -13,6 +13,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import clock_events_pb2 as clocks
+from fengqiao.routing.v1 import emergency_events_pb2 as emergencies
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
@@ -102,6 +103,7 @@ def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
         *_of_rosters(),
         *_of_forces(),
         *_of_meetings(),
+        *_of_emergencies(),
         *_of_mediation(table(person_ref)),
         *_of_petitions(matter(person_ref)),
     )
@@ -252,6 +254,22 @@ def _of_forces() -> tuple[Message, ...]:
         forces.VolunteersAsked(call_out=about, asked=asked, skill="first_aid", begins=clock()),
         forces.CallOutRanShort(call_out=about, asked=2, coming=1, needed=2),
         forces.CallOutCancelled(call_out=about, cancelled_by="leader-1", person_refs=VOLUNTEERS),
+    )
+
+
+def _of_emergencies() -> tuple[Message, ...]:
+    of = emergencies.EmergencyReference(site_id="jili", unit_id="jili/c1", profile="flood", version=2)
+    return (
+        emergencies.EmergencyDeclared(
+            emergency=of,
+            begins_at=timestamp(AT),
+            ends_at=timestamp(DUE),
+            reason="flood_warning",
+            declared_by="p-desk",
+        ),
+        emergencies.EmergencyEnded(
+            emergency=of, end=emergencies.EMERGENCY_END_ORDERED, reason="water_fell", ended_by="p-desk"
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import clock_events_pb2 as clocks
+from fengqiao.routing.v1 import emergency_events_pb2 as emergencies
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
@@ -145,6 +146,14 @@ def test_there_is_an_example_of_every_owed_event() -> None:
             {(f"unit:jili/{code}", "meeting_called", IN_APP) for code in ("c1", "c2")},
         ),
         (meetings.MeetingMissed, {("desk:jili", "meeting_missed", IN_APP)}),
+        (
+            emergencies.EmergencyDeclared,
+            {(who, "emergency_declared", IN_APP) for who in ("unit:jili/c1", "desk:jili")},
+        ),
+        (
+            emergencies.EmergencyEnded,
+            {(who, "emergency_ended", IN_APP) for who in ("unit:jili/c1", "desk:jili")},
+        ),
         (
             meetings.MeetingTaskOverdue,
             {(f"{who}", "meeting_task_overdue", IN_APP) for who in ("unit:jili/c1", "desk:jili")},

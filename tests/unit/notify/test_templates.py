@@ -13,6 +13,7 @@ from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
 from fengqiao.routing.v1 import clock_events_pb2 as clocks
+from fengqiao.routing.v1 import emergency_events_pb2 as emergencies
 from fengqiao.routing.v1 import events_pb2 as routing
 from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
@@ -37,6 +38,7 @@ from tests.unit.notify.news import (
 
 HOUSE = Templates(TEMPLATES_FOLDER)
 OF_CALL_OUTS = {forces.VolunteersAsked, forces.CallOutRanShort, forces.CallOutCancelled}
+OF_EMERGENCIES = {kind for kind in OWED if kind.DESCRIPTOR.file is emergencies.DESCRIPTOR}
 OF_MEETINGS = {kind for kind in OWED if kind.DESCRIPTOR.file is meetings.DESCRIPTOR}
 EVERY = [(kind, False) for kind in OWED] + [(kind, True) for kind in OF_ACCUSATIONS]
 
@@ -76,6 +78,8 @@ def test_every_text_can_be_rendered_and_names_what_it_is_about_in_subject_and_te
     named, hidden = ("jili/c1/s1", "JILI-") if kind in OF_CALL_OUTS else ("JILI-000001", "{")
     if kind in OF_MEETINGS:
         named = "2026-03-05"
+    if kind in OF_EMERGENCIES:
+        named = "flood"
     for text in told(kind, restricted=restricted):
         assert named in text.subject
         assert "\n" not in text.subject
@@ -134,6 +138,10 @@ def test_who_is_refused_a_wish_is_told_why_and_the_way_on(reason: str, way_on: s
     declined: dict[str, Any] = {"case": reference(), "wish": "reopening", "status": "resolved"}
     plain = texts(routing.WishDeclined(**declined))
     refused = texts(routing.WishDeclined(**declined, reason=reason, way_on=way_on))
+    event = routing.WishDeclined(case=reference(), wish="reopening", status="resolved")
+    plain = texts(event)
+    event.reason, event.way_on = reason, way_on
+    refused = texts(event)
     assert all(said.body != other.body for said, other in zip(plain, refused, strict=True))
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from services.chassis.site import Site, SiteError, load_site
 from services.cli.demo import JILI
-from services.routing.capability import Able, Listed
+from services.routing.capability import Able, Listed, lapse
 from services.routing.rules import Rules
 from services.routing.sitefiles import profiles_of, read_rules
 
@@ -80,6 +80,14 @@ def test_a_second_version_is_in_force_from_its_day_on(jili: Site) -> None:
         Able("noise.*", "jili/taoshu", able=False, below=True),
     )
     assert (before.listed, after.listed) == ((), (Listed("works", 4, ("bridge.*", "road.collapse")),))
+
+
+def test_a_version_ends_with_its_successor_and_never_comes_back_by_itself(jili: Site) -> None:
+    rules = read(jili, FIRST, {**SECOND, "until": date(2026, 8, 1)})
+    trial, after = (rules.at(datetime(2026, month, 2, tzinfo=UTC)) for month in (7, 8))
+    assert (trial.capability_version, trial.lapsed) == ("2", False)
+    assert (after.capability_version, after.lapsed) == ("2", True), "it goes on, and says that it lapsed"
+    assert lapse(rules.versions, date(2026, 6, 1)) == date(2026, 8, 1)
 
 
 def row(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:

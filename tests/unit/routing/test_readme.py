@@ -5,6 +5,7 @@ from services import routing
 from services.chassis.model import diagram
 from services.routing.domain import Ladder, table
 from services.routing.domain.codes.adopting import CODES
+from services.routing.domain.emergencies import emergency
 from services.routing.domain.forces import calling
 from services.routing.domain.meetings import deciding as meetings
 from services.routing.domain.rosters import summons
@@ -34,6 +35,11 @@ def test_the_readmes_diagram_of_a_village_code_is_its_table() -> None:
 
 def test_the_readmes_diagram_of_a_joint_meeting_is_its_table() -> None:
     drawn = diagram(meetings.table({}), [("called", "CallMeeting")])
+    assert f"```mermaid\n{drawn}\n```" in README
+
+
+def test_the_readmes_diagram_of_an_emergency_is_its_table() -> None:
+    drawn = diagram(emergency.TABLE, [("declared", "DeclareEmergency")])
     assert f"```mermaid\n{drawn}\n```" in README
 
 

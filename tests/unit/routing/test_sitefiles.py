@@ -9,7 +9,7 @@ import pytest
 
 from services.chassis.calendar import Term, Unit
 from services.chassis.site import Site, SiteError, load_site
-from services.cli.demo import JILI
+from services.cli.demo import BOSTON, JILI
 from services.routing.sitefiles import read_rules
 
 
@@ -59,3 +59,12 @@ def test_a_site_says_how_long_clocks_may_pause_and_who_approves_it() -> None:
     nobody = {**said, "approver": "nobody"}
     with pytest.raises(SiteError, match=r"routing\.extension: no approver 'nobody'"):
         read_rules(replace(jili, profile={**jili.profile, "rules": [nobody]}))
+
+
+def test_a_site_says_whether_it_calls_residents_back_and_the_replayed_city_does_not() -> None:
+    jili = load_site(JILI / "site")
+    assert read_rules(jili).call_backs
+    assert not read_rules(load_site(BOSTON / "site")).call_backs
+    assert not read_rules(replace(jili, profile={**jili.profile, "call_backs": False})).call_backs
+    with pytest.raises(SiteError, match="call_backs 'yes' is neither true nor false"):
+        read_rules(replace(jili, profile={**jili.profile, "call_backs": "yes"}))

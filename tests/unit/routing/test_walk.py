@@ -9,7 +9,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from fengqiao.intake.v1.events_pb2 import EscalationRequested, ReopeningRequested, WithdrawalRequested
+from fengqiao.intake.v1.events_pb2 import (
+    EscalationRequested,
+    OutcomeRated,
+    ReferralRequested,
+    ReopeningRequested,
+    WithdrawalRequested,
+)
 from fengqiao.mediation.v1.events_pb2 import EndReason, MediationEnded
 from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from fengqiao.routing.v1 import events_pb2 as ev
@@ -399,5 +405,5 @@ def test_the_table_is_total_over_the_consumed_events() -> None:
         domain.WITHDRAWN,
         domain.REFERRED,
     }
-    heard = [*map(type, WISHES), MediationEnded, PetitionConcluded]
+    heard = [*map(type, WISHES), MediationEnded, PetitionConcluded, OutcomeRated, ReferralRequested]
     assert {(status, message) for status in statuses for message in heard} <= cells.keys()

@@ -87,14 +87,20 @@ class Ground:
         unit = self.territory.units.get(unit_id)
         return Post(f"{LEADER}:{unit_id}", (unit.acting_on(self.day) if unit else "") or None)
 
+    def members(self, unit_id: str) -> Sequence[Post]:
+        """Its posts beside the leader's whose holders are at work today, by the posts' names."""
+        if not self._top:
+            return self._fixed.members(unit_id)
+        unit = self.territory.units.get(unit_id)
+        posts = sorted(unit.posts, key=lambda post: post.id) if unit else ()
+        acting = ((post.id, post.acting_on(self.day)) for post in posts if post.id != LEADER)
+        return [Post(f"{id_}:{unit_id}", person) for id_, person in acting if person]
+
     def others(self, unit_id: str) -> Sequence[Post]:
         """Its deputies at work today, by their posts' names."""
-        unit = self.territory.units.get(unit_id) if self._top else None
-        if unit is None:
-            return self._fixed.others(unit_id) if not self._top else ()
-        deputies = sorted(post.id for post in unit.posts if post.id.startswith(DEPUTY))
-        acting = ((id_, post.acting_on(self.day)) for id_ in deputies if (post := unit.post(id_)))
-        return [Post(f"{id_}:{unit_id}", person) for id_, person in acting if person]
+        if not self._top:
+            return self._fixed.others(unit_id)
+        return [post for post in self.members(unit_id) if post.id.startswith(DEPUTY)]
 
     def reason(self, unit_id: str, holder_ref: str) -> str:
         """Why somebody no longer answers for a unit: `unit_closed`, `leave` (theirs, or the holder is back)
