@@ -73,6 +73,10 @@ class Places(Protocol):
         """The post that answers for a unit."""
         ...
 
+    def sharing(self, unit_id: str) -> Sequence[Post]:
+        """The posts of a unit that share its cases, held by somebody at work; none where it has but one."""
+        ...
+
     def members(self, unit_id: str) -> Sequence[Post]:
         """All posts of a unit beside the one that answers that are held by somebody at work now."""
         ...
@@ -103,6 +107,10 @@ class FixedPlaces:
     def post(self, unit_id: str) -> Post:
         """The unit's one post."""
         return self.posts[unit_id]
+
+    def sharing(self, _unit_id: str) -> Sequence[Post]:
+        """None: a unit has one post here."""
+        return ()
 
     def members(self, _unit_id: str) -> Sequence[Post]:
         """None: a unit has one post here."""

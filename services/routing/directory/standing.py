@@ -65,7 +65,8 @@ class Standing:
                 for raw in await self.base.threads.run(self._open, site_id, wanted):
                     by = raw["state"].get("delegation") or {"unit_id": "", "to_ref": ""}
                     stand_in = (by["unit_id"], by["to_ref"])
-                    rules = placed(self.rules[site_id], raw["state"].get("recused") or (), stand_in)
+                    held = (raw["state"]["unit_id"], raw["state"]["holder_ref"])
+                    rules = placed(self.rules[site_id], raw["state"].get("recused") or (), stand_in, held)
                     placement = rules.answering(raw["state"]["unit_id"])
                     if not placement.post.holder_ref:
                         nobodys.append(raw["_id"])

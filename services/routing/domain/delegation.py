@@ -89,7 +89,7 @@ class Delegations:
             to_ref=case.delegation.to_ref,
             ended_by=by,
         )
-        its = placed(self._rules[case.site_id], case.recused)
+        its = placed(self._rules[case.site_id], case.recused, held=(case.unit_id, case.delegation.from_ref))
         placement = its.answering(case.unit_id)
         if (placement.unit.id, placement.post.holder_ref) == (case.unit_id, case.holder_ref):
             return decided(ended)

@@ -1,6 +1,7 @@
 """Returns, rulings and transfers by gRPC on a real store: who may, what is refused, and what stays."""
 
 from datetime import timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -31,6 +32,14 @@ async def case_id(house: House) -> str:
     await house.appoint(OTHER_NEIGHBOURS, "p-n2")
     await house.following.fresh()
     return await house.case_at(NEIGHBOURS)
+
+
+async def appoint_to(house: House, code: str, post: str, person: str) -> None:
+    """Somebody holds another post of a unit than the leader's."""
+    named: dict[str, Any] = {"code": code, "post_id": post, "person_ref": person}
+    await house.call("NominateLeader", DESK, nominators=9, **named)
+    await house.call("VetLeader", DESK, approved=True, **named)
+    await house.call("AppointLeader", DESK, **named)
 
 
 async def give_back(house: House, case_id: str, who: Who = LEADER, to: str = OTHER_NEIGHBOURS) -> None:
@@ -289,12 +298,7 @@ async def test_a_colleague_has_a_case_for_its_holder_and_the_sweep_leaves_it_unt
     unit = "jili/hexi/s1/n3"
     await house.call("EstablishUnit", code=unit, kind=KINDS[NEIGHBOURS], posts=["leader", "deputy"])
     await house.appoint(unit, "p-n3")
-    for name, more in (
-        ("NominateLeader", {"nominators": 9}),
-        ("VetLeader", {"approved": True}),
-        ("AppointLeader", {}),
-    ):
-        await house.call(name, DESK, code=unit, post_id="deputy", person_ref="p-deputy", **more)
+    await appoint_to(house, unit, "deputy", "p-deputy")
     await house.following.fresh()
     theirs = await house.case_at(unit)
     holder, deputy = Who("handler", (unit,), "p-n3"), Who("handler", (unit,), "p-deputy")
@@ -311,3 +315,24 @@ async def test_a_colleague_has_a_case_for_its_holder_and_the_sweep_leaves_it_unt
     assert await house.standing.sweep() == 1
     after = await house.case(theirs)
     assert (after.holder_ref, after.delegation) == ("p-n3", None)
+
+
+# -- several holders of a unit -------------------------------------------------------------------------------
+
+
+async def test_cases_of_a_unit_with_handlers_go_to_whoever_has_the_least_to_do(
+    house: House, case_id: str
+) -> None:
+    del case_id
+    unit = "jili/hexi/s1/n4"
+    await house.call("EstablishUnit", code=unit, kind=KINDS[NEIGHBOURS], posts=["leader", "handler_a"])
+    await house.appoint(unit, "p-n4")
+    await appoint_to(house, unit, "handler_a", "p-a")
+    owners = list[str]()
+    for _ in range(4):
+        house.following.stale()
+        await house.following.fresh()
+        owners.append((await house.case(await house.case_at(unit))).holder_ref)
+    assert owners == ["p-a", "p-n4", "p-a", "p-n4"]
+    house.standing.everything_at = float("-inf")
+    assert await house.standing.sweep() == 0
