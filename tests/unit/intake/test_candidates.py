@@ -1,4 +1,4 @@
-"""Which requests are compared: the nearest place first, within it the nearest in time, never more than a bound."""
+"""Which requests are compared: the nearest place first, within it the nearest in time, up to a bound."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ class Shelf:
     """A collection with as many requests as it is given; keeps how many it was asked for."""
 
     def __init__(self, requests: Sequence[tuple[str, timedelta]]) -> None:
-        self.raws = [
+        self.raws: list[dict[str, Any]] = [
             {"_id": f"r{n}", "state": {"near": near("jili", "lamp.out", unit), "submitted_at": NOW + after}}
             for n, (unit, after) in enumerate(requests)
         ]

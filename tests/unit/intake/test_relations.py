@@ -10,12 +10,14 @@ from fengqiao.routing.v1 import events_pb2 as routing
 from services.chassis.auth import Principal, Role
 from services.chassis.errors import IllegalTransition, Invalid
 from services.chassis.model import Context
+from services.chassis.record import Record
 from services.intake import domain, store
-from services.intake.domain import CLOSED, SETTLED, SUBMITTED, Request
+from services.intake.domain import CLOSED, SETTLED, SUBMITTED, WITHDRAWN, Request
 from services.intake.duplicates import relations
+from services.intake.duplicates.desk import undecided
 from services.intake.duplicates.places import within_reach
 from services.intake.duplicates.relations import LinkRequests, RejectDuplicate, Said, keeper
-from tests.unit.intake.test_domain import CASE, NOW, Walk
+from tests.unit.intake.test_domain import CASE, Walk
 
 OTHER = "5a3c1d3e-0000-5000-8000-000000000002"
 
@@ -162,3 +164,24 @@ def test_a_handler_looks_where_their_units_are_nearest_first(
 def test_who_sees_the_whole_site_looks_everywhere() -> None:
     desk = Principal("d", Role.DESK, "jili", ())
     assert within_reach(desk, "jili/a/s2", whole_site=True) == ["jili/a/s2", "jili/a", ""]
+
+
+# -- what is suggested again ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"links": (OTHER,)}, {"kept_apart": (OTHER,)}, {"joined_to": OTHER}, {"status": WITHDRAWN}],
+    ids=["linked", "kept apart", "joined", "withdrawn"],
+)
+def test_what_somebody_decided_is_not_suggested_from_either_side(said: dict[str, Any]) -> None:
+    one: Record[Request] = Record(OTHER, "jili", state=Walk().state)
+    other: Record[Request] = Record(CASE, "jili", state=replace(Walk().state, **said))
+    assert undecided(one, Record(CASE, "jili", state=Walk().state))
+    assert not undecided(one, other)
+    assert "status" in said or not undecided(other, one)
+
+
+def test_two_that_follow_the_same_one_are_not_suggested_for_each_other() -> None:
+    follower = replace(Walk().state, joined_to="lead")
+    assert not undecided(Record(CASE, "jili", state=follower), Record(OTHER, "jili", state=follower))
