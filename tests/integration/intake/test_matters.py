@@ -2,24 +2,17 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, timedelta
-from types import SimpleNamespace
+from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
-import bson
 import grpc
-import pymongo.monitoring
 import pytest
-from pymongo import MongoClient
 
 from fengqiao.intake.v1 import intake_service_pb2 as rpc
 from fengqiao.routing.v1 import events_pb2 as routing
 from services.chassis.protobuf import timestamp
 from services.intake.domain import EVENTS
 from services.intake.duplicates.backfill import backfill
-from services.intake.duplicates.candidates import BOUND, ENOUGH, SPANS, Candidates
-from services.intake.duplicates.places import levels
 from tests.integration.intake.conftest import NOW, House, event, meta, submission, violations
 from tests.integration.intake.test_accusations import accuse
 from tests.integration.intake.test_contacts import putting
@@ -193,79 +186,7 @@ async def test_what_was_withdrawn_is_not_suggested(house: House) -> None:
     assert await suggested(house, case_id) == []
 
 
-# -- bounded -------------------------------------------------------------------------------------------------
-
-
-class Reads(pymongo.monitoring.CommandListener):
-    """Keeps what was looked for, and counts what the store gave out."""
-
-    def __init__(self) -> None:
-        self.filters: list[dict[str, Any]] = []
-        self.given = 0
-
-    def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
-        """Keep what is looked for."""
-        if "find" in event.command:
-            self.filters.append(dict(event.command["filter"]))
-
-    def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None:
-        """Count what was given out."""
-        cursor = event.reply.get("cursor", {})
-        self.given += len(cursor.get("firstBatch", ())) + len(cursor.get("nextBatch", ()))
-
-    def failed(self, event: pymongo.monitoring.CommandFailedEvent) -> None:
-        """Nothing was given out."""
-
-
-def many(house: House, like: str, count: int, **changes: Any) -> None:
-    """Store copies of a request, a minute before each other."""
-    collection = house.base.committer.repository.collection
-    one = bson.encode(collection.find_one({"_id": like}) or {})
-    copies = []
-    for number in range(1, count + 1):
-        copy: Any = bson.decode(one, bson.CodecOptions(tz_aware=True))
-        copy["_id"] = str(uuid4())
-        copy["private"]["tracking_code"] = f"COPY{uuid4().hex[:8].upper()}"
-        copy["state"]["submitted_at"] -= timedelta(minutes=number)
-        copy["state"] |= changes
-        copies.append(copy)
-    for start in range(0, count, 1000):
-        collection.insert_many(copies[start : start + 1000])
-
-
-@pytest.mark.timeout(400)
-async def test_of_ten_thousand_at_one_place_the_nearest_are_compared_and_the_index_bounds_what_is_read(
-    house: House, store: str
-) -> None:
-    case_id = await lamp(house)
-    many(house, case_id, 10_000)
-    asked = rpc.SuggestDuplicatesRequest(case_id=case_id, limit=50)
-    answer = await house.call("SuggestDuplicates", asked, **DESK)
-    assert answer.truncated
-    assert BOUND * ENOUGH <= answer.compared <= BOUND
-    assert min(each.submitted_at.ToDatetime(UTC) for each in answer.suggestions) >= NOW - timedelta(
-        minutes=BOUND
-    )
-    repository, reads = house.base.committer.repository, Reads()
-    record = repository.get([case_id])[case_id]
-    client: MongoClient[Any]
-    with MongoClient(store, event_listeners=[reads], tz_aware=True) as client:
-        listened: Any = client[repository.collection.database.name][repository.collection.name]
-        listening: Any = SimpleNamespace(collection=listened, get=repository.get)
-        found = Candidates(listening).find(record, levels(str(LAMP["unit_id"])), timedelta(days=30))
-    assert found.truncated
-    plans = [repository.collection.find(query).explain() for query in reads.filters]
-    assert all(stages(plan["queryPlanner"]["winningPlan"]) >= {"IXSCAN"} for plan in plans)
-    # Not one of the 10,000 is read for a narrower span than it lies in.
-    examined = max(plan["executionStats"]["totalDocsExamined"] for plan in plans)
-    assert examined <= 2 * SPANS[0] / timedelta(minutes=1)
-    assert reads.given <= len(plans) * (BOUND + 2)
-    assert len(plans) <= MOST_QUERIES
-
-
-def stages(plan: dict[str, Any]) -> set[str]:
-    """Every stage of a plan."""
-    return {plan["stage"], *(stages(plan["inputStage"]) if "inputStage" in plan else ())}
+# -- of an older release -------------------------------------------------------------------------------------
 
 
 async def test_requests_of_a_release_that_knew_no_duplicates_are_found_after_migration(house: House) -> None:
