@@ -110,7 +110,7 @@ def test_a_joined_request_is_settled_rated_and_reopened_as_any_other() -> None:
     walk.routing_says(routing.CaseResolved(outcome="repaired"))
     assert (walk.state.joined_to, walk.state.status) == (OTHER, SETTLED)
     walk.command(domain.RateOutcome(1, solved=False))
-    walk.routing_says(routing.CaseParted(lead_case_id=OTHER), routing.CaseReopened())
+    walk.routing_says(routing.CaseReopened())
     assert (walk.state.joined_to, walk.state.status) == ("", SUBMITTED)
     walk.routing_says(routing.CaseResolved())
     walk.command(domain.RateOutcome(5, solved=True))
