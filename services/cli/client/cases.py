@@ -55,7 +55,7 @@ class Why(StrEnum):
     RELATED_CASE = "related-case"
 
 
-BESIDE = ("ruling", "order")
+BESIDE = ("ruling", "order", "end")
 """Clocks that run beside a tier's."""
 TRACKS = {Way.MEDIATION: ev.TRACK_MEDIATION, Way.PETITION: ev.TRACK_PETITION}
 
