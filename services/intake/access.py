@@ -22,6 +22,8 @@ ACCUSATIONS = frozenset({Role.RESIDENT, Role.AGENCY, Role.INSPECTOR})
 VOICES = frozenset({Role.RESIDENT, Role.CLERK, Role.DESK, Role.REPLAY})
 # Nobody at the counter sees an accusation: who comes back to one speaks to an inspector.
 WISHES = VOICES | {Role.INSPECTOR}
+# Who sees both may say what two requests have to do with each other.
+MATCHERS = frozenset({Role.HANDLER, Role.CLERK, Role.DESK})
 # Who may promise a due time for the house.
 PROMISERS = frozenset({Role.CLERK, Role.AGENCY, Role.REPLAY})
 
@@ -35,6 +37,7 @@ RULES = {
     f"{SERVICE}/WatchTimeline": Rule(READERS),
     f"{SERVICE}/WithdrawRequest": Rule(WISHES),
     f"{SERVICE}/RequestEscalation": Rule(WISHES),
+    f"{SERVICE}/RequestReferral": Rule(VOICES),
     f"{SERVICE}/RateOutcome": Rule(VOICES),
     f"{SERVICE}/ReopenRequest": Rule(VOICES),
     f"{SERVICE}/ReportSighting": Rule(frozenset({Role.REPORTER})),
@@ -42,6 +45,9 @@ RULES = {
     f"{SERVICE}/PutContact": Rule(SUBMITTERS),
     f"{SERVICE}/ResolveContact": Rule(frozenset({Role.SERVICE, Role.CLERK, Role.DESK})),
     f"{SERVICE}/RegisterSource": Rule(frozenset({Role.OPERATOR, Role.REPLAY})),
+    f"{SERVICE}/SuggestDuplicates": Rule(MATCHERS | {Role.SUPERVISOR}),
+    f"{SERVICE}/LinkRequests": Rule(MATCHERS),
+    f"{SERVICE}/RejectDuplicate": Rule(MATCHERS),
 }
 
 

@@ -15,7 +15,15 @@ from google.protobuf.message import Message
 
 from fengqiao.intake.v1 import events_pb2 as ev
 from fengqiao.routing.v1.early_warning_events_pb2 import EarlyWarningEnded
-from fengqiao.routing.v1.events_pb2 import CaseReopened, CaseResolved, CaseWithdrawn, WishDeclined
+from fengqiao.routing.v1.events_pb2 import (
+    CaseJoined,
+    CaseParted,
+    CaseReopened,
+    CaseResolved,
+    CaseWithdrawn,
+    WishDeclined,
+)
+from fengqiao.routing.v1.followup_events_pb2 import CaseClosed
 from services.chassis.commands import id_from
 from services.chassis.errors import IllegalTransition
 from services.chassis.model import (
@@ -30,6 +38,7 @@ from services.chassis.model import (
     transition,
 )
 from services.chassis.protobuf import instant, timestamp
+from services.intake.duplicates import relations, scoring
 
 EVENTS = "fengqiao.intake.events"
 REQUESTS = "fengqiao.intake.requests"
@@ -85,6 +94,8 @@ class Request:
     """The public projection of a request. Its texts, tracking code and agency's reference are private data.
 
     `rating` is 1 (poor) to 5 (good), 0 while unrated; `due_at` the promised due time, if there is one.
+    `reporter_ref` is a light reporter's, who was told `feedback` at the end. `joined_to` is the case that
+    leads the matter; `links` and `kept_apart` are what this request keeps of what was said of it and another.
     `reporter_ref` is a light reporter's, who was told `feedback` at the end. `screening_code` is the campaign
     that found it: an early warning, which nobody asked for.
     """
@@ -105,6 +116,9 @@ class Request:
     reporter_ref: str = ""
     feedback: str = ""
     feedback_at: datetime | None = None
+    joined_to: str = ""
+    links: tuple[str, ...] = ()
+    kept_apart: tuple[str, ...] = ()
     screening_code: str = ""
 
 
@@ -167,6 +181,14 @@ class ReopenRequest:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReferRequest:
+    """The resident asks for mediation or petition handling: a `WishedTrack`; `reason` is a code."""
+
+    track: int
+    reason: str
+
+
 # -- decisions -----------------------------------------------------------------------------------------------
 
 
@@ -190,7 +212,10 @@ def submit(command: SubmitRequest) -> Decision:
 
 def private_part(command: SubmitRequest) -> dict[str, Any]:
     """What of a submission stays in the store."""
+    found_under = scoring.references(command.reference, command.attributes)
     return {
+        # Absent rather than empty, so that the sparse index holds few.
+        **({"references": found_under} if found_under else {}),
         "tracking_code": command.tracking_code,
         "reference": command.reference,
         "title": command.title,
@@ -234,10 +259,16 @@ def _reopen(_request: Request, command: ReopenRequest, _context: Context) -> Dec
     return decided(ev.ReopeningRequested(reason=command.reason), also=(REQUESTS,))
 
 
-def _rate(request: Request, command: RateOutcome, _context: Context) -> Decision:
-    """Closing needs the resident's answer; "not solved" goes back to routing."""
+def _refer(request: Request, command: ReferRequest, _context: Context) -> Decision:
     _refuse_without_complainant(request)
-    rated = Emit(ev.OutcomeRated(rating=command.rating, solved=command.solved))
+    track = ev.WishedTrack.ValueType(command.track)
+    return decided(ev.ReferralRequested(track=track, reason=command.reason), also=(REQUESTS,))
+
+
+def _rate(request: Request, command: RateOutcome, _context: Context) -> Decision:
+    """Closing needs the resident's answer, which routing hears; "not solved" goes back to it."""
+    _refuse_without_complainant(request)
+    rated = Emit(ev.OutcomeRated(rating=command.rating, solved=command.solved), also=(REQUESTS,))
     if command.solved:
         follows = Emit(ev.RequestClosed())
     else:
@@ -287,7 +318,10 @@ def _table() -> Table:
         cells |= {
             (status, WithdrawRequest): Transition(_withdraw, (status,)),
             (status, EscalateRequest): Transition(_escalate, (status,)),
+            (status, ReferRequest): Transition(_refer, (status,)),
             (status, CaseWithdrawn): Transition(_withdrawn, (WITHDRAWN,)),
+            (status, CaseJoined): Transition(relations.join, (status,)),
+            (status, CaseParted): Transition(relations.part, (status,)),
         }
     for status in (SETTLED, CLOSED):
         cells |= {
@@ -295,6 +329,9 @@ def _table() -> Table:
             (status, CaseReopened): Transition(_emits(ev.RequestReopened), (SUBMITTED,)),
         }
     cells[SUBMITTED, CaseResolved] = Transition(_settle, (SETTLED,))
+    cells[SETTLED, CaseClosed] = Transition(_emits(ev.RequestClosed), (CLOSED,))
+    # Other routes are never blocked, also when the ladder has nothing more to say.
+    cells[CLOSED, ReferRequest] = Transition(_refer, (CLOSED,))
     cells[SETTLED, EarlyWarningEnded] = Transition(_emits(ev.RequestClosed), (CLOSED,))
     cells[SETTLED, RateOutcome] = Transition(_rate, (SETTLED, CLOSED))
     return MappingProxyType(cells)
@@ -305,6 +342,9 @@ OBEYED: tuple[type[Message], ...] = (
     CaseWithdrawn,
     CaseReopened,
     WishDeclined,
+    CaseClosed,
+    CaseJoined,
+    CaseParted,
     EarlyWarningEnded,
 )
 """Routing's decisions that a request follows."""
@@ -375,10 +415,12 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Request]] = {
     ev.EscalationRequested: _unchanged,
     ev.WithdrawalRequested: _unchanged,
     ev.ReopeningRequested: _unchanged,
+    ev.ReferralRequested: _unchanged,
     ev.OutcomeRated: _rated,
     ev.RequestClosed: _now(CLOSED),
     ev.RequestWithdrawn: _now(WITHDRAWN),
     ev.RequestSettled: _now(SETTLED),
     ev.RequestReopened: _reopened,
     ev.FeedbackGiven: _given,
+    **relations.FOLDS,
 }

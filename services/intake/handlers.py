@@ -21,9 +21,10 @@ from services.intake.access import PROMISERS, may_see, may_see_accusation, out_o
 from services.intake.accusations import Accusation
 from services.intake.books import Begun, Books, Entry
 from services.intake.domain import Request
+from services.intake.duplicates.desk import Duplicates
 from services.intake.messages import STATUSES, row_violations, to_accusation, to_message, to_verdict
 from services.intake.numbers import Numbers, tracking_code
-from services.intake.timeline import PERSONS, UNITS, Timeline
+from services.intake.timeline import OTHERS, PERSONS, UNITS, Timeline
 from services.intake.vault import Deposit, Reader, Vault
 
 T = TypeVar("T")
@@ -133,7 +134,9 @@ class Requests:
             Forbidden: the same, told to everybody else.
         """
         if request := await self.books.request(principal, case_id):
-            return to_message(request)
+            told = to_message(request)
+            await Duplicates(self.books).add_related(principal, request, told)
+            return told
         if accusation := await self.books.accusation(principal, case_id):
             status = await self.books.status(case_id)
             return to_accusation(accusation, status, told=told_whom(principal))
@@ -160,14 +163,15 @@ class Requests:
         books = self.books
         if (request := await books.by_code(self.base.first, code)) and request.state:
             no, status = request.state.request_no, request.state.status
-            seen = await books.timeline.read(request.id)
+            joined = bool(request.state.joined_to)
+            seen = await books.timeline.read(request.id, hidden=PERSONS | OTHERS)
         elif (accusation := await books.by_code(books.accusations, code)) and accusation.state:
-            no, status = accusation.state.request_no, await books.status(accusation.id)
+            no, status, joined = accusation.state.request_no, await books.status(accusation.id), False
             seen = await books.restricted.read(accusation.id, hidden=PERSONS | UNITS)
         else:
             raise NotFound("no request has this code")
         return rpc.TrackRequestResponse(
-            request_no=no, status=STATUSES[status], entries=[each.entry for each in seen]
+            request_no=no, status=STATUSES[status], entries=[each.entry for each in seen], joined=joined
         )
 
     async def put_contact(self, principal: Principal, request: rpc.PutContactRequest) -> str:
@@ -290,5 +294,6 @@ COMMANDS: Mapping[type[Message], Callable[[Any], object]] = {
     rpc.RateOutcomeRequest: lambda request: domain.RateOutcome(
         request.rating, request.solved, request.comment
     ),
+    rpc.RequestReferralRequest: lambda request: domain.ReferRequest(request.track, request.reason),
     rpc.ReopenRequestRequest: lambda request: domain.ReopenRequest(request.reason),
 }

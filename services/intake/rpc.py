@@ -11,10 +11,11 @@ from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceServicer
 from services.chassis.errors import Forbidden
 from services.chassis.rpc import principal
 from services.intake.domain import replies_topic, requests_topic
+from services.intake.duplicates.desk import Duplicates
 from services.intake.handlers import Requests
 from services.intake.sightings import Sightings
 from services.intake.sources import Source, Sources
-from services.intake.timeline import read_cursor, with_cursors, write_cursor
+from services.intake.timeline import hidden_from, read_cursor, with_cursors, write_cursor
 
 IMPORT_BATCH = 200
 WATCH_PERIOD_S = 0.25
@@ -29,6 +30,7 @@ class IntakeServicer(IntakeServiceServicer):
         """The parts that do the work."""
         self._requests = requests
         self._sightings = Sightings(requests)
+        self._duplicates = Duplicates(requests.books)
         self._sources = sources
 
     async def SubmitRequest(
@@ -78,10 +80,11 @@ class IntakeServicer(IntakeServiceServicer):
         """A case's timeline, then what comes; within one stream nothing comes twice."""
         del context
         timeline = await self._requests.timeline(principal(), request.case_id)
+        hidden = hidden_from(principal().role)
         cursor = read_cursor(request.cursor)
         sent: set[str] = set()
         while True:
-            seen = await timeline.read(request.case_id, cursor)
+            seen = await timeline.read(request.case_id, cursor, hidden=hidden)
             fresh = [each for each in seen if each.entry.event_id not in sent]
             for entry, after in with_cursors(fresh, cursor):
                 yield rpc.WatchTimelineResponse(entry=entry, cursor=write_cursor(after))
@@ -106,6 +109,14 @@ class IntakeServicer(IntakeServiceServicer):
         del context
         revision = await self._requests.command(principal(), request.case_id, request.meta, request)
         return rpc.RequestEscalationResponse(revision=revision)
+
+    async def RequestReferral(
+        self, request: rpc.RequestReferralRequest, context: Context
+    ) -> rpc.RequestReferralResponse:
+        """Ask routing to hand the case to mediation or petition handling."""
+        del context
+        revision = await self._requests.command(principal(), request.case_id, request.meta, request)
+        return rpc.RequestReferralResponse(revision=revision)
 
     async def RateOutcome(self, request: rpc.RateOutcomeRequest, context: Context) -> rpc.RateOutcomeResponse:
         """The resident's answer."""
@@ -155,4 +166,29 @@ class IntakeServicer(IntakeServiceServicer):
         await self._sources.register(Source(request.source, request.site_id))
         return rpc.RegisterSourceResponse(
             requests_topic=requests_topic(request.source), replies_topic=replies_topic(request.source)
+        )
+
+    async def SuggestDuplicates(
+        self, request: rpc.SuggestDuplicatesRequest, context: Context
+    ) -> rpc.SuggestDuplicatesResponse:
+        """What may be about the same matter."""
+        del context
+        return await self._duplicates.suggest(principal(), request)
+
+    async def LinkRequests(
+        self, request: rpc.LinkRequestsRequest, context: Context
+    ) -> rpc.LinkRequestsResponse:
+        """Two requests have to do with each other."""
+        del context
+        return rpc.LinkRequestsResponse(
+            revision=await self._duplicates.say(principal(), request.meta, request)
+        )
+
+    async def RejectDuplicate(
+        self, request: rpc.RejectDuplicateRequest, context: Context
+    ) -> rpc.RejectDuplicateResponse:
+        """Two requests are different matters."""
+        del context
+        return rpc.RejectDuplicateResponse(
+            revision=await self._duplicates.say(principal(), request.meta, request)
         )

@@ -4,13 +4,14 @@ sources.
 
 from typing import Any
 
-from mongoengine import BinaryField, DateTimeField, Document, IntField, StringField
+from mongoengine import BinaryField, BooleanField, DateTimeField, Document, IntField, StringField
 
 from services.chassis.model import Context, Model
 from services.chassis.store import AggregateDocument, converter
 from services.intake import accusations, domain, timeline
 from services.intake.accusations import Accusation
 from services.intake.domain import Request
+from services.intake.duplicates.places import near
 
 ALIAS = "intake"
 
@@ -27,6 +28,10 @@ class RequestDocument(AggregateDocument):
             {"fields": ["state.person_ref"]},
             # Sparse: few requests have a reporter, and `dump` leaves the field out of all others.
             {"fields": ["state.reporter_ref"], "sparse": True},
+            {"fields": ["state.near", "state.submitted_at"]},
+            {"fields": ["private.references"], "sparse": True},
+            {"fields": ["state.joined_to"], "sparse": True},
+            {"fields": ["state.links"], "sparse": True},
         ],
     }
 
@@ -48,7 +53,10 @@ class SubmissionDocument(AggregateDocument):
 
 
 class EntryDocument(Document):
-    """One event of any service that belongs to a case; insert-only, `_id` is the event's id."""
+    """One event of any service that belongs to a case; insert-only, `_id` is the event's id.
+
+    What is said of two cases stands with the other one too (`of_another`), under both ids.
+    """
 
     id = StringField(primary_key=True)
     case_id = StringField(required=True)
@@ -58,6 +66,7 @@ class EntryDocument(Document):
     sequence = IntField(required=True)
     data = BinaryField(required=True)
     arrived_at = DateTimeField(required=True)
+    of_another = BooleanField()
 
     meta = {  # noqa: RUF012 - as above
         "abstract": True,
@@ -135,11 +144,15 @@ COLLECTIONS = (
 
 
 def dump(request: Request) -> dict[str, Any]:
-    """The public projection as the document keeps it."""
+    """The public projection as the document keeps it, with the places that it is looked for at."""
     plain: dict[str, Any] = converter.unstructure(request)
     if not request.reporter_ref:
         for name in ("reporter_ref", "feedback", "feedback_at"):
             del plain[name]
+    for name in ("joined_to", "links", "kept_apart"):
+        if not plain[name]:
+            del plain[name]
+    plain["near"] = near(request.site_id, request.kind, request.unit_id)
     return plain
 
 

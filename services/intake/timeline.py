@@ -14,14 +14,17 @@ from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 from pymongo.collection import Collection
 
+from fengqiao.intake.v1.events_pb2 import DuplicateRejected, RequestsLinked
 from fengqiao.intake.v1.intake_service_pb2 import TimelineEntry
 from fengqiao.notify.v1.events_pb2 import NoticeDelivered, NoticeFailed
+from fengqiao.routing.v1.events_pb2 import CaseJoined, CaseParted
 from fengqiao.routing.v1.roster_events_pb2 import (
     AnswererSummoned,
     SummonsAnswered,
     SummonsUnanswered,
     SummonsWithdrawn,
 )
+from services.chassis.auth import Role
 from services.chassis.clock import MAX_SKEW, WallClock
 from services.chassis.consumer import Arrived
 from services.chassis.engine import decode
@@ -52,23 +55,35 @@ CASES: Mapping[str, Callable[[Any], str]] = {
     },
 }
 """Notices and summonses have keys of their own; the case is a field of them."""
+OTHER_CASES: Mapping[str, Callable[[Any], str]] = {
+    **{m.DESCRIPTOR.full_name: lambda event: event.lead_case_id for m in (CaseJoined, CaseParted)},
+    **{
+        m.DESCRIPTOR.full_name: lambda event: event.other_case_id for m in (RequestsLinked, DuplicateRejected)
+    },
+}
+"""What is said of two cases stands in the timelines of both."""
 # A write that hangs ends after 30 s (socket timeout); until then something of an older arrival may appear.
 OVERLAP = MAX_SKEW + timedelta(seconds=33)
 PERSONS = frozenset(
     {
         "accused_unit_id",
         "approver_ref",
+        "recused_ref",
         "attended_refs",
         "by_ref",
         "declined_ref",
         "holder_ref",
+        "joined_by",
+        "linked_by",
         "mediator_ref",
         "named_ref",
         "next_refs",
+        "parted_by",
         "party_ref",
         "party_refs",
         "person_ref",
         "recipient_ref",
+        "rejected_by",
         "reporter_ref",
         "representative_refs",
         "signer_ref",
@@ -77,6 +92,8 @@ PERSONS = frozenset(
     }
 )
 """Fields that name somebody, if only by reference, or whom an accusation is about."""
+OTHERS = frozenset({"lead_case_id", "lead_request_no", "other_case_id"})
+"""Fields that name somebody else's request: not for residents, agencies and whoever has the code."""
 UNITS = frozenset({"accused_unit_id", "from_unit_id", "unit_id"})
 """Fields that say which unit has to do with an accusation."""
 
@@ -107,7 +124,8 @@ class Timeline:
             Infrastructure: the store is away; repeat.
         """
         now = self._wall.now()
-        await self._threads.run(insert_only, self._entries, [_document(event, now) for event in arrived])
+        documents = [document for event in arrived for document in _documents(event, now)]
+        await self._threads.run(insert_only, self._entries, documents)
 
     async def read(
         self, case_id: str, cursor: datetime | None = None, *, hidden: Names[str] = PERSONS
@@ -179,15 +197,26 @@ def write_cursor(at: datetime | None) -> str:
     return iso(at) if at else ""
 
 
+def hidden_from(role: Role) -> Names[str]:
+    """What is not shown to a role: persons to nobody, another's request to nobody outside the house."""
+    return PERSONS | OTHERS if role in {Role.RESIDENT, Role.AGENCY} else PERSONS
+
+
 def to_entry(raw: Raw, hidden: Names[str] = PERSONS) -> TimelineEntry:
-    """An entry as clients see it: codes and times, nobody's reference."""
+    """An entry as clients see it: codes and times, nobody's reference.
+
+    Of what happened to another's request and stands here too, those outside the house see that it happened.
+    """
+    message = without(decode(raw["type"], bytes(raw["data"])), hidden)
+    if raw.get("of_another") and set(hidden) >= OTHERS:
+        message = type(message)()
     return TimelineEntry(
         event_id=raw["_id"],
         service=raw["service"],
         type=raw["type"],
         occurred_at=timestamp(raw["occurred_at"]),
         sequence=raw["sequence"],
-        data_json=MessageToJson(without(decode(raw["type"], bytes(raw["data"])), hidden), indent=None),
+        data_json=MessageToJson(message, indent=None),
     )
 
 
@@ -208,10 +237,10 @@ def says_who(field: FieldDescriptor) -> bool:
     return field.type == FieldDescriptor.TYPE_STRING and field.name.endswith("_by")
 
 
-def _document(event: Arrived, now: datetime) -> Raw:
+def _documents(event: Arrived, now: datetime) -> Iterable[Raw]:
     envelope = event.envelope
     message, case_of = decode(envelope.type, envelope.data), CASES.get(envelope.type)
-    return {
+    entry = {
         "_id": envelope.id,
         "case_id": case_of(message) if case_of else envelope.subject,
         "service": envelope.source.rsplit("/", 1)[-1],
@@ -221,6 +250,10 @@ def _document(event: Arrived, now: datetime) -> Raw:
         "data": envelope.data,
         "arrived_at": now,
     }
+    yield entry
+    other_of = OTHER_CASES.get(envelope.type)
+    if other_of and (other := other_of(message)):
+        yield entry | {"_id": f"{envelope.id}#{other}", "case_id": other, "of_another": True}
 
 
 def _refuse() -> datetime:

@@ -14,6 +14,7 @@ from fengqiao.routing.v1 import (
     analysis_service_pb2,
     code_service_pb2,
     directory_service_pb2,
+    emergency_service_pb2,
     force_service_pb2,
     meeting_service_pb2,
     person_service_pb2,
@@ -30,6 +31,7 @@ from services.notify.rpc import RULES as NOTIFY_RULES
 from services.petition.rpc import RULES as PETITION_RULES
 from services.routing.codes.rpc import RULES as CODE_RULES
 from services.routing.directory.rpc import RULES as DIRECTORY_RULES
+from services.routing.emergencies.rpc import RULES as EMERGENCY_RULES
 from services.routing.forces.rpc.forces import FORCE_RULES
 from services.routing.forces.rpc.persons import PERSON_RULES
 from services.routing.hotspots.rpc import RULES as ANALYSIS_RULES
@@ -46,6 +48,10 @@ TABLES: dict[str, tuple[ServiceDescriptor, Mapping[str, Rule]]] = {
     "analysis": (analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"], ANALYSIS_RULES),
     "screenings": (screening_service_pb2.DESCRIPTOR.services_by_name["ScreeningService"], SCREENING_RULES),
     "meetings": (meeting_service_pb2.DESCRIPTOR.services_by_name["MeetingService"], MEETING_RULES),
+    "emergencies": (
+        emergency_service_pb2.DESCRIPTOR.services_by_name["EmergencyService"],
+        EMERGENCY_RULES,
+    ),
     "directory": (directory_service_pb2.DESCRIPTOR.services_by_name["DirectoryService"], DIRECTORY_RULES),
     "intake": (intake_service_pb2.DESCRIPTOR.services_by_name["IntakeService"], INTAKE_RULES),
     "mediation": (
@@ -117,6 +123,13 @@ def test_a_resident_never_handles_a_case_and_a_handler_never_speaks_for_a_reside
         "OrderSupervision",
         "AnswerSupervision",
         "JudgeAnswer",
+        "RecuseHandler",
+        "SplitOff",
+        "AskForAssistance",
+        "AnswerAssistance",
+        "EndAssistance",
+        "GetTeam",
+        "ListAssistances",
         "ListOrders",
         "ReferCase",
     ):

@@ -20,6 +20,7 @@ from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
 from fengqiao.routing.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from fengqiao.routing.v1.code_service_pb2_grpc import VillageCodeServiceStub
 from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from fengqiao.routing.v1.emergency_service_pb2_grpc import EmergencyServiceStub
 from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceStub
 from fengqiao.routing.v1.meeting_service_pb2_grpc import MeetingServiceStub
 from fengqiao.routing.v1.person_service_pb2_grpc import PersonServiceStub
@@ -116,6 +117,11 @@ class Session:
     def codes(self) -> Any:
         """The village codes' methods; routing has them."""
         return VillageCodeServiceStub(self._channel("routing"))
+
+    @property
+    def emergencies(self) -> Any:
+        """The emergencies' methods; routing has them."""
+        return EmergencyServiceStub(self._channel("routing"))
 
     @property
     def meetings(self) -> Any:

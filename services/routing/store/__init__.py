@@ -13,6 +13,8 @@ from services.routing.domain.codes.village_code import VillageCode
 from services.routing.domain.directory import carrying_out, folding
 from services.routing.domain.directory.carrying_out import Restructuring
 from services.routing.domain.directory.unit import EVENTS, Unit
+from services.routing.domain.emergencies import emergency
+from services.routing.domain.emergencies.emergency import Declaration
 from services.routing.domain.forces import attendance, calling, callout, force, person
 from services.routing.domain.forces import folding as forces_folding
 from services.routing.domain.forces.callout import CallOut
@@ -200,6 +202,20 @@ def meetings(cells: Table) -> Model[Meeting]:
         load=lambda raw: converter.structure(raw, Meeting),
         deadlines=meeting.deadlines,
         fire=deciding.firing(cells),
+        known_since=lambda each: each.known_since,
+    )
+
+
+def emergencies() -> Model[Declaration]:
+    """The emergencies for the chassis."""
+    return Model(
+        service="routing",
+        topic=emergency.EVENTS,
+        evolve=emergency.evolve,
+        dump=converter.unstructure,
+        load=lambda raw: converter.structure(raw, Declaration),
+        deadlines=emergency.deadlines,
+        fire=emergency.fire,
         known_since=lambda each: each.known_since,
     )
 

@@ -24,6 +24,7 @@ class CaseDocument(AggregateDocument):
         "indexes": [
             {"fields": list(OF_A_UNIT)},
             {"fields": list(OF_A_SITE)},
+            {"fields": ["state.joined.lead_case_id"], "sparse": True},
         ],
     }
 
@@ -129,6 +130,16 @@ class MeetingDocument(AggregateDocument):
     }
 
 
+class EmergencyDocument(AggregateDocument):
+    """An emergency, whole."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "emergencies",
+        "indexes": [{"fields": ["site", "state.place"]}],
+    }
+
+
 class ScreeningDocument(AggregateDocument):
     """A screening campaign, whole, in its round."""
 
@@ -220,6 +231,7 @@ BESIDE_CASES = (
     CallOutDocument,
     VillageCodeDocument,
     MeetingDocument,
+    EmergencyDocument,
     LookUpDocument,
     ArrivalsDocument,
     ScreeningDocument,

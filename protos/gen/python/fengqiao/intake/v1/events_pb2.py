@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66\x65ngqiao/intake/v1/events.proto\x12\x12\x66\x65ngqiao.intake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x03\n\x10RequestSubmitted\x12\x1b\n\nrequest_no\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12.\n\x07site_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,31}$\x12\x31\n\x04kind\x18\x03 \x01(\tB#\xbaH r\x1e\x32\x1c^[a-z0-9][a-z0-9_.-]{0,127}$\x12\x19\n\x07unit_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x07\x63hannel\x18\x05 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[a-z][a-z_]{1,31}$\x12\x17\n\x06source\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1b\n\nperson_ref\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x0e\n\x06urgent\x18\x08 \x01(\x08\x12*\n\x06\x64ue_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1e\n\x0creporter_ref\x18\n \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1f\n\x0escreening_code\x18K \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x9b\x02\n\x13\x41\x63\x63usationSubmitted\x12\x1b\n\nrequest_no\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12.\n\x07site_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,31}$\x12\x31\n\x04kind\x18\x03 \x01(\tB#\xbaH r\x1e\x32\x1c^[a-z0-9][a-z0-9_.-]{0,127}$\x12!\n\x0f\x61\x63\x63used_unit_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x07\x63hannel\x18\x05 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[a-z][a-z_]{1,31}$\x12\x17\n\x06source\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1b\n\nperson_ref\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\"A\n\x13\x45scalationRequested\x12*\n\x06reason\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[a-z][a-z_]{1,31}$\"A\n\x13WithdrawalRequested\x12*\n\x06reason\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[a-z][a-z_]{1,31}$\"@\n\x12ReopeningRequested\x12*\n\x06reason\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[a-z][a-z_]{1,31}$\"9\n\x0cOutcomeRated\x12\x19\n\x06rating\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x05(\x01\x12\x0e\n\x06solved\x18\x02 \x01(\x08\"\x0f\n\rRequestClosed\"\x12\n\x10RequestWithdrawn\"\x10\n\x0eRequestSettled\"\x11\n\x0fRequestReopened\"z\n\rFeedbackGiven\x12\x12\n\nrequest_no\x18\x01 \x01(\t\x12\x0f\n\x07site_id\x18\x02 \x01(\t\x12\x14\n\x0creporter_ref\x18\x03 \x01(\t\x12.\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x04 \x01(\x0e\x32\x1c.fengqiao.intake.v1.Feedback\"\x82\x01\n\x12SubmissionAccepted\x12\x11\n\treference\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x12\n\nrequest_no\x18\x03 \x01(\t\x12\x34\n\x07\x61nswers\x18\x04 \x01(\x0b\x32#.fengqiao.intake.v1.InboundPosition\"\x90\x01\n\x12SubmissionRejected\x12\x11\n\treference\x18\x01 \x01(\t\x12\x31\n\nviolations\x18\x02 \x03(\x0b\x32\x1d.fengqiao.intake.v1.Violation\x12\x34\n\x07\x61nswers\x18\x03 \x01(\x0b\x32#.fengqiao.intake.v1.InboundPosition\"*\n\tViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"C\n\x0fInboundPosition\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x11\n\tpartition\x18\x02 \x01(\x05\x12\x0e\n\x06offset\x18\x03 \x01(\x03*\x85\x01\n\x08\x46\x65\x65\x64\x62\x61\x63k\x12\x18\n\x14\x46\x45\x45\x44\x42\x41\x43K_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46\x45\x45\x44\x42\x41\x43K_RECEIVED\x10\x01\x12\x1a\n\x16\x46\x45\x45\x44\x42\x41\x43K_BEING_HANDLED\x10\x02\x12\x11\n\rFEEDBACK_DONE\x10\x03\x12\x19\n\x15\x46\x45\x45\x44\x42\x41\x43K_NOT_TAKEN_UP\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66\x65ngqiao/intake/v1/events.proto\x12\x12\x66\x65ngqiao.intake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x03\n\x10RequestSubmitted\x12\x1b\n\nrequest_no\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12.\n\x07site_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,31}$\x12\x31\n\x04kind\x18\x03 \x01(\tB#\xbaH r\x1e\x32\x1c^[a-z0-9][a-z0-9_.-]{0,127}$\x12\x19\n\x07unit_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x07\x63hannel\x18\x05 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[a-z][a-z_]{1,31}$\x12\x17\n\x06source\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1b\n\nperson_ref\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x0e\n\x06urgent\x18\x08 \x01(\x08\x12*\n\x06\x64ue_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1e\n\x0creporter_ref\x18\n \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1f\n\x0escreening_code\x18K \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x9b\x02\n\x13\x41\x63\x63usationSubmitted\x12\x1b\n\nrequest_no\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12.\n\x07site_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,31}$\x12\x31\n\x04kind\x18\x03 \x01(\tB#\xbaH r\x1e\x32\x1c^[a-z0-9][a-z0-9_.-]{0,127}$\x12!\n\x0f\x61\x63\x63used_unit_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x07\x63hannel\x18\x05 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[a-z][a-z_]{1,31}$\x12\x17\n\x06source\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1b\n\nperson_ref\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\"A\n\x13\x45scalationRequested\x12*\n\x06reason\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[a-z][a-z_]{1,31}$\"A\n\x13WithdrawalRequested\x12*\n\x06reason\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[a-z][a-z_]{1,31}$\"@\n\x12ReopeningRequested\x12*\n\x06reason\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[a-z][a-z_]{1,31}$\"{\n\x11ReferralRequested\x12:\n\x05track\x18\x01 \x01(\x0e\x32\x1f.fengqiao.intake.v1.WishedTrackB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12*\n\x06reason\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[a-z][a-z_]{1,31}$\"9\n\x0cOutcomeRated\x12\x19\n\x06rating\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x05(\x01\x12\x0e\n\x06solved\x18\x02 \x01(\x08\"\x0f\n\rRequestClosed\"\x12\n\x10RequestWithdrawn\"\x10\n\x0eRequestSettled\"\x11\n\x0fRequestReopened\"z\n\rFeedbackGiven\x12\x12\n\nrequest_no\x18\x01 \x01(\t\x12\x0f\n\x07site_id\x18\x02 \x01(\t\x12\x14\n\x0creporter_ref\x18\x03 \x01(\t\x12.\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x04 \x01(\x0e\x32\x1c.fengqiao.intake.v1.Feedback\"\x82\x01\n\x12SubmissionAccepted\x12\x11\n\treference\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x12\n\nrequest_no\x18\x03 \x01(\t\x12\x34\n\x07\x61nswers\x18\x04 \x01(\x0b\x32#.fengqiao.intake.v1.InboundPosition\"\x90\x01\n\x12SubmissionRejected\x12\x11\n\treference\x18\x01 \x01(\t\x12\x31\n\nviolations\x18\x02 \x03(\x0b\x32\x1d.fengqiao.intake.v1.Violation\x12\x34\n\x07\x61nswers\x18\x03 \x01(\x0b\x32#.fengqiao.intake.v1.InboundPosition\"*\n\tViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"C\n\x0fInboundPosition\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x11\n\tpartition\x18\x02 \x01(\x05\x12\x0e\n\x06offset\x18\x03 \x01(\x03\"C\n\x0eRequestsLinked\x12\x1e\n\rother_case_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x11\n\tlinked_by\x18\x02 \x01(\t\"H\n\x11\x44uplicateRejected\x12\x1e\n\rother_case_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x13\n\x0brejected_by\x18\x02 \x01(\t\".\n\rRequestJoined\x12\x1d\n\x0clead_case_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\".\n\rRequestParted\x12\x1d\n\x0clead_case_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01*b\n\x0bWishedTrack\x12\x1c\n\x18WISHED_TRACK_UNSPECIFIED\x10\x00\x12\x1a\n\x16WISHED_TRACK_MEDIATION\x10\x01\x12\x19\n\x15WISHED_TRACK_PETITION\x10\x02*\x85\x01\n\x08\x46\x65\x65\x64\x62\x61\x63k\x12\x18\n\x14\x46\x45\x45\x44\x42\x41\x43K_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46\x45\x45\x44\x42\x41\x43K_RECEIVED\x10\x01\x12\x1a\n\x16\x46\x45\x45\x44\x42\x41\x43K_BEING_HANDLED\x10\x02\x12\x11\n\rFEEDBACK_DONE\x10\x03\x12\x19\n\x15\x46\x45\x45\x44\x42\x41\x43K_NOT_TAKEN_UP\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -71,10 +71,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WITHDRAWALREQUESTED'].fields_by_name['reason']._serialized_options = b'\272H\027r\0252\023^[a-z][a-z_]{1,31}$'
   _globals['_REOPENINGREQUESTED'].fields_by_name['reason']._loaded_options = None
   _globals['_REOPENINGREQUESTED'].fields_by_name['reason']._serialized_options = b'\272H\027r\0252\023^[a-z][a-z_]{1,31}$'
+  _globals['_REFERRALREQUESTED'].fields_by_name['track']._loaded_options = None
+  _globals['_REFERRALREQUESTED'].fields_by_name['track']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_REFERRALREQUESTED'].fields_by_name['reason']._loaded_options = None
+  _globals['_REFERRALREQUESTED'].fields_by_name['reason']._serialized_options = b'\272H\027r\0252\023^[a-z][a-z_]{1,31}$'
   _globals['_OUTCOMERATED'].fields_by_name['rating']._loaded_options = None
   _globals['_OUTCOMERATED'].fields_by_name['rating']._serialized_options = b'\272H\006\032\004\030\005(\001'
-  _globals['_FEEDBACK']._serialized_start=1654
-  _globals['_FEEDBACK']._serialized_end=1787
+  _globals['_REQUESTSLINKED'].fields_by_name['other_case_id']._loaded_options = None
+  _globals['_REQUESTSLINKED'].fields_by_name['other_case_id']._serialized_options = b'\272H\004r\002\020\001'
+  _globals['_DUPLICATEREJECTED'].fields_by_name['other_case_id']._loaded_options = None
+  _globals['_DUPLICATEREJECTED'].fields_by_name['other_case_id']._serialized_options = b'\272H\004r\002\020\001'
+  _globals['_REQUESTJOINED'].fields_by_name['lead_case_id']._loaded_options = None
+  _globals['_REQUESTJOINED'].fields_by_name['lead_case_id']._serialized_options = b'\272H\004r\002\020\001'
+  _globals['_REQUESTPARTED'].fields_by_name['lead_case_id']._loaded_options = None
+  _globals['_REQUESTPARTED'].fields_by_name['lead_case_id']._serialized_options = b'\272H\004r\002\020\001'
+  _globals['_WISHEDTRACK']._serialized_start=2017
+  _globals['_WISHEDTRACK']._serialized_end=2115
+  _globals['_FEEDBACK']._serialized_start=2118
+  _globals['_FEEDBACK']._serialized_end=2251
   _globals['_REQUESTSUBMITTED']._serialized_start=118
   _globals['_REQUESTSUBMITTED']._serialized_end=515
   _globals['_ACCUSATIONSUBMITTED']._serialized_start=518
@@ -85,24 +99,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WITHDRAWALREQUESTED']._serialized_end=935
   _globals['_REOPENINGREQUESTED']._serialized_start=937
   _globals['_REOPENINGREQUESTED']._serialized_end=1001
-  _globals['_OUTCOMERATED']._serialized_start=1003
-  _globals['_OUTCOMERATED']._serialized_end=1060
-  _globals['_REQUESTCLOSED']._serialized_start=1062
-  _globals['_REQUESTCLOSED']._serialized_end=1077
-  _globals['_REQUESTWITHDRAWN']._serialized_start=1079
-  _globals['_REQUESTWITHDRAWN']._serialized_end=1097
-  _globals['_REQUESTSETTLED']._serialized_start=1099
-  _globals['_REQUESTSETTLED']._serialized_end=1115
-  _globals['_REQUESTREOPENED']._serialized_start=1117
-  _globals['_REQUESTREOPENED']._serialized_end=1134
-  _globals['_FEEDBACKGIVEN']._serialized_start=1136
-  _globals['_FEEDBACKGIVEN']._serialized_end=1258
-  _globals['_SUBMISSIONACCEPTED']._serialized_start=1261
-  _globals['_SUBMISSIONACCEPTED']._serialized_end=1391
-  _globals['_SUBMISSIONREJECTED']._serialized_start=1394
-  _globals['_SUBMISSIONREJECTED']._serialized_end=1538
-  _globals['_VIOLATION']._serialized_start=1540
-  _globals['_VIOLATION']._serialized_end=1582
-  _globals['_INBOUNDPOSITION']._serialized_start=1584
-  _globals['_INBOUNDPOSITION']._serialized_end=1651
+  _globals['_REFERRALREQUESTED']._serialized_start=1003
+  _globals['_REFERRALREQUESTED']._serialized_end=1126
+  _globals['_OUTCOMERATED']._serialized_start=1128
+  _globals['_OUTCOMERATED']._serialized_end=1185
+  _globals['_REQUESTCLOSED']._serialized_start=1187
+  _globals['_REQUESTCLOSED']._serialized_end=1202
+  _globals['_REQUESTWITHDRAWN']._serialized_start=1204
+  _globals['_REQUESTWITHDRAWN']._serialized_end=1222
+  _globals['_REQUESTSETTLED']._serialized_start=1224
+  _globals['_REQUESTSETTLED']._serialized_end=1240
+  _globals['_REQUESTREOPENED']._serialized_start=1242
+  _globals['_REQUESTREOPENED']._serialized_end=1259
+  _globals['_FEEDBACKGIVEN']._serialized_start=1261
+  _globals['_FEEDBACKGIVEN']._serialized_end=1383
+  _globals['_SUBMISSIONACCEPTED']._serialized_start=1386
+  _globals['_SUBMISSIONACCEPTED']._serialized_end=1516
+  _globals['_SUBMISSIONREJECTED']._serialized_start=1519
+  _globals['_SUBMISSIONREJECTED']._serialized_end=1663
+  _globals['_VIOLATION']._serialized_start=1665
+  _globals['_VIOLATION']._serialized_end=1707
+  _globals['_INBOUNDPOSITION']._serialized_start=1709
+  _globals['_INBOUNDPOSITION']._serialized_end=1776
+  _globals['_REQUESTSLINKED']._serialized_start=1778
+  _globals['_REQUESTSLINKED']._serialized_end=1845
+  _globals['_DUPLICATEREJECTED']._serialized_start=1847
+  _globals['_DUPLICATEREJECTED']._serialized_end=1919
+  _globals['_REQUESTJOINED']._serialized_start=1921
+  _globals['_REQUESTJOINED']._serialized_end=1967
+  _globals['_REQUESTPARTED']._serialized_start=1969
+  _globals['_REQUESTPARTED']._serialized_end=2015
 # @@protoc_insertion_point(module_scope)

@@ -20,6 +20,24 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _WishedTrack:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WishedTrackEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WishedTrack.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WISHED_TRACK_UNSPECIFIED: _WishedTrack.ValueType  # 0
+    WISHED_TRACK_MEDIATION: _WishedTrack.ValueType  # 1
+    WISHED_TRACK_PETITION: _WishedTrack.ValueType  # 2
+
+class WishedTrack(_WishedTrack, metaclass=_WishedTrackEnumTypeWrapper):
+    """Where a matter can go instead of the ladder."""
+
+WISHED_TRACK_UNSPECIFIED: WishedTrack.ValueType  # 0
+WISHED_TRACK_MEDIATION: WishedTrack.ValueType  # 1
+WISHED_TRACK_PETITION: WishedTrack.ValueType  # 2
+Global___WishedTrack: _TypeAlias = WishedTrack  # noqa: Y015
+
 class _Feedback:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -212,6 +230,30 @@ class ReopeningRequested(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReopeningRequested: _TypeAlias = ReopeningRequested  # noqa: Y015
+
+@_typing.final
+class ReferralRequested(_message.Message):
+    """The resident asks for mediation or petition handling; routing decides."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    track: Global___WishedTrack.ValueType
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        track: Global___WishedTrack.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReferralRequested: _TypeAlias = ReferralRequested  # noqa: Y015
 
 @_typing.final
 class OutcomeRated(_message.Message):
@@ -446,3 +488,95 @@ class InboundPosition(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InboundPosition: _TypeAlias = InboundPosition  # noqa: Y015
+
+@_typing.final
+class RequestsLinked(_message.Message):
+    """Somebody said that two requests have to do with each other; nothing else of either changes. Key: the later of the two."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OTHER_CASE_ID_FIELD_NUMBER: _builtins.int
+    LINKED_BY_FIELD_NUMBER: _builtins.int
+    other_case_id: _builtins.str
+    linked_by: _builtins.str
+    """Opaque reference of who said it."""
+    def __init__(
+        self,
+        *,
+        other_case_id: _builtins.str = ...,
+        linked_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["linked_by", b"linked_by", "other_case_id", b"other_case_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestsLinked: _TypeAlias = RequestsLinked  # noqa: Y015
+
+@_typing.final
+class DuplicateRejected(_message.Message):
+    """Somebody said that two requests are different matters: neither is suggested for the other again. Key: the later of the two."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OTHER_CASE_ID_FIELD_NUMBER: _builtins.int
+    REJECTED_BY_FIELD_NUMBER: _builtins.int
+    other_case_id: _builtins.str
+    rejected_by: _builtins.str
+    """Opaque reference of who said it."""
+    def __init__(
+        self,
+        *,
+        other_case_id: _builtins.str = ...,
+        rejected_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["other_case_id", b"other_case_id", "rejected_by", b"rejected_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DuplicateRejected: _TypeAlias = DuplicateRejected  # noqa: Y015
+
+@_typing.final
+class RequestJoined(_message.Message):
+    """Routing let the case join another of the same matter; the request follows the one that leads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_CASE_ID_FIELD_NUMBER: _builtins.int
+    lead_case_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        lead_case_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_case_id", b"lead_case_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestJoined: _TypeAlias = RequestJoined  # noqa: Y015
+
+@_typing.final
+class RequestParted(_message.Message):
+    """The request stands by itself again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_CASE_ID_FIELD_NUMBER: _builtins.int
+    lead_case_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        lead_case_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_case_id", b"lead_case_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestParted: _TypeAlias = RequestParted  # noqa: Y015

@@ -43,6 +43,37 @@ REQUEST_STATUS_CLOSED: RequestStatus.ValueType  # 3
 REQUEST_STATUS_WITHDRAWN: RequestStatus.ValueType  # 4
 Global___RequestStatus: _TypeAlias = RequestStatus  # noqa: Y015
 
+class _SuggestionPartName:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SuggestionPartNameEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SuggestionPartName.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SUGGESTION_PART_NAME_UNSPECIFIED: _SuggestionPartName.ValueType  # 0
+    SUGGESTION_PART_NAME_REFERENCE: _SuggestionPartName.ValueType  # 1
+    """The other agency's number, the same in both."""
+    SUGGESTION_PART_NAME_PLACE: _SuggestionPartName.ValueType  # 2
+    SUGGESTION_PART_NAME_KIND: _SuggestionPartName.ValueType  # 3
+    SUGGESTION_PART_NAME_TIME: _SuggestionPartName.ValueType  # 4
+    SUGGESTION_PART_NAME_TEXT: _SuggestionPartName.ValueType  # 5
+    """Absent where one of them has no text, for example because it was erased."""
+    SUGGESTION_PART_NAME_DETAILS: _SuggestionPartName.ValueType  # 6
+    """House numbers and the like that both texts name."""
+
+class SuggestionPartName(_SuggestionPartName, metaclass=_SuggestionPartNameEnumTypeWrapper): ...
+
+SUGGESTION_PART_NAME_UNSPECIFIED: SuggestionPartName.ValueType  # 0
+SUGGESTION_PART_NAME_REFERENCE: SuggestionPartName.ValueType  # 1
+"""The other agency's number, the same in both."""
+SUGGESTION_PART_NAME_PLACE: SuggestionPartName.ValueType  # 2
+SUGGESTION_PART_NAME_KIND: SuggestionPartName.ValueType  # 3
+SUGGESTION_PART_NAME_TIME: SuggestionPartName.ValueType  # 4
+SUGGESTION_PART_NAME_TEXT: SuggestionPartName.ValueType  # 5
+"""Absent where one of them has no text, for example because it was erased."""
+SUGGESTION_PART_NAME_DETAILS: SuggestionPartName.ValueType  # 6
+"""House numbers and the like that both texts name."""
+Global___SuggestionPartName: _TypeAlias = SuggestionPartName  # noqa: Y015
+
 @_typing.final
 class RequestBody(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -304,6 +335,10 @@ class Request(_message.Message):
     RATING_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
+    JOINED_FIELD_NUMBER: _builtins.int
+    JOINED_TO_FIELD_NUMBER: _builtins.int
+    FOLLOWERS_FIELD_NUMBER: _builtins.int
+    LINKS_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     request_no: _builtins.str
     status: Global___RequestStatus.ValueType
@@ -311,10 +346,24 @@ class Request(_message.Message):
     rating: _builtins.int
     source: _builtins.str
     reference: _builtins.str
+    joined: _builtins.bool
+    """It is joined with another request of the same matter, and settled with it."""
     @_builtins.property
     def body(self) -> Global___RequestBody: ...
     @_builtins.property
     def submitted_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def joined_to(self) -> Global___RelatedRequest:
+        """The request that it is joined to; only for who may see that one too."""
+
+    @_builtins.property
+    def followers(self) -> _containers.RepeatedCompositeFieldContainer[Global___RelatedRequest]:
+        """Requests that are joined to this one, as far as the caller may see them."""
+
+    @_builtins.property
+    def links(self) -> _containers.RepeatedCompositeFieldContainer[Global___RelatedRequest]:
+        """Requests that somebody linked with this one, as far as the caller may see them."""
+
     def __init__(
         self,
         *,
@@ -327,10 +376,14 @@ class Request(_message.Message):
         rating: _builtins.int = ...,
         source: _builtins.str = ...,
         reference: _builtins.str = ...,
+        joined: _builtins.bool = ...,
+        joined_to: Global___RelatedRequest | None = ...,
+        followers: _abc.Iterable[Global___RelatedRequest] | None = ...,
+        links: _abc.Iterable[Global___RelatedRequest] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "submitted_at", b"submitted_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "joined_to", b"joined_to", "submitted_at", b"submitted_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "case_id", b"case_id", "rating", b"rating", "reference", b"reference", "request_no", b"request_no", "revision", b"revision", "source", b"source", "status", b"status", "submitted_at", b"submitted_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "case_id", b"case_id", "followers", b"followers", "joined", b"joined", "joined_to", b"joined_to", "links", b"links", "rating", b"rating", "reference", b"reference", "request_no", b"request_no", "revision", b"revision", "source", b"source", "status", b"status", "submitted_at", b"submitted_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -362,8 +415,11 @@ class TrackRequestResponse(_message.Message):
     REQUEST_NO_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     ENTRIES_FIELD_NUMBER: _builtins.int
+    JOINED_FIELD_NUMBER: _builtins.int
     request_no: _builtins.str
     status: Global___RequestStatus.ValueType
+    joined: _builtins.bool
+    """It is joined with another request of the same matter, and settled with it."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___TimelineEntry]: ...
     def __init__(
@@ -372,10 +428,11 @@ class TrackRequestResponse(_message.Message):
         request_no: _builtins.str = ...,
         status: Global___RequestStatus.ValueType = ...,
         entries: _abc.Iterable[Global___TimelineEntry] | None = ...,
+        joined: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "request_no", b"request_no", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "joined", b"joined", "request_no", b"request_no", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -557,6 +614,54 @@ class RequestEscalationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RequestEscalationResponse: _TypeAlias = RequestEscalationResponse  # noqa: Y015
+
+@_typing.final
+class RequestReferralRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    TRACK_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    track: _events_pb2.WishedTrack.ValueType
+    reason: _builtins.str
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        track: _events_pb2.WishedTrack.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "reason", b"reason", "track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestReferralRequest: _TypeAlias = RequestReferralRequest  # noqa: Y015
+
+@_typing.final
+class RequestReferralResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestReferralResponse: _TypeAlias = RequestReferralResponse  # noqa: Y015
 
 @_typing.final
 class RateOutcomeRequest(_message.Message):
@@ -948,3 +1053,253 @@ class RegisterSourceResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RegisterSourceResponse: _TypeAlias = RegisterSourceResponse  # noqa: Y015
+
+@_typing.final
+class RelatedRequest(_message.Message):
+    """Another request that has to do with this one, for who may see both."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_NO_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    request_no: _builtins.str
+    status: Global___RequestStatus.ValueType
+    def __init__(
+        self,
+        *,
+        case_id: _builtins.str = ...,
+        request_no: _builtins.str = ...,
+        status: Global___RequestStatus.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "request_no", b"request_no", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RelatedRequest: _TypeAlias = RelatedRequest  # noqa: Y015
+
+@_typing.final
+class SuggestDuplicatesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    WINDOW_DAYS_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    window_days: _builtins.int
+    """So many days before and after it; 30 when 0."""
+    limit: _builtins.int
+    """At most so many suggestions; 10 when 0."""
+    def __init__(
+        self,
+        *,
+        case_id: _builtins.str = ...,
+        window_days: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "limit", b"limit", "window_days", b"window_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestDuplicatesRequest: _TypeAlias = SuggestDuplicatesRequest  # noqa: Y015
+
+@_typing.final
+class SuggestDuplicatesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    COMPARED_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    compared: _builtins.int
+    """How many requests were compared."""
+    truncated: _builtins.bool
+    """There were more of the same kinds within the window than are compared: those nearest by place, then by time, were."""
+    @_builtins.property
+    def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]:
+        """The likeliest first."""
+
+    def __init__(
+        self,
+        *,
+        suggestions: _abc.Iterable[Global___Suggestion] | None = ...,
+        compared: _builtins.int = ...,
+        truncated: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compared", b"compared", "suggestions", b"suggestions", "truncated", b"truncated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestDuplicatesResponse: _TypeAlias = SuggestDuplicatesResponse  # noqa: Y015
+
+@_typing.final
+class Suggestion(_message.Message):
+    """A request that may be about the same matter. A person decides; by itself nothing is ever joined."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    SUBMITTED_AT_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    unit_id: _builtins.str
+    title: _builtins.str
+    score: _builtins.float
+    """0 to 1; a suggestion's is at least the threshold in services/intake/README.md."""
+    @_builtins.property
+    def request(self) -> Global___RelatedRequest: ...
+    @_builtins.property
+    def submitted_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___SuggestionPart]: ...
+    def __init__(
+        self,
+        *,
+        request: Global___RelatedRequest | None = ...,
+        kind: _builtins.str = ...,
+        unit_id: _builtins.str = ...,
+        submitted_at: _timestamp_pb2.Timestamp | None = ...,
+        title: _builtins.str = ...,
+        score: _builtins.float = ...,
+        parts: _abc.Iterable[Global___SuggestionPart] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request", "submitted_at", b"submitted_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "parts", b"parts", "request", b"request", "score", b"score", "submitted_at", b"submitted_at", "title", b"title", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Suggestion: _TypeAlias = Suggestion  # noqa: Y015
+
+@_typing.final
+class SuggestionPart(_message.Message):
+    """What a score is made of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    name: Global___SuggestionPartName.ValueType
+    score: _builtins.float
+    """0 to 1."""
+    reason: _builtins.str
+    """Why, as a code, for example `same_unit`."""
+    def __init__(
+        self,
+        *,
+        name: Global___SuggestionPartName.ValueType = ...,
+        score: _builtins.float = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reason", b"reason", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestionPart: _TypeAlias = SuggestionPart  # noqa: Y015
+
+@_typing.final
+class LinkRequestsRequest(_message.Message):
+    """Its revision (`meta.expected_revision`) is that of the later of the two, which keeps what is said of both."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    OTHER_CASE_ID_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    other_case_id: _builtins.str
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        other_case_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "other_case_id", b"other_case_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LinkRequestsRequest: _TypeAlias = LinkRequestsRequest  # noqa: Y015
+
+@_typing.final
+class LinkRequestsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LinkRequestsResponse: _TypeAlias = LinkRequestsResponse  # noqa: Y015
+
+@_typing.final
+class RejectDuplicateRequest(_message.Message):
+    """As of LinkRequestsRequest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    OTHER_CASE_ID_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    other_case_id: _builtins.str
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        other_case_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "other_case_id", b"other_case_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RejectDuplicateRequest: _TypeAlias = RejectDuplicateRequest  # noqa: Y015
+
+@_typing.final
+class RejectDuplicateResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RejectDuplicateResponse: _TypeAlias = RejectDuplicateResponse  # noqa: Y015

@@ -70,6 +70,11 @@ class IntakeServiceStub:
                 request_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestEscalationRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestEscalationResponse.FromString,
                 _registered_method=True)
+        self.RequestReferral = channel.unary_unary(
+                '/fengqiao.intake.v1.IntakeService/RequestReferral',
+                request_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestReferralRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestReferralResponse.FromString,
+                _registered_method=True)
         self.RateOutcome = channel.unary_unary(
                 '/fengqiao.intake.v1.IntakeService/RateOutcome',
                 request_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RateOutcomeRequest.SerializeToString,
@@ -104,6 +109,21 @@ class IntakeServiceStub:
                 '/fengqiao.intake.v1.IntakeService/RegisterSource',
                 request_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RegisterSourceRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RegisterSourceResponse.FromString,
+                _registered_method=True)
+        self.SuggestDuplicates = channel.unary_unary(
+                '/fengqiao.intake.v1.IntakeService/SuggestDuplicates',
+                request_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.SuggestDuplicatesRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.SuggestDuplicatesResponse.FromString,
+                _registered_method=True)
+        self.LinkRequests = channel.unary_unary(
+                '/fengqiao.intake.v1.IntakeService/LinkRequests',
+                request_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.LinkRequestsRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.LinkRequestsResponse.FromString,
+                _registered_method=True)
+        self.RejectDuplicate = channel.unary_unary(
+                '/fengqiao.intake.v1.IntakeService/RejectDuplicate',
+                request_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RejectDuplicateRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RejectDuplicateResponse.FromString,
                 _registered_method=True)
 
 
@@ -159,6 +179,13 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestReferral(self, request, context):
+        """Asks routing to hand the case to mediation or petition handling; always allowed short of a final end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RateOutcome(self, request, context):
         """The resident's answer: closes a settled request when solved, else asks to reopen it.
         """
@@ -207,6 +234,27 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SuggestDuplicates(self, request, context):
+        """Requests that may be about the same matter, by the other agency's number, place, kind, time and text; for who may see both.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LinkRequests(self, request, context):
+        """Two requests have to do with each other; nothing else changes. Joining cases is routing's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RejectDuplicate(self, request, context):
+        """Two requests are different matters, and not suggested for each other again; a link between them ends.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IntakeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -245,6 +293,11 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     request_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestEscalationRequest.FromString,
                     response_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestEscalationResponse.SerializeToString,
             ),
+            'RequestReferral': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestReferral,
+                    request_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestReferralRequest.FromString,
+                    response_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestReferralResponse.SerializeToString,
+            ),
             'RateOutcome': grpc.unary_unary_rpc_method_handler(
                     servicer.RateOutcome,
                     request_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RateOutcomeRequest.FromString,
@@ -279,6 +332,21 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.RegisterSource,
                     request_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RegisterSourceRequest.FromString,
                     response_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RegisterSourceResponse.SerializeToString,
+            ),
+            'SuggestDuplicates': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuggestDuplicates,
+                    request_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.SuggestDuplicatesRequest.FromString,
+                    response_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.SuggestDuplicatesResponse.SerializeToString,
+            ),
+            'LinkRequests': grpc.unary_unary_rpc_method_handler(
+                    servicer.LinkRequests,
+                    request_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.LinkRequestsRequest.FromString,
+                    response_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.LinkRequestsResponse.SerializeToString,
+            ),
+            'RejectDuplicate': grpc.unary_unary_rpc_method_handler(
+                    servicer.RejectDuplicate,
+                    request_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RejectDuplicateRequest.FromString,
+                    response_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RejectDuplicateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -482,6 +550,33 @@ class IntakeService:
             _registered_method=True)
 
     @staticmethod
+    def RequestReferral(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.intake.v1.IntakeService/RequestReferral',
+            fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestReferralRequest.SerializeToString,
+            fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestReferralResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RateOutcome(request,
             target,
             options=(),
@@ -660,6 +755,87 @@ class IntakeService:
             '/fengqiao.intake.v1.IntakeService/RegisterSource',
             fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RegisterSourceRequest.SerializeToString,
             fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RegisterSourceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuggestDuplicates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.intake.v1.IntakeService/SuggestDuplicates',
+            fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.SuggestDuplicatesRequest.SerializeToString,
+            fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.SuggestDuplicatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LinkRequests(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.intake.v1.IntakeService/LinkRequests',
+            fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.LinkRequestsRequest.SerializeToString,
+            fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.LinkRequestsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RejectDuplicate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.intake.v1.IntakeService/RejectDuplicate',
+            fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RejectDuplicateRequest.SerializeToString,
+            fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RejectDuplicateResponse.FromString,
             options,
             channel_credentials,
             insecure,

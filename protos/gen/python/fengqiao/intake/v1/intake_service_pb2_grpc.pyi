@@ -46,6 +46,8 @@ class IntakeServiceStub:
     """Asks routing to end the case; always allowed short of a final end."""
     RequestEscalation: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.RequestEscalationRequest, _intake_service_pb2.RequestEscalationResponse]
     """Asks routing to lift the case one tier; always allowed short of a final end."""
+    RequestReferral: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.RequestReferralRequest, _intake_service_pb2.RequestReferralResponse]
+    """Asks routing to hand the case to mediation or petition handling; always allowed short of a final end."""
     RateOutcome: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.RateOutcomeRequest, _intake_service_pb2.RateOutcomeResponse]
     """The resident's answer: closes a settled request when solved, else asks to reopen it."""
     ReopenRequest: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.ReopenRequestRequest, _intake_service_pb2.ReopenRequestResponse]
@@ -59,6 +61,12 @@ class IntakeServiceStub:
     """Reads a contact out of the vault, with the purpose on record."""
     RegisterSource: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.RegisterSourceRequest, _intake_service_pb2.RegisterSourceResponse]
     """Registers an agency's source; its topics are made, and reading begins without a restart."""
+    SuggestDuplicates: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.SuggestDuplicatesRequest, _intake_service_pb2.SuggestDuplicatesResponse]
+    """Requests that may be about the same matter, by the other agency's number, place, kind, time and text; for who may see both."""
+    LinkRequests: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.LinkRequestsRequest, _intake_service_pb2.LinkRequestsResponse]
+    """Two requests have to do with each other; nothing else changes. Joining cases is routing's."""
+    RejectDuplicate: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.RejectDuplicateRequest, _intake_service_pb2.RejectDuplicateResponse]
+    """Two requests are different matters, and not suggested for each other again; a link between them ends."""
 
 @_typing.type_check_only
 class IntakeServiceAsyncStub(IntakeServiceStub):
@@ -78,6 +86,8 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     """Asks routing to end the case; always allowed short of a final end."""
     RequestEscalation: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.RequestEscalationRequest, _intake_service_pb2.RequestEscalationResponse]  # type: ignore[assignment]
     """Asks routing to lift the case one tier; always allowed short of a final end."""
+    RequestReferral: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.RequestReferralRequest, _intake_service_pb2.RequestReferralResponse]  # type: ignore[assignment]
+    """Asks routing to hand the case to mediation or petition handling; always allowed short of a final end."""
     RateOutcome: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.RateOutcomeRequest, _intake_service_pb2.RateOutcomeResponse]  # type: ignore[assignment]
     """The resident's answer: closes a settled request when solved, else asks to reopen it."""
     ReopenRequest: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.ReopenRequestRequest, _intake_service_pb2.ReopenRequestResponse]  # type: ignore[assignment]
@@ -91,6 +101,12 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     """Reads a contact out of the vault, with the purpose on record."""
     RegisterSource: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.RegisterSourceRequest, _intake_service_pb2.RegisterSourceResponse]  # type: ignore[assignment]
     """Registers an agency's source; its topics are made, and reading begins without a restart."""
+    SuggestDuplicates: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.SuggestDuplicatesRequest, _intake_service_pb2.SuggestDuplicatesResponse]  # type: ignore[assignment]
+    """Requests that may be about the same matter, by the other agency's number, place, kind, time and text; for who may see both."""
+    LinkRequests: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.LinkRequestsRequest, _intake_service_pb2.LinkRequestsResponse]  # type: ignore[assignment]
+    """Two requests have to do with each other; nothing else changes. Joining cases is routing's."""
+    RejectDuplicate: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.RejectDuplicateRequest, _intake_service_pb2.RejectDuplicateResponse]  # type: ignore[assignment]
+    """Two requests are different matters, and not suggested for each other again; a link between them ends."""
 
 class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
     """Where a request enters, is numbered, followed, rated; keeper of the contact vault and of the timeline."""
@@ -151,6 +167,14 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         """Asks routing to lift the case one tier; always allowed short of a final end."""
 
     @_abc_1.abstractmethod
+    def RequestReferral(
+        self,
+        request: _intake_service_pb2.RequestReferralRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_service_pb2.RequestReferralResponse, _abc.Awaitable[_intake_service_pb2.RequestReferralResponse]]:
+        """Asks routing to hand the case to mediation or petition handling; always allowed short of a final end."""
+
+    @_abc_1.abstractmethod
     def RateOutcome(
         self,
         request: _intake_service_pb2.RateOutcomeRequest,
@@ -204,5 +228,29 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_intake_service_pb2.RegisterSourceResponse, _abc.Awaitable[_intake_service_pb2.RegisterSourceResponse]]:
         """Registers an agency's source; its topics are made, and reading begins without a restart."""
+
+    @_abc_1.abstractmethod
+    def SuggestDuplicates(
+        self,
+        request: _intake_service_pb2.SuggestDuplicatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_service_pb2.SuggestDuplicatesResponse, _abc.Awaitable[_intake_service_pb2.SuggestDuplicatesResponse]]:
+        """Requests that may be about the same matter, by the other agency's number, place, kind, time and text; for who may see both."""
+
+    @_abc_1.abstractmethod
+    def LinkRequests(
+        self,
+        request: _intake_service_pb2.LinkRequestsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_service_pb2.LinkRequestsResponse, _abc.Awaitable[_intake_service_pb2.LinkRequestsResponse]]:
+        """Two requests have to do with each other; nothing else changes. Joining cases is routing's."""
+
+    @_abc_1.abstractmethod
+    def RejectDuplicate(
+        self,
+        request: _intake_service_pb2.RejectDuplicateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_service_pb2.RejectDuplicateResponse, _abc.Awaitable[_intake_service_pb2.RejectDuplicateResponse]]:
+        """Two requests are different matters, and not suggested for each other again; a link between them ends."""
 
 def add_IntakeServiceServicer_to_server(servicer: IntakeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
