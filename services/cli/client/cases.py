@@ -56,7 +56,8 @@ class Why(StrEnum):
     RELATED_CASE = "related-case"
 
 
-BESIDE = ("pause", "ruling", "order", "first_contact", "follow_up")
+BESIDE = ("pause", "ruling", "order", "first_contact", "follow_up", "end")
+"""Clocks that run beside a tier's."""
 
 
 class Court(StrEnum):
@@ -90,8 +91,6 @@ class Apart(StrEnum):
     RESIDENT = "resident"
 
 
-BESIDE = ("pause", "ruling", "order", "first_contact", "follow_up")
-"""Clocks that run beside a tier's."""
 TRACKS = {Way.MEDIATION: ev.TRACK_MEDIATION, Way.PETITION: ev.TRACK_PETITION}
 
 
