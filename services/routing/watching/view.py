@@ -56,16 +56,17 @@ class View:
         """A case that is not settled, as it is now, in a version of its document."""
         self._forget(case_id)
         # Thousands of cases are of one unit and one kind.
-        words = {name: getattr(facts, name) for name in ("unit_id", "kind", "status")}
-        shared = {name: self._words.setdefault(word, word) for name, word in words.items()}
-        self.facts[case_id] = facts = replace(facts, **shared)
+        unit_id, kind, status = (
+            self._words.setdefault(word, word) for word in (facts.unit_id, facts.kind, facts.status)
+        )
+        self.facts[case_id] = facts = replace(facts, unit_id=unit_id, kind=kind, status=status)
         self._versions[case_id] = version
         self._count(facts, 1)
         if facts.status == UNROUTED:
             self._unrouted.add(case_id)
         else:
             self._await(case_id, facts)
-            insort(self._queues.setdefault(facts.unit_id, []), (facts.due_at, case_id))
+            insort(self._queues.setdefault(unit_id, []), (facts.due_at, case_id))
         self._touched.add(case_id)
 
     def drop(self, case_id: str) -> None:
