@@ -68,6 +68,7 @@ PERSONS = frozenset(
     {
         "accused_unit_id",
         "approver_ref",
+        "recused_ref",
         "attended_refs",
         "by_ref",
         "declined_ref",

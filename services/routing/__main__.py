@@ -14,6 +14,7 @@ from services.routing.domain import REQUESTS, Ladder
 from services.routing.domain.directory.ground import Ground
 from services.routing.emergencies.following import Declared
 from services.routing.gaps import PERIOD_S as GAPS_S
+from services.routing.moves.joining import PERIOD_S as JOINING_S
 from services.routing.rooms import RULES, furnish
 from services.routing.rosters.silence import PERIOD_S as VIGIL_S
 from services.routing.settings import RoutingSettings
@@ -49,6 +50,7 @@ def wire(settings: RoutingSettings) -> Service:
             ("vigil", VIGIL_S, rooms.vigil.look),
             ("calendars", CALENDARS_S, rooms.calendars.look),
             ("rule_gaps", GAPS_S, rooms.gaps.look),
+            ("joining", JOINING_S, rooms.joining.sweep),
         ],
         started=[lambda _worker: rooms.known()],
     )

@@ -19,13 +19,14 @@ class Capability:
 
     `urgent`: a risk kind, which is always urgent. `track`: the kind is mediated or handled as a petition from
     the start, while the unit that would own it on the ladder (for a mediation: its committee; for a petition:
-    the organ) is responsible. Empty: the ladder.
+    the organ) is responsible. Empty: the ladder. `plan`: its settlement needs a plan in three parts (情理法).
     """
 
     lowest_tier: int
     urgent_tier: int
     urgent: bool = False
     track: str = ""
+    plan: bool = False
 
 
 @dataclass(frozen=True, slots=True)

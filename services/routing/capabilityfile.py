@@ -141,6 +141,7 @@ def _version(raw: Mapping[str, Any], at: str, known: Known, *, default_required:
             urgent_tier,
             bool(row.get("urgent", False)),
             _track(row, kind, where, known),
+            _plan(row, where, known),
         )
     default = rows.pop(ANY, None)
     if default_required and default is None:
@@ -189,6 +190,17 @@ def _listed(raw: Mapping[str, Any], where: str, known: Known) -> Listed:
     if not kinds:
         raise known.wrong(f"{where}.kinds", f"{department} lists nothing")
     return Listed(department, _tier(raw.get("tier"), f"{where}.tier", known, department), tuple(kinds))
+
+
+REQUIRED = "required"
+
+
+def _plan(row: Mapping[str, Any], where: str, known: Known) -> bool:
+    """Whether its settlement needs a plan in three parts."""
+    plan = row.get("plan", "")
+    if plan not in {"", REQUIRED}:
+        raise known.wrong(f"{where}.plan", f"{plan!r} is not {REQUIRED!r}")
+    return bool(plan)
 
 
 def _track(row: Mapping[str, Any], kind: str, where: str, known: Known) -> str:

@@ -81,11 +81,9 @@ def incapable(rules: Rules) -> list[str]:
 
 
 def unheard_of(rules: Rules) -> list[str]:
-    """Units of the table that the directory has never had: what is said of them says nothing."""
-    ground = rules.places
-    if not isinstance(ground, Ground) or not ground.theirs:
-        return []
-    return sorted({row.unit for row in rules.able if row.unit not in ground.territory.units})
+    """Units of the table that there are not, or not any more: what is said of them says nothing."""
+    unit = rules.places.unit
+    return sorted({row.unit for row in rules.able if unit(row.unit).id != row.unit})
 
 
 def unreached(rules: Rules, unit_ids: Iterable[str]) -> list[str]:

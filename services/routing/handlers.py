@@ -1,8 +1,9 @@
 """Load → decide → commit, for each command of a handler; and the reads that queues are made of."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -20,11 +21,17 @@ from services.routing import domain
 from services.routing.domain import Case
 from services.routing.domain.assist import ACTIVE
 from services.routing.domain.codes.citing import Known, speaking
-from services.routing.helping import assists, leads, least, team
+from services.routing.domain.placing import refuse_recused
+from services.routing.helping import assists, leads, least, plan_of, team
 from services.routing.naming import hidden
 from services.routing.ordering import may_order, to_command
 from services.routing.store import load
 from services.routing.telling import answer_of, instant_of, to_message, told
+from services.routing.watching.overview import Overview
+from services.routing.watching.view import View
+
+SHOWN = 4_000
+"""How many cases are kept as clients see them: pages of queues are looked at again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +46,28 @@ class Cases:
     """The village codes of some units of a site."""
     on_duty: Callable[[str, str], Awaitable[Sequence[str] | None]]
     """Who is on duty in a department of a site; None: it does not stand."""
+    overview: Overview
+    """What is open, in memory."""
+    shown: dict[str, tuple[int, rpc.Case]] = field(default_factory=dict)
+    """Cases of queues as they were shown last, by version."""
 
     async def command(
-        self, principal: Principal, case_id: str, meta: CommandMeta, request: Message
+        self,
+        principal: Principal,
+        case_id: str,
+        meta: CommandMeta,
+        request: Message,
+        **known: object,
     ) -> rpc.Case:
         """Execute a handler's command; the answer is the case after it, the same on every retry.
+
+        `known` are fields of the command that no request can hold: what is known of other cases.
 
         Raises:
             CommandError: refused; nothing changed, but for what had fallen due before.
         """
-        command = to_command(request, principal)
+        command: Any = to_command(request, principal)
+        command = replace(command, **known)
         await self.fresh()
         if isinstance(command, domain.ResolveCase) and command.clauses:
             command = replace(command, known=await self._codes_of(case_id))
@@ -62,6 +81,7 @@ class Cases:
         def authorize(case: Case, at: datetime) -> None:
             if not may_order(principal, command, case, at):
                 raise out_of_reach(principal)
+            refuse_recused(principal.subject, case)
 
         answer = await self.base.commands.execute(
             case_id,
@@ -118,10 +138,38 @@ class Cases:
         Raises:
             Forbidden: not the caller's unit.
         """
+        if not principal.covers(unit_id):
+            raise Forbidden("not your unit")
+        if view := await self.overview.at_hand(principal.site):
+            return await self._shown(view, view.queue(unit_id, after, limit, below=below))
         found = await self._soonest_due(
             principal, Queue([principal.site], domain.UNSETTLED, unit_id, below, after), limit
         )
         return [case for case, _raw in found]
+
+    async def _shown(self, view: View, case_ids: Sequence[str]) -> list[rpc.Case]:
+        """Cases as clients see them, from what was shown before as far as it is still so."""
+        now = view.lines.now
+        there = {each: self.shown.get(each, (0, None)) for each in case_ids}
+        lacking = [each for each, (version, _) in there.items() if version != view.version(each)]
+        if lacking:
+            for record in (await self.base.committer.get(lacking)).values():
+                there[record.id] = record.version, to_message(record, now)
+        cases = []
+        for case_id, (version, known) in there.items():
+            if known is None:
+                continue
+            # The latest shown stay.
+            self.shown.pop(case_id, None)
+            self.shown[case_id] = version, known
+            case = rpc.Case()
+            case.CopyFrom(known)
+            if facts := view.facts.get(case_id):
+                case.overdue = facts.overdue(now)
+            cases.append(case)
+        while len(self.shown) > SHOWN:
+            del self.shown[next(iter(self.shown))]
+        return cases
 
     async def orders(
         self,
@@ -152,7 +200,11 @@ class Cases:
         [case] = await self.get(principal, [record.id])
         if record.state is None:
             raise out_of_reach(principal)
-        return rpc.GetTeamResponse(case=case, assistances=team(principal, record.state, record.private))
+        return rpc.GetTeamResponse(
+            case=case,
+            assistances=team(principal, record.state, record.private),
+            plan=plan_of(principal, record.state, record.private),
+        )
 
     async def assisted(
         self, principal: Principal, unit_id: str, after: tuple[datetime, str] | None, limit: int

@@ -1,15 +1,18 @@
 """Who works on a case beside its owner: what an assisting unit sees of it, and what was written."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any
 
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
+from fengqiao.routing.v1.events_pb2 import ResolutionPlan
+from fengqiao.routing.v1.handling_events_pb2 import CourtRoute, SplitReason
 from services.chassis.auth import Principal, Role
 from services.chassis.protobuf import timestamp
 from services.chassis.store import Raw
 from services.chassis.terms import to_message as clock_message
 from services.routing.domain import Case
 from services.routing.domain.assist import ASKED, DECLINED, DONE, ENDED, TAKEN_ON, Assist
+from services.routing.domain.threeparts import PARTS
 
 STATUSES = {
     ASKED: rpc.ASSISTANCE_STATUS_ASKED,
@@ -18,14 +21,25 @@ STATUSES = {
     DONE: rpc.ASSISTANCE_STATUS_DONE,
     ENDED: rpc.ASSISTANCE_STATUS_ENDED,
 }
-NOT_THEIRS: tuple[Literal["steps", "returned", "order", "clauses", "referrals"], ...] = (
-    "steps",
-    "returned",
-    "order",
-    "clauses",
-    "referrals",
+FOR_THEM = frozenset(
+    {
+        "case_id",
+        "request_no",
+        "site_id",
+        "kind",
+        "status",
+        "assignment",
+        "submitted_at",
+        "due_at",
+        "clock_due_at",
+        "urgent",
+        "revision",
+        "assistances",
+    }
 )
-"""What an assisting unit does not see: how the case came to its owner, and what was decided about that."""
+"""What an assisting unit sees of a case: whose it is, what it is about, until when. Not how it came there,
+nor what was decided about that.
+"""
 
 
 def assists(principal: Principal, case: Case) -> bool:
@@ -48,8 +62,10 @@ def leads(principal: Principal, case: Case) -> bool:
 def least(principal: Principal, case: Case, message: rpc.Case) -> rpc.Case:
     """The case as the caller may see it: whoever only assists sees what they need for that."""
     if principal.role != Role.RESIDENT and not leads(principal, case) and assists(principal, case):
-        for name in NOT_THEIRS:
-            message.ClearField(name)
+        whole: Any = message
+        for field, _ in message.ListFields():
+            if field.name not in FOR_THEM:
+                whole.ClearField(field.name)
     return message
 
 
@@ -66,6 +82,29 @@ def told(each: Assist) -> rpc.Assistance:
         repeats=each.repeats,
         result=each.result,
     )
+
+
+def add_to(message: rpc.Case, case: Case) -> None:
+    """What clients see of who works on a case, who must not, and what is split off it."""
+    message.assistances.extend(map(told, case.assists))
+    message.recused_refs.extend(case.recused)
+    for part in case.parts:
+        message.parts.add(
+            number=part.number,
+            reference=part.reference,
+            route=CourtRoute.ValueType(part.route),
+            reason=SplitReason.ValueType(part.reason),
+            split_off_at=timestamp(part.at),
+        )
+    if case.three_parts:
+        message.plan.CopyFrom(ResolutionPlan(**dict(zip(PARTS, case.three_parts, strict=True))))
+
+
+def plan_of(principal: Principal, case: Case, private: Raw) -> rpc.PlanTexts | None:
+    """The plan that the case's settlement goes by, in words, for those who lead or led."""
+    if not case.three_parts or not leads(principal, case):
+        return None
+    return rpc.PlanTexts(**{part: str(private.get(f"plan_{part}", "")) for part in PARTS})
 
 
 def team(principal: Principal, case: Case, private: Raw) -> Iterable[rpc.Assistance]:

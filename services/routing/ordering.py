@@ -22,7 +22,11 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
     rpc.AcceptCaseRequest: lambda _request, _who: domain.AcceptCase(),
     rpc.ReportProgressRequest: lambda request, _who: domain.ReportProgress(request.progress, request.note),
     rpc.ResolveCaseRequest: lambda request, who: domain.ResolveCase(
-        request.outcome, request.note, tuple(request.clauses), by=who.subject
+        request.outcome,
+        request.note,
+        tuple(request.clauses),
+        by=who.subject,
+        plan=domain.ThreeParts(request.plan.feeling, request.plan.reason, request.plan.law),
     ),
     rpc.EscalateCaseRequest: lambda request, _who: domain.EscalateCase(request.note),
     rpc.ReturnCaseRequest: lambda request, who: domain.ReturnCase(
@@ -56,7 +60,17 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
         request.ask, who.subject, _units(who), request.note
     ),
     rpc.ResumeCaseRequest: lambda request, who: domain.ResumeCase(who.subject, request.note),
+    rpc.JoinCaseRequest: lambda request, who: domain.JoinCase(
+        request.lead_case_id, request.reason, who.subject, request.note
+    ),
+    rpc.PartCaseRequest: lambda request, who: domain.PartCase(request.reason, who.subject, request.note),
     rpc.ReferCaseRequest: lambda request, _who: domain.ReferCase(request.track, request.note),
+    rpc.RecuseHandlerRequest: lambda request, who: domain.RecuseHandler(
+        who.subject, request.note, request.residents_wish
+    ),
+    rpc.SplitOffRequest: lambda request, who: domain.SplitOff(
+        request.route, request.reason, who.subject, request.note
+    ),
     rpc.AskForAssistanceRequest: lambda request, who: domain.AskForAssistance(
         request.unit_id, request.department, request.task, who.subject, request.note
     ),
@@ -155,6 +169,16 @@ def transfers(principal: Principal, case: Case, unit_id: str) -> bool:
     return any(_above(each, case.unit_id) and _at_or_above(each, unit_id) for each in principal.units)
 
 
+def recuses(principal: Principal, command: domain.RecuseHandler, case: Case) -> bool:
+    """Whether the caller may recuse who has the case: they themselves, a superior, or the desk, which alone
+    speaks for the resident.
+    """
+    speaks = not command.residents_wish or principal.role == Role.DESK
+    if not (speaks and acts_for(principal, case, case.unit_id)):
+        return False
+    return principal.subject == case.holder_ref or transfers(principal, case, case.unit_id)
+
+
 def judges(principal: Principal, case: Case, orderer_unit_id: str) -> bool:
     """Whether the caller may judge an answer: the desk, or who ordered while above the owner."""
     if principal.role in {Role.DESK, Role.REPLAY}:
@@ -162,6 +186,12 @@ def judges(principal: Principal, case: Case, orderer_unit_id: str) -> bool:
     return (
         bool(orderer_unit_id) and _above(orderer_unit_id, case.unit_id) and principal.covers(orderer_unit_id)
     )
+
+
+def joins(principal: Principal, command: domain.JoinCase | domain.PartCase, case: Case) -> bool:
+    """The desk, or a superior of both."""
+    other = command.lead.unit_id if command.lead else case.unit_id
+    return acts_for(principal, case, case.unit_id) and transfers(principal, case, other)
 
 
 def _above(unit_id: str, other_id: str) -> bool:
@@ -181,8 +211,11 @@ PERMITS: Mapping[type, Callable[[Principal, Any, Case], bool]] = {
     domain.RefuseTime: for_owner,
     domain.ResumeCase: for_owner,
     domain.AnswerAssistance: assists,
+    domain.RecuseHandler: recuses,
     domain.RecordCallBack: follows,
     domain.RecordReview: follows,
     domain.RecordEnd: ends,
+    domain.JoinCase: joins,
+    domain.PartCase: joins,
 }
 """Who may order what is not the owner's to do."""

@@ -52,6 +52,7 @@ from services.routing.hotspots.rpc import Hotspots
 from services.routing.indicators.board import Board
 from services.routing.meetings import rpc as meetings_rpc
 from services.routing.meetings.meetings import Meetings
+from services.routing.moves.joining import Joining
 from services.routing.preview import Preview
 from services.routing.rosters import rpc as rosters_rpc
 from services.routing.rosters.departments import Departments
@@ -105,6 +106,7 @@ class Rooms:
     restructurings: Restructurings
     arrivals: Arrivals
     calendars: Calendars
+    joining: Joining
     servicers: Sequence[tuple[Any, Any]]
     watch: Watch
     gaps: Gaps
@@ -145,9 +147,13 @@ def furnish(
     reshaping = Restructurings(lookups, claims, plans, following.stale)
     caseload = Caseload(lookups, Accesses(base.alias, base.threads, base.wall))
     codes = VillageCodes(lookups, claims, base.side(village_codes(), d.VillageCodeDocument))
+    overview = Overview(base, rules)
+    cases = Cases(base, cells, following.fresh, codes.known, overview)
+    preview = Preview(base, ladder, following.fresh)
     desks = Departments(lookups, claims, roster)
     cases = Cases(base, cells, fresh, codes.known, desks.there)
     preview = Preview(base, ladder, fresh)
+    joining = Joining(base, cells, cases, claims)
     bodies = Bodies(lookups, base.side(forces(), d.ForceDocument))
     people = Persons(lookups, bodies, base.side(persons(), d.PersonDocument))
     calling = CallOuts(Matching(lookups, people, call_out), cases, call_out)
@@ -160,7 +166,7 @@ def furnish(
     meeting = Meetings(lookups, claims, desks, cases, met, meeting_cells)
     screening_cells = screening_table(rules)
     screened = base.side(screenings(screening_cells), d.ScreeningDocument)
-    screening = Screenings(lookups, desks, risks, screened, screening_cells, rules, following.fresh)
+    screening = Screenings(lookups, desks, risks, screened, screening_cells, rules, fresh)
     return Rooms(
         claims=claims,
         following=following,
@@ -173,7 +179,8 @@ def furnish(
         servicers=[
             (
                 add_RoutingServiceServicer_to_server,
-                rpc.RoutingServicer(cases, preview, Onlookers(Overview(base, rules))),
+                rpc.RoutingServicer(cases, preview, joining, Onlookers(Overview(base, rules))),
+                rpc.RoutingServicer(cases, preview, Onlookers(overview)),
             ),
             (
                 add_DirectoryServiceServicer_to_server,
@@ -196,6 +203,7 @@ def furnish(
             ),
             (add_ScreeningServiceServicer_to_server, screenings_rpc.ScreeningServicer(screening)),
         ],
+        joining=joining,
         watch=watch,
         gaps=Gaps(base, rules, watch),
     )

@@ -21,7 +21,8 @@ from services.chassis.rpc import principal
 from services.chassis.terms import Clock, to_message
 from services.routing.domain import Case
 from services.routing.handlers import Cases
-from services.routing.moves.rpc import CLOCK_CALLS, ClockCalls
+from services.routing.moves.joining import Joining
+from services.routing.moves.rpc import CLOCK_CALLS, MATTER_CALLS, ClockCalls, MatterCalls
 from services.routing.preview import Preview
 from services.routing.reasons import in_words
 from services.routing.watching.onlookers import WITHIN_S, Onlookers
@@ -53,13 +54,16 @@ RULES = {
     f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
+    f"{SERVICE}/RecuseHandler": Rule(ACTORS),
     f"{SERVICE}/WatchAttention": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
+    f"{SERVICE}/SplitOff": Rule(ACTORS),
     f"{SERVICE}/AskForAssistance": Rule(ACTORS),
     f"{SERVICE}/AnswerAssistance": Rule(ACTORS),
     f"{SERVICE}/EndAssistance": Rule(ACTORS),
     f"{SERVICE}/GetTeam": Rule(READERS),
     f"{SERVICE}/ListAssistances": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
     **{f"{SERVICE}/{name}": Rule(ACTORS) for name in CLOCK_CALLS},
+    **{f"{SERVICE}/{name}": Rule(ACTORS) for name in (*CLOCK_CALLS, *MATTER_CALLS)},
 }
 
 DEFAULT_PAGE = 50
@@ -68,13 +72,16 @@ BOARD_PERIOD_S = 1.0
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class RoutingServicer(ClockCalls, RoutingServiceServicer):
+class RoutingServicer(ClockCalls, MatterCalls, RoutingServiceServicer):
     """The ladder's RPCs."""
 
-    def __init__(self, cases: Cases, preview: Preview, onlookers: Onlookers) -> None:
-        """`cases` does the work; `preview` says what would come of it; `onlookers` tells those who watch."""
+    def __init__(self, cases: Cases, preview: Preview, joining: Joining, onlookers: Onlookers) -> None:
+        """`cases` does the work, `joining` that about several; `preview` says what would come of it;
+        `onlookers` tells those who watch.
+        """
         self._cases = cases
         self._preview = preview
+        self._joining = joining
         self._onlookers = onlookers
 
     async def GetCase(self, request: rpc.GetCaseRequest, context: Context) -> rpc.GetCaseResponse:
@@ -85,6 +92,8 @@ class RoutingServicer(ClockCalls, RoutingServiceServicer):
         case.why.extend(in_words(case.assignment.reasons))
         if case.HasField("asked") and principal().role != Role.RESIDENT:
             case.asked.note = record.private.get("ask_note", "")
+        if principal().role != Role.RESIDENT:
+            case.joined_case_ids.extend(await self._joining.led_by(record.id))
         return rpc.GetCaseResponse(case=case)
 
     async def BatchGetCases(
@@ -220,15 +229,26 @@ class RoutingServicer(ClockCalls, RoutingServiceServicer):
         del context
         if principal().site not in {request.site_id, "*"}:
             raise Forbidden("not your site")
-        shown: rpc.WatchBoardResponse | None = None
+        shown: bytes | None = None
         while True:
-            board = await self._onlookers.board(request.site_id, WITHIN_S if shown else 0.0)
-            if shown is None or board.SerializeToString() != shown.SerializeToString():
-                shown = board
+            board = await self._onlookers.board(request.site_id, 0.0 if shown is None else WITHIN_S)
+            counts = rpc.WatchBoardResponse()
+            counts.CopyFrom(board)
+            # That time goes on is no news.
+            counts.ClearField("now")
+            if counts.SerializeToString(deterministic=True) != shown:
+                shown = counts.SerializeToString(deterministic=True)
                 yield board
             if not request.follow:
                 return
             await asyncio.sleep(BOARD_PERIOD_S)
+
+    async def RecuseHandler(
+        self, request: rpc.RecuseHandlerRequest, context: Context
+    ) -> rpc.RecuseHandlerResponse:
+        """Whoever has the case has a direct interest."""
+        del context
+        return rpc.RecuseHandlerResponse(case=await self._command(request.case_id, request.meta, request))
 
     async def WatchAttention(
         self, request: rpc.WatchAttentionRequest, context: Context
@@ -237,6 +257,11 @@ class RoutingServicer(ClockCalls, RoutingServiceServicer):
         del context
         async for message in self._onlookers.watch(principal(), request):
             yield message
+
+    async def SplitOff(self, request: rpc.SplitOffRequest, context: Context) -> rpc.SplitOffResponse:
+        """A part of the matter is for the courts."""
+        del context
+        return rpc.SplitOffResponse(case=await self._command(request.case_id, request.meta, request))
 
     async def AskForAssistance(
         self, request: rpc.AskForAssistanceRequest, context: Context

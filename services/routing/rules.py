@@ -21,11 +21,13 @@ RETURN, RULING = "routing.return", "routing.ruling"
 END = "routing.end"
 ANSWER, JUDGEMENT, REPORT = "supervision.answer", "supervision.judgement", "supervision.report"
 SOON, ACCEPTANCE = "attention.soon", "attention.acceptance"
+SPLIT_OFF = "routing.split_off"
 ASSISTANCE_ANSWER, ASSISTANCE_WORK = "routing.assistance", "routing.assistance.work"
 CALL_BACK, ATTEMPTS = "routing.callback", "routing.callback.attempts"
 REOPENING, REVIEW = "routing.reopening", "routing.review"
 EXTENSION, PAUSE = "routing.extension", "routing.pause."
 """Pauses have a rule for each kind."""
+JOIN = "routing.join"
 OWN_UNIT, SUPERIOR = "unit", "superior"
 """Who approves what a rule allows: somebody else of the owner's unit, or the lowest unit above it."""
 SHIPPED: Mapping[str, Rule] = read_rules(Path(__file__).with_name("rules.yaml"))
@@ -43,10 +45,11 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """The post that answers for a unit; `holder_ref` is None while it is vacant."""
+    """The post that answers for a unit; `holder_ref` is None while nobody can, `empty` is a code for why."""
 
     id: str
     holder_ref: str | None
+    empty: str = "vacant"
 
 
 class Places(Protocol):
@@ -73,6 +76,10 @@ class Places(Protocol):
 
     def below(self, unit_id: str) -> Iterator[Unit]:
         """A unit and those below it that stand."""
+        ...
+
+    def others(self, unit_id: str) -> Sequence[Post]:
+        """Posts of a unit, held now, that can have a case which the one that answers may not."""
         ...
 
 
@@ -106,6 +113,10 @@ class FixedPlaces:
                 above = self.units[above.parent] if above.parent else None
             if above:
                 yield unit
+
+    def others(self, _unit_id: str) -> Sequence[Post]:
+        """None: a unit has one post here."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +216,7 @@ class Rules:
             if unit.tier >= wanted and (about.able if about else unit.tier >= row.lowest_tier):
                 break
         reasons.append("lowest_capable_tier")
-        return replace(self._staffed(unit, reasons), risk=row.urgent)
+        return self._staffed(unit, reasons, risk=row.urgent)
 
     def capable(self, kind: str, unit_id: str = "") -> Capability:
         """The row for a kind `group.detail` in a place: its own, its group's (`group.*`), or every table's
@@ -263,8 +274,8 @@ class Rules:
             yield unit
             unit = self.places.unit(unit.parent) if unit.parent else None
 
-    def _staffed(self, unit: Unit, reasons: list[str]) -> Placement:
+    def _staffed(self, unit: Unit, reasons: list[str], *, risk: bool = False) -> Placement:
         while (post := self.places.post(unit.id)).holder_ref is None and unit.parent:
-            reasons.append(f"vacant:{unit.id}")
+            reasons.append(f"{post.empty}:{unit.id}")
             unit = self.places.unit(unit.parent)
-        return Placement(unit, post, tuple(reasons))
+        return Placement(unit, post, tuple(reasons), risk)

@@ -8,7 +8,14 @@ from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.clock_events_pb2 import PauseKind
 from fengqiao.routing.v1.early_warning_events_pb2 import LawfulEnd
-from fengqiao.routing.v1.events_pb2 import CitedClause, MoveReason, OrderReason, ReturnReason, Track
+from fengqiao.routing.v1.events_pb2 import (
+    CitedClause,
+    JoinReason,
+    MoveReason,
+    OrderReason,
+    ReturnReason,
+    Track,
+)
 from fengqiao.routing.v1.followup_events_pb2 import AnswerWay
 from services.chassis.errors import NotFound
 from services.chassis.protobuf import timestamp
@@ -26,6 +33,7 @@ STATUSES: Mapping[str, rpc.CaseStatus.ValueType] = {
     domain.RESOLVED: rpc.CASE_STATUS_RESOLVED,
     domain.WITHDRAWN: rpc.CASE_STATUS_WITHDRAWN,
     domain.REFERRED: rpc.CASE_STATUS_REFERRED,
+    domain.JOINED: rpc.CASE_STATUS_JOINED,
 }
 
 
@@ -120,7 +128,7 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
                 answered_by=order.answered_by,
             )
         )
-    message.assistances.extend(map(helping.told, case.assists))
+    helping.add_to(message, case)
     if pending := case.returned:
         message.returned.CopyFrom(
             rpc.Return(
@@ -147,6 +155,16 @@ def _tell_what_waits(message: rpc.Case, case: Case) -> None:
                 kind=PauseKind.ValueType(pause.kind),
                 paused_at=timestamp(pause.at),
                 clock=clock_message(pause.clock),
+            )
+        )
+    if joined := case.joined:
+        message.joined.CopyFrom(
+            rpc.Joined(
+                lead_case_id=joined.lead_case_id,
+                lead_request_no=joined.lead_request_no,
+                reason=JoinReason.ValueType(joined.reason),
+                joined_by=joined.joined_by,
+                joined_at=timestamp(joined.at),
             )
         )
     if asked := case.asked:

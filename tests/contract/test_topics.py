@@ -25,6 +25,7 @@ from fengqiao.routing.v1 import early_warning_events_pb2 as early_warning_events
 from fengqiao.routing.v1 import emergency_events_pb2 as emergency_events
 from fengqiao.routing.v1 import events_pb2 as routing_events
 from fengqiao.routing.v1 import force_events_pb2 as force_events
+from fengqiao.routing.v1 import handling_events_pb2 as handling_events
 from fengqiao.routing.v1 import meeting_events_pb2 as meeting_events
 from fengqiao.routing.v1 import restructuring_events_pb2 as restructuring_events
 from fengqiao.routing.v1 import roster_events_pb2 as roster_events
@@ -118,6 +119,7 @@ PARTS_OF_EVENTS = {
     "fengqiao.routing.v1.Assignment",
     "fengqiao.routing.v1.CaseReference",
     "fengqiao.routing.v1.CitedClause",
+    "fengqiao.routing.v1.ResolutionPlan",
     "fengqiao.routing.v1.Days",
     "fengqiao.routing.v1.AskedVolunteer",
     "fengqiao.routing.v1.CallOutReference",
@@ -230,6 +232,7 @@ EVENT_FILES = (
     emergency_events,
     screening_events,
     early_warning_events,
+    handling_events,
     mediation_events,
     petition_events,
     notify_events,

@@ -192,8 +192,8 @@ REFUSALS: dict[str, tuple[Callable[[Scene], object], str, str, dict[str, str]]] 
         {
             "state": "in_progress",
             "allowed": "AnswerAssistance,AnswerSupervision,AskForAssistance,EndAssistance,EscalateCase,"
-            "JudgeAnswer,OrderSupervision,ReferCase,"
-            "ReportProgress,ResolveCase,ReturnCase,RuleOnReturn,TransferCase",
+            "JudgeAnswer,OrderSupervision,RecuseHandler,ReferCase,"
+            "ReportProgress,ResolveCase,ReturnCase,RuleOnReturn,SplitOff,TransferCase",
         },
     ),
     "progress on what is settled": (

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import events_pb2 as ev
+from fengqiao.routing.v1 import handling_events_pb2 as hv
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.events_pb2 import Track
 from services.chassis.auth import Role
@@ -56,7 +57,39 @@ class Why(StrEnum):
 
 
 BESIDE = ("pause", "ruling", "order", "first_contact", "follow_up")
-"""Clocks that run beside a tier's."""
+
+
+class Court(StrEnum):
+    """The way to court of a part that is split off."""
+
+    CIVIL = "civil"
+    ADMINISTRATIVE = "administrative"
+    ENFORCEMENT = "enforcement"
+    RETRIAL = "retrial"
+
+
+class ForCourt(StrEnum):
+    """Why a part is for the courts."""
+
+    PENDING_IN_COURT = "pending-in-court"
+    DECIDED_BY_COURT = "decided-by-court"
+    ONLY_A_COURT = "only-a-court"
+
+
+class Alike(StrEnum):
+    """Why cases are joined."""
+
+    SAME_REQUEST = "same-request"
+    SAME_MATTER = "same-matter"
+
+
+class Apart(StrEnum):
+    """Why joined cases are parted."""
+
+    DIFFERENT_MATTER = "different-matter"
+    RESIDENT = "resident"
+
+
 TRACKS = {Way.MEDIATION: ev.TRACK_MEDIATION, Way.PETITION: ev.TRACK_PETITION}
 
 
@@ -97,7 +130,7 @@ async def progress(
 
 
 @client(Role.HANDLER, changes=True)
-async def resolve(
+async def resolve(  # noqa: PLR0913 - options of a command
     to: Session,
     meta: CommandMeta,
     case: Case,
@@ -107,10 +140,14 @@ async def resolve(
     clause: Annotated[
         list[str] | None, typer.Option(metavar="NUMBER", help="Clause of the village code that it cites.")
     ] = None,
+    feeling: Annotated[str, typer.Option(help="The plan (情): what those concerned feel.")] = "",
+    reason: Annotated[str, typer.Option(help="The plan (理): what is reasonable between them.")] = "",
+    law: Annotated[str, typer.Option(help="The plan (法): what the law says.")] = "",
 ) -> None:
-    """The owner settled it."""
+    """The owner settled it; where the kind needs a plan, by its three parts (情理法)."""
+    plan = rpc.PlanTexts(feeling=feeling, reason=reason, law=law) if feeling or reason or law else None
     request = rpc.ResolveCaseRequest(
-        meta=meta, case_id=case, outcome=outcome, note=note, clauses=clause or []
+        meta=meta, case_id=case, outcome=outcome, note=note, clauses=clause or [], plan=plan
     )
     await change(to, to.routing.ResolveCase, request)
 
@@ -172,6 +209,73 @@ async def transfer(
     code = ev.TransferReason.Value(name_of("TRANSFER_REASON", reason))
     request = rpc.TransferCaseRequest(meta=meta, case_id=case, unit_id=receiver, reason=code, note=note)
     await change(to, to.routing.TransferCase, request)
+
+
+@client(Role.DESK, changes=True)
+async def join(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    lead: Annotated[str, typer.Argument(metavar="LEAD", help="Id of the case that leads the matter.")],
+    reason: Annotated[Alike, typer.Argument(help="Why.")] = Alike.SAME_MATTER,
+    *,
+    note: Note = "",
+) -> None:
+    """Join a case with another of the same matter: no clock of it runs, and it ends with that."""
+    code = ev.JoinReason.Value(name_of("JOIN_REASON", reason))
+    request = rpc.JoinCaseRequest(meta=meta, case_id=case, lead_case_id=lead, reason=code, note=note)
+    await change(to, to.routing.JoinCase, request)
+
+
+@client(Role.DESK, changes=True)
+async def part(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    reason: Annotated[Apart, typer.Argument(help="Why.")] = Apart.DIFFERENT_MATTER,
+    *,
+    note: Note = "",
+) -> None:
+    """Part a joined case: it goes on by itself, and the time that it was joined is not counted."""
+    code = ev.PartReason.Value(name_of("PART_REASON", reason))
+    request = rpc.PartCaseRequest(meta=meta, case_id=case, reason=code, note=note)
+    await change(to, to.routing.PartCase, request)
+
+
+@client(Role.HANDLER, changes=True)
+async def recuse(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    note: Annotated[str, typer.Argument(help="What the interest is.")],
+    *,
+    residents_wish: Annotated[
+        bool, typer.Option("--residents-wish", help="The resident wished it; of the desk alone.")
+    ] = False,
+) -> None:
+    """Whoever has the case has a direct interest (回避): it goes to another, and never back."""
+    request = rpc.RecuseHandlerRequest(meta=meta, case_id=case, note=note, residents_wish=residents_wish)
+    await change(to, to.routing.RecuseHandler, request)
+
+
+@client(Role.HANDLER, changes=True)
+async def split_off(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    route: Annotated[Court, typer.Argument(help="The way to court.")],
+    reason: Annotated[ForCourt, typer.Argument(help="Why it is for the courts.")],
+    note: Annotated[str, typer.Argument(help="Which part it is.")],
+) -> None:
+    """Split off a part that is for the courts (诉访分离); the rest goes on."""
+    request = rpc.SplitOffRequest(
+        meta=meta,
+        case_id=case,
+        route=hv.CourtRoute.Value(name_of("COURT_ROUTE", route)),
+        reason=hv.SplitReason.Value(name_of("SPLIT_REASON", reason)),
+        note=note,
+    )
+    await change(to, to.routing.SplitOff, request)
 
 
 @client(Role.HANDLER, changes=True)

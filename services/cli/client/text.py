@@ -69,6 +69,10 @@ def case(case: routing.Case) -> str:
         "supervised": at(case.supervised_at),
         "order": _order(case.order) if case.HasField("order") else "",
         "assisting": ", ".join(map(_assisting, case.assistances)),
+        "for the courts": ", ".join(part.reference for part in case.parts),
+        "recused": ", ".join(case.recused_refs),
+        "joined to": _joined(case.joined) if case.HasField("joined") else "",
+        "leads": ", ".join(case.joined_case_ids),
         "paused": _paused(case.pause) if case.HasField("pause") else "",
         "asked for": _asked(case.asked) if case.HasField("asked") else "",
         "resolved": at(case.resolved_at),
@@ -119,6 +123,12 @@ def _assisting(each: routing.Assistance) -> str:
     """`1 jili/hexi accepted`."""
     status = word(routing.AssistanceStatus, each.status, "ASSISTANCE_STATUS_")
     return f"{each.number} {each.unit_id or each.department} {status}"
+
+
+def _joined(joined: routing.Joined) -> str:
+    """`5d2b7c1e-… (JILI-000002) since 2026-03-02T01:00:00Z, same_matter`."""
+    why = word(events.JoinReason, joined.reason, "JOIN_REASON_")
+    return f"{joined.lead_case_id} ({joined.lead_request_no}) since {at(joined.joined_at)}, {why}"
 
 
 def _paused(pause: routing.Pause) -> str:

@@ -165,6 +165,14 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         ("case.request_no", "conclusion", "due_at", *OWNER),
         (Owed(p.resident, "case_goes_on", AWAY_TOO), Owed(p.holder, "case_goes_on_here", HERE)),
     ),
+    handling.HandlerRecused: News(
+        ("case.request_no", "unit_id", "to_unit_id", "residents_wish"),
+        (Owed(p.unit, "handler_recused", HERE), Owed(p.desk, "handler_recused", HERE)),
+    ),
+    handling.PartSplitOff: News(
+        ("case.request_no", "reference", "route", "split_reason=reason", "unit_id"),
+        (Owed(p.resident, "part_split_off", AWAY_TOO),),
+    ),
     handling.AssistanceAsked: News(
         (*OF_ASSISTANCE, "task", "answer_by=answer_clock.due_at"),
         (Owed(p.assisting, "assistance_asked", HERE),),

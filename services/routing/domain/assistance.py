@@ -11,7 +11,7 @@ from fengqiao.common.v1.common_pb2 import Clock as ClockMessage
 from fengqiao.routing.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import handling_events_pb2 as hv
 from services.chassis import terms
-from services.chassis.errors import IllegalTransition, Invalid, Violation
+from services.chassis.errors import Forbidden, IllegalTransition, Invalid, Violation
 from services.chassis.model import Context, Decision, Emit, decided
 from services.chassis.protobuf import timestamp
 from services.routing.domain import shared
@@ -23,6 +23,7 @@ from services.routing.domain.commands import (
     AssistanceRanOut,
     EndAssistance,
 )
+from services.routing.domain.placing import rules_for
 from services.routing.domain.returns import refuse_while_returned, standing
 from services.routing.rules import ASSISTANCE_ANSWER, ASSISTANCE_WORK, Rules
 
@@ -46,7 +47,7 @@ class Assistance:
             Invalid: it is no other unit that stands and is staffed, no department that stands, or is asked
                 already.
         """
-        rules = self._rules[case.site_id]
+        rules = rules_for(self._rules, case)
         shared.refuse_if_moved_on(case, context)
         refuse_while_returned(case)
         if command.department:
@@ -82,9 +83,12 @@ class Assistance:
 
         Raises:
             IllegalTransition: nothing is asked any more, or it was taken on before.
+            Forbidden: whoever asked answers.
             Invalid: there is no such assistance, it was not asked for yet then, or reason or result lack.
         """
         assist = _active(case, command.assistance)
+        if command.by == assist.asked_by:
+            raise Forbidden("nobody answers their own asking", reason="own_asking")
         if context.at < assist.asked_at:
             raise Invalid([Violation("meta.occurred_at", "before_the_asking")])
         accepts = command.answer == hv.ASSISTANCE_ANSWER_ACCEPTED
@@ -119,7 +123,7 @@ class Assistance:
         number = int(command.clock.rpartition("-")[2])
         assist = _active(case, number)
         below = assist.superior_unit_id if assist.repeats else assist.unit_id
-        above = self._rules[case.site_id].above(below) if below else None
+        above = rules_for(self._rules, case).above(below) if below else None
         taken_on = assist.status == TAKEN_ON
         rule = ASSISTANCE_WORK if taken_on else ASSISTANCE_ANSWER
         event = hv.AssistanceOverdue(
@@ -136,7 +140,7 @@ class Assistance:
         return decided(event)
 
     def _clock(self, case: Case, number: int, epoch: int, rule: str, context: Context) -> ClockMessage:
-        rules = self._rules[case.site_id]
+        rules = rules_for(self._rules, case)
         began = context.start_after(context.at, rules.grace)
         clock = terms.start(clock_name(number), rules.moves[rule], began, rules, epoch=epoch)
         return terms.to_message(clock)

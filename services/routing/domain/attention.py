@@ -90,6 +90,10 @@ class Facts:
     always: tuple[str, ...]
     """Why it wants attention at any time while it is not settled."""
 
+    def overdue(self, now: datetime) -> bool:
+        """As `Case.overdue`, of a case that is not settled."""
+        return self.on_ladder and self.due_at < now
+
 
 def facts_of(case: Case | Glimpse) -> Facts:
     """Of a case, whatever it is read from."""
@@ -127,7 +131,7 @@ def attention(facts: Facts, lines: Lines) -> tuple[str, ...]:
     if facts.status not in UNSETTLED:
         return ()
     found = []
-    if facts.on_ladder and facts.due_at < lines.now:
+    if facts.overdue(lines.now):
         found.append(OVERDUE)
     elif facts.on_ladder and facts.due_at < lines.soon_until:
         found.append(DUE_SOON)

@@ -14,6 +14,7 @@ from services.routing.domain import reopening, shared
 from services.routing.domain.case import OUTCOMES, RESOLVED, WITHDRAWN, Case
 from services.routing.domain.commands import CallBackRanOut, RecordCallBack
 from services.routing.domain.followup import CALL_BACK_CLOCK, POOR, CallBack, FollowUp
+from services.routing.domain.placing import rules_for
 from services.routing.domain.referrals import OPINIONS
 from services.routing.domain.reviews import Reviews
 from services.routing.rules import ATTEMPTS, CALL_BACK, Rules
@@ -60,7 +61,7 @@ class CallBacks:
         return on and bool(case.person_ref) and event.outcome not in OPINIONS
 
     def _opened(self, case: Case, event: ev.CaseResolved, context: Context) -> fu.CallBackOpened:
-        caller = self._rules[case.site_id].superior(event.unit_id)
+        caller = rules_for(self._rules, case).superior(event.unit_id)
         return fu.CallBackOpened(
             case=event.case,
             unit_id=event.unit_id,
@@ -120,7 +121,7 @@ class CallBacks:
         """Asked of the next superior, above the top of the desk, and again and again."""
         pending = _awaited(case)
         caller = pending.caller_unit_id
-        above = self._rules[case.site_id].above(caller) if caller else None
+        above = rules_for(self._rules, case).above(caller) if caller else None
         event = fu.CallBackOverdue(
             case=shared.reference(case),
             unit_id=case.unit_id,

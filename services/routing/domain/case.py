@@ -19,7 +19,7 @@ MEDIATION_OUTCOMES = "fengqiao.mediation.outcomes"
 PETITION_OUTCOMES = "fengqiao.petition.outcomes"
 
 ASSIGNED, IN_PROGRESS, RESOLVED, WITHDRAWN = "assigned", "in_progress", "resolved", "withdrawn"
-REFERRED = "referred"
+REFERRED, JOINED = "referred", "joined"
 OPEN = (ASSIGNED, IN_PROGRESS)
 RULING_CLOCK, ORDER_CLOCK = "ruling", "supervision"
 WARNING = ".warning-"
@@ -29,6 +29,8 @@ END_CLOCK = "end"
 STANDING, ANSWERED, ACCEPTED = "standing", "answered", "accepted"
 """How a supervision order stands: to be answered, to be judged, to be reported on again."""
 UNSETTLED = (*OPEN, REFERRED)
+"""What somebody has in hand; a joined case is seen to with the one that leads the matter."""
+NOT_ENDED = (*UNSETTLED, JOINED)
 ENDED = (RESOLVED, WITHDRAWN)
 
 
@@ -105,6 +107,17 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part that was split off for the courts: `route` is a `CourtRoute`, `reason` a `SplitReason`."""
+
+    number: int
+    reference: str
+    route: int
+    reason: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """A stage of a clock's warnings that is told no more, or `until` then."""
 
@@ -155,6 +168,19 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """What leads the matter, and how the case stood when it was joined; `reason` is a `JoinReason`."""
+
+    lead_case_id: str
+    lead_request_no: str
+    reason: int
+    joined_by: str
+    at: datetime
+    status: str
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case. It always has one owner; `running` names the tier whose clock runs (0: none).
 
@@ -163,13 +189,17 @@ class Case:
     `refused`: a party refused mediation. `clauses` are those that the resolution cites. `returned` waits for
     a ruling; `returns` counts them, `rulings` are those there were. `order` is the supervision order that
     stands; `orders` counts them, `order_clocks` the clocks that they had. `assists` are those that were asked
-    to help, by number. `contact` runs until the owner is in contact with the resident; `contacts` counts
+    to help, by number. `recused` are references of those who may have it no more, for a direct interest.
+    `contact` runs until the owner is in contact with the resident; `contacts` counts
     those clocks. `warned` are stages of warnings that came. `asked` waits for its approver; `asks` counts
     them. `pause` lasts; `pauses` are the kinds of those granted to this plan, `extended` what
     extensions gave it, in the rule's unit.
     stands; `orders` counts them, `order_clocks` the clocks that they had. `screening_code` is the campaign
     that found it: an early warning without a complainant, whose `ending` a superior is to put on record;
     `lawful_end` is the `LawfulEnd` on record, `end_clocks` counts the clocks that asked for it.
+    stands; `orders` counts them, `order_clocks` the clocks that they had. `asked` waits for its approver;
+    `asks` counts them. `pause` lasts; `pauses` are the kinds of those granted to this plan, `extended` what
+    extensions gave it, in the rule's unit. `joined`: another case leads the matter, and no clock runs.
     """
 
     request_no: str
@@ -207,6 +237,11 @@ class Case:
     orders: int = 0
     order_clocks: int = 0
     assists: tuple[Assist, ...] = ()
+    recused: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    """What was split off it, for the courts."""
+    three_parts: tuple[str, ...] = ()
+    """Digests of the plan that its settlement goes by: feeling, reason, law; none where there is no plan."""
     followup: FollowUp | None = None
     """What follows its settlements; None where nothing did yet."""
     settled_by: str = ""
@@ -225,6 +260,7 @@ class Case:
     ending: Ending | None = None
     lawful_end: int = 0
     end_clocks: int = 0
+    joined: Joined | None = None
 
     @property
     def assigned_at(self) -> datetime:
@@ -251,7 +287,7 @@ class Case:
 
     def overdue(self, now: datetime) -> bool:
         """Business times compared: settled after the due time, or open past it; never off the ladder."""
-        if self.status == WITHDRAWN or self.track:
+        if self.status in {WITHDRAWN, JOINED} or self.track:
             return False
         now = min(now, self.pause.at) if self.pause else now
         return (self.resolved_at or now) > self.due_at

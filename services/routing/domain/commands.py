@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from services.routing.domain.codes.citing import Known
+from services.routing.domain.threeparts import NO_PLAN, ThreeParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,16 @@ class ReportProgress:
 
 @dataclass(frozen=True, slots=True)
 class ResolveCase:
-    """The owner settled it; `outcome` is a code, `clauses` are numbers in the village codes `known`."""
+    """The owner settled it; `outcome` is a code, `clauses` are numbers in the village codes `known`, `plan`
+    is in three parts (情理法) where the kind needs it.
+    """
 
     outcome: str
     note: str = ""
     clauses: tuple[str, ...] = ()
     known: Known = field(default_factory=dict)
     by: str = ""
+    plan: ThreeParts = NO_PLAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,27 @@ class EndAssistance:
 
 
 @dataclass(frozen=True, slots=True)
+class RecuseHandler:
+    """Whoever has it has a direct interest; the handler says so, a superior, or the desk as the resident
+    wishes.
+    """
+
+    by: str
+    note: str = ""
+    residents_wish: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SplitOff:
+    """A part is for the courts; `route` is a `CourtRoute`, `reason` a `SplitReason`."""
+
+    route: int
+    reason: int
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReassignCase:
     """Its owner can't act any more: the post is vacant, its holder on leave or back, the unit closed;
     `reason` is a `MoveReason`.
@@ -154,63 +179,6 @@ class ReassignCase:
     happens_by_itself: ClassVar[bool] = True
 
     reason: int
-
-
-@dataclass(frozen=True, slots=True)
-class AskForPause:
-    """The owner asks for a pause; `kind` is a `PauseKind`, `length` 0 stands for what the rule allows."""
-
-    kind: int
-    length: int = 0
-    by: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AskForExtension:
-    """The owner asks for more time, `length` in the unit of the rule."""
-
-    length: int
-    by: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GrantTime:
-    """What was asked for is granted; `units` are those that `by` acts for, none for the desk."""
-
-    ask: int
-    by: str
-    units: tuple[str, ...] = ()
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RefuseTime:
-    """What was asked for is refused; `units` as for `GrantTime`."""
-
-    ask: int
-    by: str
-    units: tuple[str, ...] = ()
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ResumeCase:
-    """A pause ends early."""
-
-    by: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PauseRanOut:
-    """A pause lasted as long as it may."""
-
-    happens_by_itself: ClassVar[bool] = True
-
-    clock: str
-    epoch: int
 
 
 @dataclass(frozen=True, slots=True)

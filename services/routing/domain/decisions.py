@@ -29,8 +29,11 @@ from services.routing.domain.commands import (
     ReturnCase,
 )
 from services.routing.domain.early_warnings import Endings
+from services.routing.domain.joins import Joins
 from services.routing.domain.pauses import Pauses
+from services.routing.domain.placing import rules_for
 from services.routing.domain.recomputing import Recomputing
+from services.routing.domain.recusal import Recusals
 from services.routing.domain.referrals import OPINIONS, Referrals
 from services.routing.domain.reopening import Limits, told
 from services.routing.domain.returns import Returns, nobody_above, refuse_while_returned
@@ -43,7 +46,9 @@ from services.routing.domain.shared import (
     refuse_if_moved_on,
     tier,
 )
+from services.routing.domain.splitting import Splitting
 from services.routing.domain.supervision import Orders
+from services.routing.domain.threeparts import digests
 from services.routing.domain.tracks import Tracks
 from services.routing.domain.watching import Watch
 from services.routing.rules import Rules
@@ -59,6 +64,8 @@ class Ladder:
         self.referrals = Referrals(rules, self.orders)
         self.returns = Returns(rules)
         self.assistance = Assistance(rules)
+        self.recusals = Recusals(rules)
+        self.splitting = Splitting(rules)
         self.limits = Limits(rules)
         self.reviews = Reviews(rules, self.orders, self.reopened)
         self.call_backs = CallBacks(rules, self.limits, self.reviews, self.reopened)
@@ -67,6 +74,7 @@ class Ladder:
         self.recomputing = Recomputing(rules)
         self.pauses = Pauses(rules)
         self.endings = Endings(rules, lambda case, context: self.reopen(case, ReopeningRequested(), context))
+        self.joins = Joins(rules, self.orders)
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:
         """Start at the lowest capable tier; plan a clock for each tier from there to the top."""
@@ -98,7 +106,7 @@ class Ladder:
 
     def ran_out(self, case: Case, command: ClockRanOut, context: Context) -> Decision:
         """Climb one tier; at the top a supervision order (督办) instead of silence."""
-        rules = self._rules[case.site_id]
+        rules = rules_for(self._rules, case)
         # Lifted out of turn, as a post fell vacant: the owner's own clock is the next one.
         ahead = rules.answering(case.unit_id) if case.tier > case.running else None
         above = ahead or rules.above(case.unit_id)
@@ -116,7 +124,7 @@ class Ladder:
 
     def resident_asks_up(self, case: Case, _event: EscalationRequested, context: Context) -> Decision:
         """The resident can always go up one tier; at the top a supervision order answers."""
-        above = self._rules[case.site_id].above(case.unit_id)
+        above = rules_for(self._rules, case).above(case.unit_id)
         if above is None:
             return decided(self.orders.ordered(case, ev.MOVE_REASON_RESIDENT, context))
         return decided(escalation(case, above, ev.MOVE_REASON_RESIDENT))
@@ -124,7 +132,7 @@ class Ladder:
     def escalate(self, case: Case, command: EscalateCase, context: Context) -> Decision:
         """The handler lifts it; at the top it asks for a supervision order."""
         refuse_if_moved_on(case, context)
-        above = self._rules[case.site_id].above(case.unit_id)
+        above = rules_for(self._rules, case).above(case.unit_id)
         if above is None:
             ordered = self.orders.ordered(case, ev.MOVE_REASON_HANDLER, context)
             return decided(ordered, note=command.note)
@@ -141,7 +149,7 @@ class Ladder:
             return self.returns.give_back(case, command, context)
         if command.proposed_unit_id:
             raise Invalid([Violation("reason", "required")])
-        above = self._rules[case.site_id].above(case.unit_id)
+        above = rules_for(self._rules, case).above(case.unit_id)
         if above is None:
             raise nobody_above(case)
         return decided(escalation(case, above, ev.MOVE_REASON_RETURNED), note=command.note)
@@ -151,7 +159,7 @@ class Ladder:
 
         The clocks stay as they are: a vacancy is not the resident's affair.
         """
-        placement = self._rules[case.site_id].answering(case.unit_id)
+        placement = rules_for(self._rules, case).answering(case.unit_id)
         if (placement.unit.id, placement.post.holder_ref or "") == (case.unit_id, case.holder_ref):
             return NOTHING
         return decided(reassigned(case, placement, ev.MoveReason.ValueType(command.reason)))
@@ -171,10 +179,12 @@ class Ladder:
         """Settled at the command's business time; entered late, it counts for who owned the case then.
 
         Raises:
-            Invalid: a clause that it cites was not in force that day in the code of the case's village.
+            Invalid: a clause that it cites was not in force that day in the code of the case's village, or a
+                part of the plan lacks that the kind needs.
         """
         unit_id, number = case.owner_at(context.at)
-        zone = self._rules[case.site_id].zone
+        rules = self._rules[case.site_id]
+        capable = rules.at(case.submitted_at).capable(case.kind, unit_id)
         event = ev.CaseResolved(
             case=reference(case),
             unit_id=unit_id,
@@ -182,10 +192,11 @@ class Ladder:
             outcome=command.outcome,
             overdue=context.at > case.due_at,
             late_entry=context.late,
-            clauses=cite(command.clauses, command.known, case, context.at, zone),
+            clauses=cite(command.clauses, command.known, case, context.at, rules.zone),
             resolved_by=command.by,
+            plan=digests(command.plan, required=capable.plan),
         )
-        return decided(event, also=(OUTCOMES,), note=command.note)
+        return decided(event, also=(OUTCOMES,), note=command.note, **command.plan.private)
 
     def withdraw(self, case: Case, _event: WithdrawalRequested, _context: Context) -> Decision:
         """The resident may withdraw whatever the state short of an end."""
@@ -196,8 +207,10 @@ class Ladder:
 
         After an opinion (信访处理意见书) it does not: the way on is a review by the next-higher organ.
         Too late or too often, it is a petition.
+        After an opinion (信访处理意见书) it does not: the way on is a review by the next-higher organ. Who
+        was only joined with the case of that petition has no opinion of their own.
         """
-        if case.outcome in OPINIONS:
+        if case.outcome in OPINIONS and case.track:
             return declined("reopening")(case, _event, context)
         if refused := self.limits.refusal(case, context):
             return Decision((told(case, "reopening", refused, PETITION),))
@@ -210,7 +223,7 @@ class Ladder:
         reason: ev.MoveReason.ValueType = ev.MOVE_REASON_UNSPECIFIED,
     ) -> ev.CaseReopened:
         """A settled case that goes on; `reason` where it was not that the resident said so."""
-        rules = self._rules[case.site_id]
+        rules = rules_for(self._rules, case)
         placement = rules.above(case.unit_id) or rules.answering(rules.places.top)
         tiers = [unit.tier for unit in rules.chain(placement.unit.id)]
         epoch = max(clock.epoch for clock in case.plan) + 1

@@ -19,8 +19,10 @@ from services.routing.domain import (
     clock_folding,
     early_warnings,
     followup_folding,
+    join_folding,
     order_folding,
     pause_folding,
+    splitting,
 )
 from services.routing.domain.case import (
     ASSIGNED,
@@ -99,6 +101,10 @@ def _reassigned(case: Case, event: ev.CaseReassigned, context: Context) -> Case:
     return moved
 
 
+def _recused(case: Case, event: hv.HandlerRecused, _context: Context) -> Case:
+    return replace(case, recused=(*case.recused, event.recused_ref))
+
+
 def _returned(case: Case, event: ev.CaseReturned, context: Context) -> Case:
     pending = Return(
         number=event.number,
@@ -128,17 +134,19 @@ def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
         resolved_at=context.at,
         outcome=event.outcome,
         clauses=clauses,
+        three_parts=(event.plan.feeling, event.plan.reason, event.plan.law) if event.HasField("plan") else (),
         running=0,
         returned=None,
         order=None,
         settled_by=event.resolved_by,
         settlements=case.settlements + 1,
         asked=None,
+        **join_folding.settled(case, event, context),
     )
 
 
 def _withdrawn(case: Case, _event: ev.CaseWithdrawn, _context: Context) -> Case:
-    ended = replace(case, status=WITHDRAWN, running=0, returned=None, order=None, asked=None)
+    ended = replace(case, status=WITHDRAWN, running=0, returned=None, order=None, asked=None, joined=None)
     return replace(ended, followup=over(case.followup))
 
 
@@ -181,6 +189,7 @@ def _restarted(case: Case, event: ev.CaseReopened | ev.CaseTakenBack, reason: in
         resolved_at=None,
         outcome="",
         clauses=(),
+        three_parts=(),
         supervised_at=None,
         order=None,
         due_at=instant(event.due_at),
@@ -214,6 +223,8 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     ev.CaseReferred: _referred,
     ev.ReferralRecalled: _recalled,
     ev.CaseTakenBack: _taken_back,
+    hv.PartSplitOff: splitting.folded,
+    hv.HandlerRecused: _recused,
     hv.AssistanceAsked: assist_folding.asked,
     hv.AssistanceAnswered: assist_folding.answered,
     hv.AssistanceOverdue: assist_folding.overdue,
@@ -237,6 +248,8 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     clock_ev.DueTimeExtended: pause_folding.extended,
     clock_ev.TimeRefused: pause_folding.refused,
     **early_warnings.FOLDS,
+    ev.CaseJoined: join_folding.joined,
+    ev.CaseParted: join_folding.parted,
 }
 
 

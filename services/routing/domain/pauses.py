@@ -15,7 +15,7 @@ from services.chassis.terms import Rule
 from services.routing.domain import shared
 from services.routing.domain.case import PAUSE_CLOCK, Asked, Case, Pause
 from services.routing.domain.clocks import moved
-from services.routing.domain.commands import (
+from services.routing.domain.pause_commands import (
     AskForExtension,
     AskForPause,
     GrantTime,
@@ -23,6 +23,7 @@ from services.routing.domain.commands import (
     RefuseTime,
     ResumeCase,
 )
+from services.routing.domain.placing import rules_for
 from services.routing.domain.resuming import PAUSED, due_after, resumed, seconds_of
 from services.routing.domain.returns import refuse_while_returned
 from services.routing.rules import EXTENSION, OWN_UNIT, PAUSE, Rules
@@ -133,7 +134,7 @@ class Pauses:
         promised = rule.id == EXTENSION and case.due_promised
         if rule.approver == OWN_UNIT and not promised:
             return case.unit_id
-        above = self._rules[case.site_id].superior(case.unit_id)
+        above = rules_for(self._rules, case).superior(case.unit_id)
         return above.unit.id if above else ""
 
     def _awaited(self, case: Case, command: GrantTime | RefuseTime, context: Context) -> Asked:

@@ -21,6 +21,7 @@ from services.routing.domain import shared
 from services.routing.domain.case import DISPUTES, OUTCOMES, PETITIONS, Case
 from services.routing.domain.clocks import make_plan
 from services.routing.domain.commands import ReferCase
+from services.routing.domain.placing import rules_for
 from services.routing.domain.supervision import Orders
 from services.routing.rules import MEDIATION, PETITION, Rules
 
@@ -133,7 +134,7 @@ class Referrals:
 
     def _taken_back(self, case: Case, conclusion: str, context: Context) -> Decision:
         """On the ladder again, one tier up (at the top, there), with fresh clocks."""
-        rules = self._rules[case.site_id]
+        rules = rules_for(self._rules, case)
         above = rules.above(case.unit_id)
         placement = above or rules.answering(rules.places.top)
         wished = case.recall == ESCALATION

@@ -10,6 +10,7 @@ from services.chassis.protobuf import timestamp
 from services.routing.domain import shared
 from services.routing.domain.case import RULING_CLOCK, Case, Return
 from services.routing.domain.commands import ReturnCase, RuleOnReturn, RulingRanOut, TransferCase
+from services.routing.domain.placing import RECUSED, rules_for
 from services.routing.rules import RETURN, RULING, Placement, Rules
 
 
@@ -27,7 +28,7 @@ class Returns:
             IllegalTransition: at the top, more than the rule's time after the assignment, or ruled on before.
             Invalid: there is no such unit to propose.
         """
-        rules = self._rules[case.site_id]
+        rules = rules_for(self._rules, case)
         if rules.superior(case.unit_id) is None:
             raise nobody_above(case)
         within = terms.start(RETURN, rules.moves[RETURN], case.assigned_at, rules)
@@ -62,11 +63,11 @@ class Returns:
 
         Raises:
             IllegalTransition: no return waits for a ruling.
-            Forbidden: whoever returned it rules.
+            Forbidden: whoever returned it, or has it, rules.
             Invalid: it can't go to that unit, or the ruling is older than the return.
         """
-        rules, pending = self._rules[case.site_id], _awaited(case)
-        if command.by == pending.returned_by:
+        rules, pending = rules_for(self._rules, case), _awaited(case)
+        if command.by in {pending.returned_by, case.holder_ref}:
             raise Forbidden("nobody rules on their own return", reason="own_return")
         if context.at < pending.at:
             raise Invalid([Violation("meta.occurred_at", "before_the_return")])
@@ -87,7 +88,7 @@ class Returns:
 
     def ran_out(self, case: Case, command: RulingRanOut, context: Context) -> Decision:
         """Nobody ruled: it goes up to the superior by itself."""
-        above = self._rules[case.site_id].answering(_awaited(case).superior_unit_id)
+        above = rules_for(self._rules, case).answering(_awaited(case).superior_unit_id)
         fired = {"clock": command.clock, "epoch": command.epoch, "fired_at": timestamp(context.now)}
         return decided(shared.escalation(case, above, ev.MOVE_REASON_RETURNED, **fired))
 
@@ -96,11 +97,14 @@ class Returns:
 
         Raises:
             IllegalTransition: a return waits for a ruling, or the case moved on since then.
-            Invalid: there is no such unit, nobody works there, or it has the case already.
+            Forbidden: it is their own.
+        Invalid: there is no such unit, nobody works there, or it has the case already.
         """
         shared.refuse_if_moved_on(case, context)
         refuse_while_returned(case)
-        placement = standing(self._rules[case.site_id], case, command.unit_id, "unit_id")
+        if command.by == case.holder_ref:
+            raise Forbidden("nobody transfers their own case", reason="own_case")
+        placement = standing(rules_for(self._rules, case), case, command.unit_id, "unit_id")
         event = shared.reassigned(
             case,
             placement,
@@ -161,7 +165,8 @@ def standing(rules: Rules, case: Case, unit_id: str, field: str) -> Placement:
     """A unit that could have the case.
 
     Raises:
-        Invalid: it has it, it does not stand, nobody works there, or a list keeps the kind higher.
+        Invalid: it has it, it does not stand, nobody works there, who does is recused, or a list keeps the
+            kind higher.
     """
     if unit_id == case.unit_id:
         raise Invalid([Violation(field, "same_unit")])
@@ -169,7 +174,8 @@ def standing(rules: Rules, case: Case, unit_id: str, field: str) -> Placement:
         raise Invalid([Violation(field, "unknown_unit")])
     placement = rules.answering(unit_id)
     if placement.unit.id != unit_id or not placement.post.holder_ref:
-        raise Invalid([Violation(field, "not_staffed")])
+        why = rules.places.post(unit_id).empty
+        raise Invalid([Violation(field, "recused" if why == RECUSED else "not_staffed")])
     if listed := rules.kept_up(case.kind, case.submitted_at, placement.unit.tier):
         # A department's listed work is not pushed down, whoever would have it so.
         raise Invalid([Violation(field, "below_the_department_list")], rule=f"list:{listed.department}")

@@ -12,6 +12,7 @@ from services.routing.domain import shared
 from services.routing.domain.case import OUTCOMES, Case
 from services.routing.domain.commands import RecordReview, ReviewRanOut
 from services.routing.domain.followup import REVIEW_CLOCK, Review
+from services.routing.domain.placing import rules_for
 from services.routing.domain.supervision import Orders
 from services.routing.rules import REVIEW, Rules
 
@@ -29,7 +30,7 @@ class Reviews:
 
     def opened(self, case: Case, context: Context) -> fu.ReviewOpened:
         """It is asked of the lowest unit above that never had the case, else of the desk."""
-        rules, had = self._rules[case.site_id], handlers(case)
+        rules, had = rules_for(self._rules, case), handlers(case)
         above = [rules.answering(unit.id).unit.id for unit in rules.chain(case.unit_id)][1:]
         return fu.ReviewOpened(
             case=shared.reference(case),
@@ -75,7 +76,9 @@ class Reviews:
     def ran_out(self, case: Case, command: ReviewRanOut, context: Context) -> Decision:
         """Asked of the next superior, above the top of the desk, and again and again."""
         review = _awaited(case)
-        above = self._rules[case.site_id].above(review.reviewer_unit_id) if review.reviewer_unit_id else None
+        above = (
+            rules_for(self._rules, case).above(review.reviewer_unit_id) if review.reviewer_unit_id else None
+        )
         event = fu.ReviewOverdue(
             case=shared.reference(case),
             number=review.number,

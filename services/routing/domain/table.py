@@ -25,6 +25,7 @@ from services.routing.domain.case import (
     END_CLOCK,
     ENDED,
     IN_PROGRESS,
+    JOINED,
     MEDIATION_OUTCOMES,
     OPEN,
     ORDER_CLOCK,
@@ -52,12 +53,12 @@ from services.routing.domain.commands import (
     EscalateCase,
     JudgeAnswer,
     OrderSupervision,
-    PauseRanOut,
     ReassignCase,
     RecomputeDeadlines,
     RecordCallBack,
     RecordEnd,
     RecordReview,
+    RecuseHandler,
     ReferCase,
     ReportProgress,
     ResolveCase,
@@ -65,12 +66,21 @@ from services.routing.domain.commands import (
     ReviewRanOut,
     RuleOnReturn,
     RulingRanOut,
+    SplitOff,
     SupervisionRanOut,
     TransferCase,
     WarningCame,
 )
 from services.routing.domain.decisions import Ladder, declined
 from services.routing.domain.followup import CALL_BACK_CLOCK, REVIEW_CLOCK
+from services.routing.domain.join_commands import (
+    FollowLead,
+    JoinCase,
+    PartCase,
+)
+from services.routing.domain.pause_commands import (
+    PauseRanOut,
+)
 from services.routing.domain.pauses import ASKS
 from services.routing.domain.referrals import noted
 from services.routing.domain.resuming import resuming
@@ -102,6 +112,7 @@ END_A_PAUSE = (
     ReturnCase,
     TransferCase,
     ReferCase,
+    JoinCase,
     EscalationRequested,
     WithdrawalRequested,
 )
@@ -133,11 +144,14 @@ def table(ladder: Ladder) -> Table:
             (status, AskForAssistance): Transition(ladder.assistance.ask, (status,)),
             (status, AnswerAssistance): Transition(ladder.assistance.answer, (status,)),
             (status, EndAssistance): Transition(ladder.assistance.end, (status,)),
+            (status, RecuseHandler): Transition(ladder.recusals.recuse, (ASSIGNED,)),
+            (status, SplitOff): Transition(ladder.splitting.split_off, (status,)),
             (status, AssistanceRanOut): Transition(ladder.assistance.ran_out, (status,)),
             (status, ContactRanOut): Transition(ladder.watch.contact_ran_out, (status,)),
             (status, WarningCame): Transition(ladder.watch.warning_came, (status,)),
             (status, RecomputeDeadlines): Transition(ladder.recomputing.recompute, (status,)),
         }
+        cells[status, JoinCase] = Transition(ladder.joins.join, (JOINED,))
         cells |= {(status, each): Transition(of(ladder.pauses), (status,)) for each, of in ASKS.items()}
         cells |= {(status, each): resuming(cells[status, each]) for each in END_A_PAUSE}
     cells[(ASSIGNED, AcceptCase)] = Transition(ladder.accept, (IN_PROGRESS,))
@@ -164,6 +178,16 @@ def table(ladder: Ladder) -> Table:
             referrals.petition_concluded, (RESOLVED, WITHDRAWN, REFERRED)
         ),
     }
+    joins, up = ladder.joins, Transition(ladder.resident_asks_up, OPEN)
+    cells |= {
+        (JOINED, PartCase): Transition(joins.part, OPEN),
+        (JOINED, FollowLead): Transition(joins.follow, (RESOLVED, *OPEN)),
+        (JOINED, EscalationRequested): joins.wishing(up),
+        (JOINED, WithdrawalRequested): Transition(ladder.withdraw, (WITHDRAWN,)),
+        (JOINED, ReopeningRequested): Transition(declined("reopening"), (JOINED,)),
+        (JOINED, MediationEnded): Transition(noted, (JOINED,)),
+        (JOINED, PetitionConcluded): Transition(noted, (JOINED,)),
+    }
     cells[(WITHDRAWN, ReopeningRequested)] = Transition(declined("reopening"), (WITHDRAWN,))
     cells[(RESOLVED, RecordEnd)] = Transition(ladder.endings.record, (ASSIGNED, RESOLVED))
     cells[(RESOLVED, EndRanOut)] = Transition(ladder.endings.ran_out, (RESOLVED,))
@@ -175,12 +199,12 @@ def table(ladder: Ladder) -> Table:
 
 def _with_what_follows(cells: dict[tuple[str, type[Any]], Transition[Case, Any]], ladder: Ladder) -> Table:
     """With what a settlement is followed by, and the resident's wish for another track in every status."""
-    after, reviews = ladder.call_backs, ladder.reviews
+    after, reviews, wished = ladder.call_backs, ladder.reviews, ladder.tracks.asked
     for status in {status for status, _message in cells}:
         to = (REFERRED, status) if status in OPEN else (status,)
         cells |= {
             (status, OutcomeRated): Transition(noted, (status,)),
-            (status, ReferralRequested): resuming(Transition(ladder.tracks.asked, to)),
+            (status, ReferralRequested): resuming(Transition(wished, to)),
         }
     return cells | {
         (RESOLVED, RecordCallBack): Transition(after.record, (ASSIGNED, RESOLVED)),
@@ -188,7 +212,10 @@ def _with_what_follows(cells: dict[tuple[str, type[Any]], Transition[Case, Any]]
         (RESOLVED, OutcomeRated): Transition(after.rated, (RESOLVED,)),
         (RESOLVED, EscalationRequested): Transition(after.asks_up, (ASSIGNED, RESOLVED)),
         (RESOLVED, WithdrawalRequested): Transition(after.withdraws, (RESOLVED, WITHDRAWN)),
-        (RESOLVED, ReferralRequested): Transition(ladder.tracks.asked, (REFERRED, RESOLVED)),
+        (RESOLVED, ReferralRequested): Transition(wished, (REFERRED, RESOLVED)),
+        (JOINED, ReferralRequested): ladder.joins.wishing(
+            Transition(ladder.tracks.asked, (REFERRED, JOINED))
+        ),
         (RESOLVED, RecordReview): Transition(reviews.record, (ASSIGNED, RESOLVED)),
         (RESOLVED, ReviewRanOut): Transition(reviews.ran_out, (RESOLVED,)),
     }

@@ -8,6 +8,7 @@ from services.chassis.model import Context, Decision, Emit
 from services.chassis.protobuf import timestamp
 from services.routing.domain import shared
 from services.routing.domain.case import OUTCOMES, REFERRED, RESOLVED, WITHDRAWN, Case
+from services.routing.domain.placing import rules_for
 from services.routing.domain.referrals import OPINIONS, TOPICS
 from services.routing.domain.reopening import told
 from services.routing.rules import TOP_TIER, Placement, Rules
@@ -40,11 +41,11 @@ class Tracks:
         if case.status == RESOLVED:
             reopened = self._reopen(case, context)
             unit_id = reopened.assignment.unit_id
-            place = self._place(case.site_id, unit_id, track)
+            place = self._place(case, unit_id, track)
             reopened.assignment.CopyFrom(shared.assignment(place))
             before = [Emit(reopened, also=(OUTCOMES,))]
         else:
-            place = self._place(case.site_id, unit_id, track)
+            place = self._place(case, unit_id, track)
             if place.unit.id != case.unit_id:
                 before = [Emit(shared.escalation(case, place, ev.MOVE_REASON_RESIDENT))]
         referred = ev.CaseReferred(
@@ -58,8 +59,8 @@ class Tracks:
         )
         return Decision((*before, Emit(referred, also=(TOPICS[track],))))
 
-    def _place(self, site_id: str, unit_id: str, track: int) -> Placement:
-        rules = self._rules[site_id]
+    def _place(self, case: Case, unit_id: str, track: int) -> Placement:
+        rules = rules_for(self._rules, case)
         lowest = TOP_TIER if track == ev.TRACK_PETITION else COMMITTEE_TIER
         unit = next(each for each in rules.chain(unit_id) if each.tier >= lowest)
         return rules.answering(unit.id)

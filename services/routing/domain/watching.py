@@ -23,6 +23,7 @@ from services.routing.domain import shared
 from services.routing.domain.case import TIER, WARNING, Case
 from services.routing.domain.clocks import shifted
 from services.routing.domain.commands import ContactRanOut, WarningCame
+from services.routing.domain.placing import rules_for
 from services.routing.rules import Rules
 
 PLANS: Mapping[type[Message], str] = {
@@ -104,7 +105,7 @@ class Watch:
         """It stays where it is, and the superior is told; at the top the desk."""
         if case.contact is None:
             raise _gone(case, command.clock)
-        superior = self._rules[case.site_id].superior(case.unit_id)
+        superior = rules_for(self._rules, case).superior(case.unit_id)
         missed = clock_ev.FirstContactMissed(
             case=shared.reference(case),
             assignment=shared.owner(case),

@@ -1,4 +1,4 @@
-"""gRPC: the calls about a case's clocks."""
+"""gRPC: the calls about a case's clocks, and about cases of one matter."""
 
 from typing import Any
 
@@ -7,10 +7,29 @@ from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
+from services.chassis.rpc import principal
+from services.routing.moves.joining import Joining
 
 CLOCK_CALLS = ("AskForPause", "AskForExtension", "GrantTime", "RefuseTime", "ResumeCase")
+MATTER_CALLS = ("JoinCase", "PartCase")
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class MatterCalls:
+    """What of the ladder's RPCs joins and parts cases."""
+
+    _joining: Joining
+
+    async def JoinCase(self, request: rpc.JoinCaseRequest, context: Context) -> rpc.JoinCaseResponse:
+        """It joins another of the same matter."""
+        del context
+        return rpc.JoinCaseResponse(case=await self._joining.join(principal(), request))
+
+    async def PartCase(self, request: rpc.PartCaseRequest, context: Context) -> rpc.PartCaseResponse:
+        """It stands by itself again."""
+        del context
+        return rpc.PartCaseResponse(case=await self._joining.part(principal(), request))
 
 
 class ClockCalls:

@@ -24,6 +24,7 @@ class CaseDocument(AggregateDocument):
         "indexes": [
             {"fields": list(OF_A_UNIT)},
             {"fields": list(OF_A_SITE)},
+            {"fields": ["state.joined.lead_case_id"], "sparse": True},
         ],
     }
 

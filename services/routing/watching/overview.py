@@ -1,10 +1,11 @@
 """What this process knows of all sites' cases while anybody looks on: loaded once, then by what changes.
 
 What is read is bounded by what is open when somebody looks on for the first time, and by what has changed at
-each look after it; only how many have ended is counted over all of them, once an hour.
+each look after it; only how many have ended is counted over all of them, once a day.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,19 +14,21 @@ from typing import Any
 from services.chassis import memory
 from services.chassis.clock import monotonic
 from services.chassis.engine import Moment
+from services.chassis.errors import Infrastructure
 from services.chassis.foundation import Foundation
 from services.chassis.store import Raw, converter, infrastructure
 from services.routing.domain import UNSETTLED, Case
 from services.routing.domain.attention import Facts, Glimpse, facts_of, lines, unrouted
 from services.routing.rules import Rules
 from services.routing.watching import tally
+from services.routing.watching.parts import by_due_time
 from services.routing.watching.tally import Share, Tally, share_before, share_of
 from services.routing.watching.view import View
 
 OVERLAP, LONG_OVERLAP = timedelta(seconds=5), timedelta(seconds=90)
 """Longer than a write takes from the time that it bears until it can be read; as in `directory/following`."""
 LONG_EVERY_S = 30.0
-COUNTED_FOR_S = 3600.0
+COUNTED_FOR_S, STALE_S = 86_400.0, 600.0
 AT_ONCE = 500
 MANY = 5_000
 """So many cases loaded, and the collector of garbage would stop all calls for a while to look at them."""
@@ -68,6 +71,7 @@ class Overview:
     rules: Mapping[str, Rules]
     views: dict[str, View] = field(default_factory=dict)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _loading: "asyncio.Task[None] | None" = None
     _looked: float = float("-inf")
     _since: datetime | None = None
     _long_since: datetime | None = None
@@ -95,6 +99,19 @@ class Overview:
             await self._look(began)
             self._looked = began
 
+    async def at_hand(self, site: str) -> View | None:
+        """The view of a site as of now; None while it is not loaded, which nobody is kept waiting for.
+
+        Raises:
+            Infrastructure: the store is away.
+        """
+        if not self.views or self._is_stale():
+            if self._loading is None or self._loading.done():
+                self._loading = asyncio.create_task(self._warm())
+            return None
+        await self.fresh()
+        return self.views.get(site)
+
     async def ended(self, site: str) -> Tally:
         """How many have ended. The first caller waits until they are counted.
 
@@ -104,7 +121,9 @@ class Overview:
         old = monotonic() - self._counted_at > COUNTED_FOR_S
         if old and (self._counting is None or self._counting.done()):
             self._counting = asyncio.create_task(self._count())
-        if site not in self._ended and self._counting:
+        while site not in self._ended:
+            if self._counting is None or self._counting.done():
+                self._counting = asyncio.create_task(self._count())
             await asyncio.shield(self._counting)
         return self._ended[site]
 
@@ -112,12 +131,22 @@ class Overview:
         """What was stored since a time of the wall clock, whoever stored it."""
         return await self.base.threads.run(self._changed, site, since - OVERLAP)
 
+    async def _warm(self) -> None:
+        # Whoever waits for it asks again, and is told what is wrong then.
+        with contextlib.suppress(Infrastructure):
+            await self.fresh()
+
+    def _is_stale(self) -> bool:
+        """Whether so long ago nobody looked on that all that changed since would be too much to read."""
+        return monotonic() - self._looked > STALE_S
+
     # -- looking -------------------------------------------------------------------------------------------
 
     async def _look(self, began: float) -> None:
         base, now = self.base, self.base.wall.now()
         moments = await base.clocks.look(base.threads)
-        if self._since is None or self._long_since is None:
+        if self._since is None or self._long_since is None or self._is_stale():
+            self._ended, self._meanwhile, self._counted_at = {}, None, float("-inf")
             views, recent = await base.threads.run(self._load, moments, now - LONG_OVERLAP)
             self.views, self._recent = views, recent
             if sum(len(view.facts) for view in views.values()) >= MANY:
@@ -148,7 +177,7 @@ class Overview:
         if seen.facts.status in OPEN_STILL:
             if not there:
                 self._goes_on(seen, known, since)
-            view.put(seen.case_id, seen.facts)
+            view.put(seen.case_id, seen.facts, seen.version)
             share = None
         else:
             share = share_of(seen.facts)
@@ -176,17 +205,19 @@ class Overview:
 
     async def _count(self) -> None:
         cut = (self._since or self.base.wall.now()) - OVERLAP
-        self._meanwhile = {site: Tally() for site in self.views}
+        meanwhile = self._meanwhile = {site: Tally() for site in self.views}
         # What ended since then stands in `recent` as the last look saw it, what ends from now on is added.
         window = [(each, share) for each, (_, share) in self._recent.items() if share]
         collection = self.base.committer.repository.collection
         late = await self.base.threads.run(self._written_since, [each for each, _ in window], cut)
         for each, share in window:
             if site := late.get(each):
-                self._meanwhile[site].add(share)
-        found = {site: await self.base.threads.run(tally.count, collection, site, cut) for site in self.views}
+                meanwhile[site].add(share)
+        found = await self.base.threads.run(tally.count, collection, tuple(self.views), cut)
+        if self._meanwhile is not meanwhile:
+            return  # all was loaded anew meanwhile: whoever asks next counts again
         for site, counted in found.items():
-            counted.merge(self._meanwhile[site])
+            counted.merge(meanwhile[site])
         self._ended, self._meanwhile, self._counted_at = found, None, monotonic()
 
     def _written_since(self, ids: Sequence[str], cut: datetime) -> dict[str, str]:
@@ -207,9 +238,12 @@ class Overview:
             view = views[site] = View(self._lines(site, moments[site]))
             for status in OPEN_STILL:
                 # One status at a time, as in the chassis's queues.
-                with infrastructure():
-                    for raw in collection.find({"site": site, "state.status": status or None}, SEEN):
-                        view.put(raw["_id"], self._seen(raw).facts)
+                query: Raw = {"site": site, "state.status": status or None}
+                parts = by_due_time(collection, query, moments[site].now) if status else [query]
+                for part in parts:
+                    with infrastructure():
+                        for raw in collection.find(part, SEEN):
+                            view.put(raw["_id"], self._seen(raw).facts, raw["version"])
             view.turn(view.lines)
         for seen in lately:
             view_of = views.get(seen.site)
@@ -247,7 +281,8 @@ class Overview:
         if not raw.get("state"):
             waits = unrouted(raw["updated_at"])
             # Nobody's yet: the top sees it.
-            facts = replace(waits, unit_id=self.rules[raw["site"]].places.top)
+            rules = self.rules.get(raw["site"])
+            facts = replace(waits, unit_id=rules.places.top if rules else "")
             return Seen(raw["_id"], raw["site"], raw["version"], facts, raw["updated_at"], 0)
         case = converter.structure(raw["state"], Glimpse)
         tier = case.steps[-1].from_tier if case.steps else 0

@@ -10,6 +10,7 @@ from pymongo.collection import Collection
 from services.chassis.store import Raw, infrastructure
 from services.routing.domain import ENDED, RESOLVED
 from services.routing.domain.attention import Facts
+from services.routing.watching.parts import by_id
 from services.routing.watching.view import Cell
 
 
@@ -49,26 +50,30 @@ def share_before(facts: Facts, from_tier: int) -> Share:
     return Share((from_tier or facts.tier, RESOLVED), max(facts.climbs - 1, 0))
 
 
-def count(collection: Collection[Raw], site: str, before: datetime) -> Tally:
-    """What had ended in a site and has not changed since before a time. Looks at each of them: blocks long.
+def count(collection: Collection[Raw], sites: Iterable[str], before: datetime) -> dict[str, Tally]:
+    """What had ended in each site and has not changed since before a time. Looks at every case: blocks long.
 
     Raises:
         Infrastructure: the store is away.
     """
-    tally = Tally()
-    for status in ENDED:
-        # One status at a time, and the time not in the query: so the store takes the index of a site's queue.
-        group = {
-            "_id": {"tier": "$state.tier", "settled": {"$lt": ["$updated_at", before]}},
-            "count": {"$sum": 1},
-            "climbs": {"$sum": {"$size": {"$ifNull": ["$state.steps", []]}}},
-        }
+    tallies = {site: Tally() for site in sites}
+    group = {
+        "_id": {
+            "site": "$site",
+            "tier": "$state.tier",
+            "status": "$state.status",
+            "settled": {"$lt": ["$updated_at", before]},
+        },
+        "count": {"$sum": 1},
+        "climbs": {"$sum": {"$size": {"$ifNull": ["$state.steps", []]}}},
+    }
+    for part in by_id(collection):
         with infrastructure():
-            rows: Iterable[Raw] = list(
-                collection.aggregate([{"$match": {"site": site, "state.status": status}}, {"$group": group}])
-            )
+            rows = list(collection.aggregate([{"$match": part}, {"$group": group}]))
         for row in rows:
-            if row["_id"]["settled"]:
-                tally.cells[row["_id"]["tier"], status] += row["count"]
+            key = row["_id"]
+            tally = tallies.get(key["site"])
+            if tally and key["settled"] and key.get("status") in ENDED:
+                tally.cells[key["tier"], key["status"]] += row["count"]
                 tally.climbs += row["climbs"]
-    return tally
+    return tallies

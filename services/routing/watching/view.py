@@ -1,9 +1,12 @@
 """The unsettled cases of one site in memory, and which of them want attention now."""
 
 import heapq
+import itertools
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from services.routing.domain import UNSETTLED
 from services.routing.domain.attention import UNROUTED, Facts, Lines, attention
@@ -15,6 +18,8 @@ CROSSINGS = (("due_at", "now"), ("due_at", "soon_until"), ("assigned_at", "accep
 
 Cell = tuple[int, str]
 """Tier and status."""
+Place = tuple[datetime, str]
+"""Due time and id: where a case stands in a queue."""
 Scope = tuple[str, bool, frozenset[str]]
 """A unit, whether those below it count, and the kinds that are asked for; no kind: all of them."""
 
@@ -38,24 +43,28 @@ class View:
         self._heaps: list[list[tuple[object, str]]] = [[] for _ in CROSSINGS]
         self._log: deque[tuple[int, frozenset[str]]] = deque(maxlen=LOOKS_KEPT)
         self._lists: dict[Scope, tuple[list[str], Counter[str]]] = {}
-        self._units: dict[str, str] = {}
+        self._words: dict[str, str] = {}
+        self._queues: dict[str, list[Place]] = {}
+        self._versions: dict[str, int] = {}
 
     @property
     def unrouted(self) -> int:
         """How many cases wait to be routed."""
         return len(self._unrouted)
 
-    def put(self, case_id: str, facts: Facts) -> None:
-        """A case that is not settled, as it is now."""
+    def put(self, case_id: str, facts: Facts, version: int = 0) -> None:
+        """A case that is not settled, as it is now, in a version of its document."""
         self._forget(case_id)
         # Thousands of cases are of one unit and one kind.
-        unit_id, kind = (self._units.setdefault(word, word) for word in (facts.unit_id, facts.kind))
+        unit_id, kind = (self._words.setdefault(word, word) for word in (facts.unit_id, facts.kind))
         self.facts[case_id] = facts = replace(facts, unit_id=unit_id, kind=kind)
+        self._versions[case_id] = version
         self._count(facts, 1)
         if facts.status == UNROUTED:
             self._unrouted.add(case_id)
         else:
             self._await(case_id, facts)
+            insort(self._queues.setdefault(unit_id, []), (facts.due_at, case_id))
         self._touched.add(case_id)
 
     def drop(self, case_id: str) -> None:
@@ -90,6 +99,18 @@ class View:
             return None
         return {each for at, ids in self._log if at > number for each in ids}
 
+    def version(self, case_id: str) -> int:
+        """In which version of its document a case is known; 0 where it isn't."""
+        return self._versions.get(case_id, 0)
+
+    def queue(self, unit_id: str, after: Place | None, limit: int, *, below: bool) -> list[str]:
+        """The cases of a unit, and perhaps of those below it, soonest due first, after a place."""
+        units = [unit_id] if unit_id in self._queues else []
+        if below:
+            units += [each for each in self._queues if each.startswith(f"{unit_id}/")]
+        merged = heapq.merge(*(_from(self._queues[each], after) for each in units))
+        return [case_id for _, case_id in itertools.islice(merged, limit)]
+
     def listed(self, scope: Scope) -> tuple[list[str], Counter[str]]:
         """What of a scope wants attention, soonest due first, and how many for each reason; not to be
         changed.
@@ -123,7 +144,12 @@ class View:
     def _forget(self, case_id: str) -> None:
         if facts := self.facts.pop(case_id, None):
             self._count(facts, -1)
-            self._unrouted.discard(case_id)
+            self._versions.pop(case_id, None)
+            if facts.status == UNROUTED:
+                self._unrouted.discard(case_id)
+                return
+            queue, place = self._queues[facts.unit_id], (facts.due_at, case_id)
+            del queue[bisect_left(queue, place)]
 
     def _count(self, facts: Facts, by: int) -> None:
         if facts.status in UNSETTLED:
@@ -142,6 +168,10 @@ class View:
         for case_id, facts in self.facts.items():
             if facts.status != UNROUTED:
                 self._await(case_id, facts)
+
+
+def _from(queue: list[Place], after: Place | None) -> Iterator[Place]:
+    return itertools.islice(queue, bisect_right(queue, after) if after else 0, None)
 
 
 def covers(scope: Scope, unit_id: str) -> bool:

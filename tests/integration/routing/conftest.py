@@ -67,6 +67,7 @@ from services.routing.domain import Case, Ladder
 from services.routing.domain.directory.ground import Ground
 from services.routing.emergencies.following import Declared
 from services.routing.hotspots.arrivals import Arrivals
+from services.routing.moves.joining import Joining
 from services.routing.rooms import RULES, furnish
 from services.routing.rosters.silence import Vigil
 from services.routing.rules import FixedPlaces, Post, Unit
@@ -119,6 +120,7 @@ class House:
     reshaping: Restructurings
     stubs: Sequence[tuple[Any, Any]]
     arrivals: Arrivals
+    joining: Joining
 
     def rosters(self) -> Any:
         """The rosters' methods."""
@@ -283,4 +285,5 @@ async def house(
             rooms.restructurings,
             stubs,
             rooms.arrivals,
+            rooms.joining,
         )

@@ -254,3 +254,15 @@ async def test_the_board_counts_what_is_open_and_what_has_ended_as_it_changes(se
         (1, rpc.CASE_STATUS_IN_PROGRESS): 1,
         (1, rpc.CASE_STATUS_RESOLVED): 3,
     }
+
+
+async def test_who_follows_the_board_is_told_of_counts_and_not_of_time(settled: House) -> None:
+    stub = next(stub for module, stub in settled.stubs if module is rpc)
+    token = bearer(settled.issuer.mint(DESK.role, DESK.sub, DESK.site, DESK.units))
+    stream = stub.WatchBoard(rpc.WatchBoardRequest(site_id="jili", follow=True), metadata=token)
+    boards = stream.__aiter__()
+    assert not (await anext(boards)).cells
+    settled.clock.move(timedelta(seconds=1))
+    await settled.case_at(NEIGHBOURS)
+    assert [cell.count for cell in (await asyncio.wait_for(anext(boards), SOON_S)).cells] == [1]
+    stream.cancel()

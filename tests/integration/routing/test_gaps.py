@@ -35,7 +35,7 @@ async def test_a_kind_that_nobody_can_settle_is_named(house: House) -> None:
     assert await said(house) == {}, "and no more once it is put right"
 
 
-async def test_a_unit_of_the_table_that_the_directory_never_had_is_named(house: House) -> None:
+async def test_a_unit_of_the_table_that_there_is_not_is_named(house: House) -> None:
     await house.settled()
     rows = (Able("gas.*", f"{TOP}/nowhere", able=True), Able("gas.*", SECTION, able=True))
     assert await said(house, able=rows) == {"unknown_unit": "1: jili: jili/nowhere"}

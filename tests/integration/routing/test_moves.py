@@ -248,3 +248,31 @@ async def test_a_department_that_stands_assists_through_whoever_is_on_duty(
     done = {"case_id": case_id, "assistance": 1, "answer": hv.ASSISTANCE_ANSWER_DONE, "result": "inspected"}
     after = (await house.call("AnswerAssistance", fire, **done)).case
     assert after.assistances[0].status == rpc.ASSISTANCE_STATUS_DONE
+
+
+# -- recusal -------------------------------------------------------------------------------------------------
+
+
+async def test_whoever_is_recused_has_the_case_no_more_and_can_do_nothing_with_it(
+    house: House, case_id: str
+) -> None:
+    given = {"case_id": case_id, "note": "是我表哥"}
+    colleague = Who("handler", (NEIGHBOURS,), "p-colleague")
+    for who in (NEXT_DOOR, STRANGER, colleague):
+        assert (await house.refusal("RecuseHandler", who, **given)).code == grpc.StatusCode.PERMISSION_DENIED
+    case = (await house.call("RecuseHandler", LEADER, **given)).case
+    assert (case.assignment.unit_id, case.assignment.holder_ref) == (SECTION, "p-s1")
+    assert list(case.recused_refs) == ["p-n1"]
+    assert await house.standing.sweep() == 0
+    house.standing.everything_at = float("-inf")
+    assert await house.standing.sweep() == 0
+    # The chief's units, and the recused person's token: the person is what counts.
+    substitute = Who("handler", (SECTION,), "p-n1")
+    assert (await house.refusal("AcceptCase", substitute, case_id=case_id)).reason == "recused"
+    resolved = {"case_id": case_id, "outcome": "mended"}
+    assert (await house.refusal("ResolveCase", substitute, **resolved)).reason == "recused"
+    summoned = {"case_id": case_id, "department": "fire-rescue"}
+    assert (await house.refusal("SummonDepartment", substitute, **summoned)).reason == "recused"
+    back = {"case_id": case_id, "unit_id": NEIGHBOURS, "reason": ev.TRANSFER_REASON_WORKLOAD}
+    assert (await house.refusal("TransferCase", DESK, **back)).fields == ["unit_id: recused"]
+    assert "HandlerRecused" in house.broker.types(EVENTS)

@@ -18,6 +18,7 @@ from tests.unit.routing.clocked import SHANGHAI, walk
 
 ORDER = rpc.SupervisionOrder(number=1, status=rpc.ORDER_STATUS_STANDING, repeats=2)
 CASE = "5d2b7c1e-0000-4000-8000-000000000001"
+LEAD = "5d2b7c1e-0000-4000-8000-000000000002"
 
 
 def answers(request: Message) -> Message:
@@ -86,6 +87,16 @@ def answers(request: Message) -> Message:
             ["time", "refuse", CASE, "1", "--note", "no"],
             rpc.RefuseTimeRequest(case_id=CASE, ask=1, note="no"),
         ),
+        (
+            ["join", CASE, LEAD, "same-request", "--note", "同一水管"],
+            rpc.JoinCaseRequest(
+                case_id=CASE, lead_case_id=LEAD, reason=ev.JOIN_REASON_SAME_REQUEST, note="同一水管"
+            ),
+        ),
+        (
+            ["part", CASE, "resident"],
+            rpc.PartCaseRequest(case_id=CASE, reason=ev.PART_REASON_RESIDENT),
+        ),
         (["time", "resume", CASE], rpc.ResumeCaseRequest(case_id=CASE)),
         (
             ["call-back", CASE, "4", "--solved", "--note", "说修好了"],
@@ -99,6 +110,27 @@ def answers(request: Message) -> Message:
         (
             ["supervision", "list", "jili/hexi", "--below"],
             rpc.ListOrdersRequest(unit_id="jili/hexi", include_below=True, page_size=50),
+        ),
+        (
+            ["resolve", CASE, "agreed", "--feeling", "情", "--reason", "理", "--law", "法"],
+            rpc.ResolveCaseRequest(
+                case_id=CASE,
+                outcome="agreed",
+                plan=rpc.PlanTexts(feeling="情", reason="理", law="法"),
+            ),
+        ),
+        (
+            ["split-off", CASE, "civil", "only-a-court", "房屋产权"],
+            rpc.SplitOffRequest(
+                case_id=CASE,
+                route=hv.COURT_ROUTE_CIVIL,
+                reason=hv.SPLIT_REASON_ONLY_A_COURT,
+                note="房屋产权",
+            ),
+        ),
+        (
+            ["recuse", CASE, "是我表哥"],
+            rpc.RecuseHandlerRequest(case_id=CASE, note="是我表哥"),
         ),
         (
             ["assist", "ask", CASE, "jili/hexi/s2", "inspect_wiring", "--note", "请派电工"],
@@ -165,6 +197,12 @@ def test_an_explanation_says_what_each_step_adds_up_to_and_when_the_holder_is_wa
 def test_a_case_says_who_assists() -> None:
     assisting = rpc.Assistance(number=1, unit_id="jili/hexi", status=rpc.ASSISTANCE_STATUS_ACCEPTED)
     assert "1 jili/hexi accepted" in text.case(rpc.Case(case_id=CASE, assistances=[assisting]))
+
+
+def test_a_joined_case_says_what_leads_it_and_a_leading_one_whom_it_leads() -> None:
+    joined = rpc.Joined(lead_case_id=LEAD, lead_request_no="JILI-2", reason=ev.JOIN_REASON_SAME_MATTER)
+    assert f"{LEAD} (JILI-2) since , same_matter" in text.case(rpc.Case(case_id=CASE, joined=joined))
+    assert LEAD in text.case(rpc.Case(case_id=CASE, joined_case_ids=[LEAD]))
 
 
 def test_a_case_says_what_was_asked_for_and_that_it_is_paused() -> None:

@@ -165,6 +165,17 @@ def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
         routing.AnswerAccepted(case=case, order=1, unit_id="jili/c1"),
         routing.AnswerSentBack(case=case, order=1, unit_id="jili/c1", answer_clock=clock()),
         routing.SupervisionRepeated(case=case, assignment=owner(), order=1, repeats=2, answer_clock=clock()),
+        handling.HandlerRecused(
+            case=case, unit_id="jili/c1", recused_ref="leader-1", recused_by="leader-1", to_unit_id="jili"
+        ),
+        handling.PartSplitOff(
+            case=case,
+            part=1,
+            reference="JILI-000001-S1",
+            route=handling.COURT_ROUTE_CIVIL,
+            reason=handling.SPLIT_REASON_ONLY_A_COURT,
+            unit_id="jili/c1",
+        ),
         handling.AssistanceAsked(task="inspect_wiring", answer_clock=clock(), **assistance(case)),
         handling.AssistanceAnswered(answer=handling.ASSISTANCE_ANSWER_ACCEPTED, **assistance(case)),
         handling.AssistanceOverdue(repeats=2, answer_clock=clock(), **assistance(case)),

@@ -191,6 +191,14 @@ def test_there_is_an_example_of_every_owed_event() -> None:
                 ("desk:jili", "supervision_repeated", IN_APP),
             },
         ),
+        (
+            handling.HandlerRecused,
+            {(who, "handler_recused", IN_APP) for who in ("unit:jili/c1", "desk:jili")},
+        ),
+        (
+            handling.PartSplitOff,
+            {(PERSON, "part_split_off", EMAIL), (PERSON, "part_split_off", IN_APP)},
+        ),
         (handling.AssistanceAsked, {("unit:jili/c2", "assistance_asked", IN_APP)}),
         (handling.AssistanceAnswered, {("unit:jili/c1", "assistance_answered", IN_APP)}),
         (

@@ -123,7 +123,7 @@ def test_every_reason_tier_wish_and_state_has_words_in_every_locale() -> None:
         assert texts(clocks.PauseAsked(case=reference(), assignment=owner(), kind=kind))
         assert texts(clocks.ClocksPaused(case=reference(), assignment=owner(), kind=kind))
     for wish in ("escalation", "withdrawal", "reopening", "mediation", "petition"):
-        for status in ("assigned", "in_progress", "resolved", "withdrawn"):
+        for status in ("assigned", "in_progress", "resolved", "withdrawn", "joined"):
             assert texts(routing.WishDeclined(case=reference(), wish=wish, status=status))
 
 

@@ -201,3 +201,11 @@ def test_a_profile_that_is_wrong_is_refused_by_file_rule_and_field(
 ) -> None:
     with pytest.raises(SiteError, match=r"emergencies\.yaml: .*" + named):
         profiles(jili, FLOOD, change({**FLOOD, "version": 2}))
+
+
+def test_a_kind_asks_for_a_plan_in_three_parts_and_a_word_that_is_none_is_named(jili: Site) -> None:
+    kin = {"kind": "kin.*", "tier": 1, "plan": "required"}
+    its = read(jili, {**FIRST, "rows": [*FIRST["rows"], kin]})
+    assert (its.capable("kin.quarrel").plan, its.capable("noise.street").plan) == (True, False)
+    with pytest.raises(SiteError, match=r"rows\[1\].plan: 'maybe'"):
+        read(jili, {**FIRST, "rows": [*FIRST["rows"], {**kin, "plan": "maybe"}]})

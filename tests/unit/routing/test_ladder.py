@@ -266,8 +266,10 @@ def test_an_illegal_command_names_the_state_and_what_is_allowed() -> None:
         "EndAssistance",
         "EscalateCase",
         "GrantTime",
+        "JoinCase",
         "JudgeAnswer",
         "OrderSupervision",
+        "RecuseHandler",
         "ReferCase",
         "RefuseTime",
         "ReportProgress",
@@ -275,6 +277,7 @@ def test_an_illegal_command_names_the_state_and_what_is_allowed() -> None:
         "ResumeCase",
         "ReturnCase",
         "RuleOnReturn",
+        "SplitOff",
         "TransferCase",
     ]
 

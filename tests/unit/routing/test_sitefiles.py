@@ -68,3 +68,29 @@ def test_a_site_says_whether_it_calls_residents_back_and_the_replayed_city_does_
     assert not read_rules(replace(jili, profile={**jili.profile, "call_backs": False})).call_backs
     with pytest.raises(SiteError, match="call_backs 'yes' is neither true nor false"):
         read_rules(replace(jili, profile={**jili.profile, "call_backs": "yes"}))
+
+
+@pytest.mark.parametrize(
+    ("file", "given", "instead", "why"),
+    [
+        ("site.yaml", "calendar: {data: cn_holidays, country: CN}\n", "", "lacks 'calendar'"),
+        (
+            "site.yaml",
+            "calendar: {data: cn_holidays, country: CN}",
+            "calendar: {}",
+            "neither country nor data",
+        ),
+        ("territory.yaml", "parent: jili/taoshu/s2", "parent: jili/nowhere", "its parent is missing"),
+        ("territory.yaml", ", holder: leader-jili}", "}", "the top is unstaffed"),
+    ],
+)
+def test_a_site_that_lacks_what_its_ladder_stands_on_is_not_started(
+    tmp_path: Path, file: str, given: str, instead: str, why: str
+) -> None:
+    """A unit without calendar, one whose ladder does not reach the top, nobody at the top to supervise."""
+    shutil.copytree(JILI / "site", tmp_path, dirs_exist_ok=True)
+    text = (tmp_path / file).read_text(encoding="utf-8")
+    assert given in text
+    (tmp_path / file).write_text(text.replace(given, instead, 1), encoding="utf-8")
+    with pytest.raises(SiteError, match=why):
+        read_rules(load_site(tmp_path))

@@ -28,9 +28,11 @@ from services.chassis.errors import CommandError, IllegalTransition
 from services.chassis.hours import WorkingTime
 from services.chassis.protobuf import instant
 from services.chassis.rebuild import differences, fold
+from services.chassis.store import converter
 from services.routing import domain
 from services.routing.clocking import Profile
 from services.routing.domain import Ladder
+from services.routing.domain.attention import OVERDUE, Glimpse, attention, facts_of, lines
 from services.routing.store import dump, load, model
 from tests.unit.routing.clocked import OFFICE, SHANGHAI, profile
 from tests.unit.routing.ladder import (
@@ -46,6 +48,8 @@ from tests.unit.routing.ladder import (
     rules,
 )
 
+OTHER = "5d2b7c1e-0000-4000-8000-000000000002"
+LEAD = domain.Lead(OTHER, "JILI-000002", "jili", NEXT_DOOR, domain.ASSIGNED)
 UNITS = (NEIGHBOURS, NEXT_DOOR, SECTION, OTHER_SECTION, VILLAGE, OTHER_VILLAGE)
 ANYWHERE = st.sampled_from((*UNITS, STREET, "", "jili/c99"))
 WHO = st.sampled_from(("h-a", "h-b"))
@@ -160,6 +164,7 @@ class Ladders(RuleBasedStateMachine):
                 WHO,
             ),
             st.integers(1, 3).map(lambda number: domain.EndAssistance(number, "h-a")),
+            st.integers(1, 4).map(lambda route: domain.SplitOff(route, 1, "h-a")),
         )
     )
     def assist(self, order: object) -> None:
@@ -167,6 +172,14 @@ class Ladders(RuleBasedStateMachine):
         before = self._tried(order, walk.now)
         case = walk.case
         assert (case.unit_id, case.status, case.running) == (before.unit_id, before.status, before.running)
+
+    @precondition(lambda self: self.walk is not None)
+    @rule()
+    def recuse(self) -> None:
+        walk = self._walk()
+        before = self._tried(domain.RecuseHandler("h-a"), walk.now)
+        if walk.case.recused != before.recused:
+            assert walk.case.recused == (*before.recused, before.holder_ref)
 
     @precondition(lambda self: self.walk is not None)
     @rule(
@@ -214,6 +227,32 @@ class Ladders(RuleBasedStateMachine):
             assert (walk.case.due_at, walk.case.plan) == (before.due_at, before.plan)
         return before
 
+    @precondition(lambda self: self.walk is not None)
+    @rule(
+        order=st.sampled_from(
+            (
+                domain.JoinCase(OTHER, ev.JOIN_REASON_SAME_MATTER, "desk", lead=LEAD),
+                domain.JoinCase(CASE, ev.JOIN_REASON_SAME_MATTER, "desk", lead=LEAD),
+                domain.PartCase(ev.PART_REASON_DIFFERENT_MATTER, "desk"),
+                *(domain.FollowLead(replace(LEAD, status=status, outcome="done")) for status in domain.ENDED),
+            )
+        ),
+        back=st.integers(0, 30),
+    )
+    def join_and_part(self, order: object, back: int) -> None:
+        walk = self._walk()
+        walk.wait(timedelta())
+        before = walk.case
+        try:
+            walk.order(order, at=max(walk.now - timedelta(hours=back), before.submitted_at))
+        except CommandError:
+            assert walk.case == before
+        if isinstance(order, domain.FollowLead) and before.status == domain.JOINED:
+            settled = order.lead.status == domain.RESOLVED
+            assert (walk.case.status == domain.RESOLVED) == settled
+        if before.joined and not walk.case.joined:
+            assert (walk.case.due_at, walk.case.unit_id) >= (before.due_at, before.unit_id)
+
     def _by_the_pause(self, before: domain.Case) -> bool:
         """Whether a due time moved as far as a pause that ended with a move had moved it, and no farther."""
         walk, pause = self._walk(), before.pause
@@ -230,7 +269,10 @@ class Ladders(RuleBasedStateMachine):
         walk.hear(wish)
         if isinstance(wish, EscalationRequested) and before.status in domain.OPEN:
             assert walk.case.tier > before.tier or walk.case.supervised_at is not None
-        if isinstance(wish, WithdrawalRequested) and before.status in domain.OPEN:
+        if isinstance(wish, EscalationRequested) and before.status == domain.JOINED:
+            assert walk.case.joined is None
+            assert walk.case.tier > before.tier or walk.case.order
+        if isinstance(wish, WithdrawalRequested) and before.status in {*domain.OPEN, domain.JOINED}:
             assert walk.case.status == domain.WITHDRAWN
 
     @precondition(lambda self: self.walk is not None)
@@ -316,6 +358,15 @@ class Ladders(RuleBasedStateMachine):
                 assert all(seconds >= 0 for seconds in added)
 
     @invariant()
+    def a_joined_case_has_no_clock_and_says_what_leads_it(self) -> None:
+        if self.walk:
+            case = self.walk.case
+            assert (case.status == domain.JOINED) == (case.joined is not None)
+            if case.joined:
+                assert domain.deadlines(case) == ()
+                assert not case.overdue(self.walk.now)
+
+    @invariant()
     def an_ended_case_has_no_clock(self) -> None:
         if self.walk and self.walk.case.status in domain.ENDED:
             assert self.walk.record.next_due_at is None
@@ -334,6 +385,11 @@ class Ladders(RuleBasedStateMachine):
             for each in case.assists:
                 assert each.active == (each.clock is not None)
                 assert not each.active or (case.status in domain.OPEN and each.unit_id != case.unit_id)
+
+    @invariant()
+    def nobody_has_a_case_that_they_are_recused_from(self) -> None:
+        if self.walk:
+            assert self.walk.case.holder_ref not in self.walk.case.recused
 
     @invariant()
     def a_ruling_is_awaited_by_the_owner_until_its_clock_runs_out(self) -> None:
@@ -404,6 +460,16 @@ class Ladders(RuleBasedStateMachine):
         if self.walk:
             assert load(dump(self.walk.case)) == self.walk.case
 
+    @invariant()
+    def who_looks_on_is_told_what_the_case_says(self) -> None:
+        if self.walk:
+            case, now = self.walk.case, self.walk.now
+            facts = facts_of(case)
+            assert facts_of(converter.structure(dump(case), Glimpse)) == facts
+            why = attention(facts, lines(self.walk.rules, now, now))
+            assert (OVERDUE in why) == (case.status in domain.OPEN and case.overdue(now))
+            assert not why or case.status in domain.UNSETTLED
+
 
 TestLadders = Ladders.TestCase
 TestLadders.settings = settings(max_examples=80, stateful_step_count=20, deadline=None)
@@ -418,6 +484,7 @@ def test_the_table_is_total_over_the_consumed_events() -> None:
         domain.RESOLVED,
         domain.WITHDRAWN,
         domain.REFERRED,
+        domain.JOINED,
     }
     heard = [*map(type, WISHES), MediationEnded, PetitionConcluded, OutcomeRated, ReferralRequested]
     assert {(status, message) for status in statuses for message in heard} <= cells.keys()

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Self
 
 from fengqiao.routing.v1 import events_pb2 as ev
-from services.routing.domain.case import RESOLVED, WITHDRAWN, Case
+from services.routing.domain.case import JOINED, RESOLVED, WITHDRAWN, Case
 from services.routing.domain.directory.unit import parent_of
 from services.routing.domain.followup import satisfied
 
@@ -116,7 +116,12 @@ class Indicators:
 
 
 def judged(course: Course) -> Iterator[tuple[str, Indicators]]:
-    """What a case whose due time is over says of the units that had it, each turn by itself."""
+    """What a case whose due time is over says of the units that had it, each turn by itself.
+
+    A joined one says nothing yet: its clocks stand still, and it ends with what leads the matter.
+    """
+    if course.status == JOINED:
+        return
     for left in course.steps:
         if left.reason in ANSWERED:
             yield left.from_unit_id, Indicators(turns=1, answered=int(ANSWERED[left.reason]))

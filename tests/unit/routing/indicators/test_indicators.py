@@ -26,6 +26,7 @@ from services.routing.domain.case import EVENTS
 from services.routing.domain.indicators.indicator import Course, Indicators, by_unit, judged
 from tests.unit.routing.ladder import NEIGHBOURS, SECTION, STREET, VILLAGE, Walk, rules
 
+LEAD = domain.Lead("5d2b7c1e-0000-4000-8000-000000000002", "JILI-2", "jili", NEIGHBOURS, domain.ASSIGNED)
 HOUR, WEEKS = timedelta(hours=1), timedelta(days=60)
 
 
@@ -125,6 +126,7 @@ class Recount:
     track: bool = False
     settlement: int = 0
     answers: dict[int, tuple[str, bool]] = field(default_factory=dict)
+    joined: bool = False
 
     def hear(self, name: str, event: Any, at: float) -> None:
         reason = ev.MOVE_REASON_REOPENED if name == "CaseReopened" else getattr(event, "reason", 0)
@@ -134,8 +136,9 @@ class Recount:
             self.count("answered", ANSWERS[reason])
         if hasattr(event, "assignment"):
             self.owner = event.assignment.unit_id
-        if hasattr(event, "due_at"):
-            self.due = event.due_at.ToMilliseconds() / 1000
+        if name in {"CaseJoined", "CaseParted", "CaseResolved", "CaseWithdrawn"}:
+            self.joined = name == "CaseJoined"
+        self.hear_due(name, event)
         if name == "ResidentAnswered":
             self.answers[self.settlement] = event.unit_id, event.solved and event.rating >= 3
         elif name == "CaseResolved":
@@ -147,12 +150,20 @@ class Recount:
         elif name == "CaseReferred":
             self.track = True
 
+    def hear_due(self, name: str, event: Any) -> None:
+        if name == "CaseResolved" and event.HasField("joined_due_at"):
+            self.due = event.joined_due_at.ToMilliseconds() / 1000
+        if hasattr(event, "due_at"):
+            self.due = event.due_at.ToMilliseconds() / 1000
+
     def end(self) -> dict[tuple[str, str], int]:
         name, at = self.ended
         for unit_id, satisfied in self.answers.values():
             self.counts[unit_id, "answers"] += 1
             self.counts[unit_id, "satisfied"] += satisfied
         self.count("unanswered", name == "CaseResolved" and self.settlement not in self.answers)
+        if self.joined:
+            return {}
         if name == "CaseWithdrawn":
             self.count("withdrawn")
         else:
@@ -189,6 +200,9 @@ steps = st.lists(
             domain.AskForExtension(1, "h-a"),
             domain.GrantTime(1, "h-b"),
             domain.ResumeCase("h-a"),
+            domain.JoinCase(LEAD.case_id, ev.JOIN_REASON_SAME_MATTER, "desk", lead=LEAD),
+            domain.PartCase(ev.PART_REASON_DIFFERENT_MATTER, "desk"),
+            domain.FollowLead(replace(LEAD, status=domain.RESOLVED, outcome="done")),
             EscalationRequested(reason="too_slow"),
             WithdrawalRequested(reason="mistake"),
             ReopeningRequested(reason="not_solved"),

@@ -52,6 +52,8 @@ class _MoveReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MoveReason
     """The desk or the common superior transferred it to another unit."""
     MOVE_REASON_SUPERIOR: _MoveReason.ValueType  # 12
     """A superior or the desk ordered it (督办)."""
+    MOVE_REASON_RECUSAL: _MoveReason.ValueType  # 65
+    """Whoever had it has a direct interest in it (回避)."""
     MOVE_REASON_REVIEW: _MoveReason.ValueType  # 70
     """A review found that the resident was right to call its settlement poor."""
 
@@ -86,6 +88,8 @@ MOVE_REASON_TRANSFER: MoveReason.ValueType  # 11
 """The desk or the common superior transferred it to another unit."""
 MOVE_REASON_SUPERIOR: MoveReason.ValueType  # 12
 """A superior or the desk ordered it (督办)."""
+MOVE_REASON_RECUSAL: MoveReason.ValueType  # 65
+"""Whoever had it has a direct interest in it (回避)."""
 MOVE_REASON_REVIEW: MoveReason.ValueType  # 70
 """A review found that the resident was right to call its settlement poor."""
 Global___MoveReason: _TypeAlias = MoveReason  # noqa: Y015
@@ -933,6 +937,8 @@ class CaseResolved(_message.Message):
     LATE_ENTRY_FIELD_NUMBER: _builtins.int
     CLAUSES_FIELD_NUMBER: _builtins.int
     RESOLVED_BY_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    JOINED_DUE_AT_FIELD_NUMBER: _builtins.int
     unit_id: _builtins.str
     tier: _common_pb2.Tier.ValueType
     outcome: _builtins.str
@@ -948,6 +954,14 @@ class CaseResolved(_message.Message):
     def clauses(self) -> _containers.RepeatedCompositeFieldContainer[Global___CitedClause]:
         """Clauses of the village code that it goes by, in force on the day of the settlement."""
 
+    @_builtins.property
+    def plan(self) -> Global___ResolutionPlan:
+        """The plan in three parts that it goes by; unset where there is none."""
+
+    @_builtins.property
+    def joined_due_at(self) -> _timestamp_pb2.Timestamp:
+        """For a case that was settled with the one that it was joined with: its due time, the time that it was joined counted as a pause."""
+
     def __init__(
         self,
         *,
@@ -959,14 +973,43 @@ class CaseResolved(_message.Message):
         late_entry: _builtins.bool = ...,
         clauses: _abc.Iterable[Global___CitedClause] | None = ...,
         resolved_by: _builtins.str = ...,
+        plan: Global___ResolutionPlan | None = ...,
+        joined_due_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "joined_due_at", b"joined_due_at", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "resolved_by", b"resolved_by", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "joined_due_at", b"joined_due_at", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "plan", b"plan", "resolved_by", b"resolved_by", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CaseResolved: _TypeAlias = CaseResolved  # noqa: Y015
+
+@_typing.final
+class ResolutionPlan(_message.Message):
+    """The plan that a settlement goes by, in three parts (情理法): digests of the texts, which stay in routing's store."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEELING_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LAW_FIELD_NUMBER: _builtins.int
+    feeling: _builtins.str
+    reason: _builtins.str
+    law: _builtins.str
+    def __init__(
+        self,
+        *,
+        feeling: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        law: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feeling", b"feeling", "law", b"law", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolutionPlan: _TypeAlias = ResolutionPlan  # noqa: Y015
 
 @_typing.final
 class CitedClause(_message.Message):

@@ -75,6 +75,62 @@ ASSISTANCE_END_LEADS_NOW: AssistanceEnd.ValueType  # 3
 """The assisting unit owns the case now."""
 Global___AssistanceEnd: _TypeAlias = AssistanceEnd  # noqa: Y015
 
+class _CourtRoute:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CourtRouteEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CourtRoute.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    COURT_ROUTE_UNSPECIFIED: _CourtRoute.ValueType  # 0
+    COURT_ROUTE_CIVIL: _CourtRoute.ValueType  # 1
+    """A suit between persons (民事诉讼)."""
+    COURT_ROUTE_ADMINISTRATIVE: _CourtRoute.ValueType  # 2
+    """A suit against an organ (行政诉讼)."""
+    COURT_ROUTE_ENFORCEMENT: _CourtRoute.ValueType  # 3
+    """Having a judgment carried out (申请执行)."""
+    COURT_ROUTE_RETRIAL: _CourtRoute.ValueType  # 4
+    """Having a judgment looked at again (申诉、申请再审)."""
+
+class CourtRoute(_CourtRoute, metaclass=_CourtRouteEnumTypeWrapper):
+    """Where a part of a matter goes that is for the courts."""
+
+COURT_ROUTE_UNSPECIFIED: CourtRoute.ValueType  # 0
+COURT_ROUTE_CIVIL: CourtRoute.ValueType  # 1
+"""A suit between persons (民事诉讼)."""
+COURT_ROUTE_ADMINISTRATIVE: CourtRoute.ValueType  # 2
+"""A suit against an organ (行政诉讼)."""
+COURT_ROUTE_ENFORCEMENT: CourtRoute.ValueType  # 3
+"""Having a judgment carried out (申请执行)."""
+COURT_ROUTE_RETRIAL: CourtRoute.ValueType  # 4
+"""Having a judgment looked at again (申诉、申请再审)."""
+Global___CourtRoute: _TypeAlias = CourtRoute  # noqa: Y015
+
+class _SplitReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SplitReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SplitReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SPLIT_REASON_UNSPECIFIED: _SplitReason.ValueType  # 0
+    SPLIT_REASON_PENDING_IN_COURT: _SplitReason.ValueType  # 1
+    """A court has it already."""
+    SPLIT_REASON_DECIDED_BY_COURT: _SplitReason.ValueType  # 2
+    """A court has decided it."""
+    SPLIT_REASON_ONLY_A_COURT: _SplitReason.ValueType  # 3
+    """By law only a court can decide it."""
+
+class SplitReason(_SplitReason, metaclass=_SplitReasonEnumTypeWrapper):
+    """Why a part of a matter is for the courts."""
+
+SPLIT_REASON_UNSPECIFIED: SplitReason.ValueType  # 0
+SPLIT_REASON_PENDING_IN_COURT: SplitReason.ValueType  # 1
+"""A court has it already."""
+SPLIT_REASON_DECIDED_BY_COURT: SplitReason.ValueType  # 2
+"""A court has decided it."""
+SPLIT_REASON_ONLY_A_COURT: SplitReason.ValueType  # 3
+"""By law only a court can decide it."""
+Global___SplitReason: _TypeAlias = SplitReason  # noqa: Y015
+
 @_typing.final
 class AssistanceAsked(_message.Message):
     """The owner asked another unit or a department to help. The owner leads and stays the one owner; no clock of the case moves."""
@@ -288,3 +344,89 @@ class AssistanceEnded(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AssistanceEnded: _TypeAlias = AssistanceEnded  # noqa: Y015
+
+@_typing.final
+class HandlerRecused(_message.Message):
+    """Whoever had the case has a direct interest in it (回避) and never has it again; `CaseReassigned` follows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    RECUSED_REF_FIELD_NUMBER: _builtins.int
+    RECUSED_BY_FIELD_NUMBER: _builtins.int
+    RESIDENTS_WISH_FIELD_NUMBER: _builtins.int
+    TO_UNIT_ID_FIELD_NUMBER: _builtins.int
+    unit_id: _builtins.str
+    """The unit that had it."""
+    recused_ref: _builtins.str
+    """Opaque reference of who is recused."""
+    recused_by: _builtins.str
+    """Opaque reference of who said so: the handler, a superior, the desk."""
+    residents_wish: _builtins.bool
+    """The resident wished it."""
+    to_unit_id: _builtins.str
+    """The unit that has it now."""
+    @_builtins.property
+    def case(self) -> _events_pb2.CaseReference: ...
+    def __init__(
+        self,
+        *,
+        case: _events_pb2.CaseReference | None = ...,
+        unit_id: _builtins.str = ...,
+        recused_ref: _builtins.str = ...,
+        recused_by: _builtins.str = ...,
+        residents_wish: _builtins.bool = ...,
+        to_unit_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "recused_by", b"recused_by", "recused_ref", b"recused_ref", "residents_wish", b"residents_wish", "to_unit_id", b"to_unit_id", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandlerRecused: _TypeAlias = HandlerRecused  # noqa: Y015
+
+@_typing.final
+class PartSplitOff(_message.Message):
+    """A part of the matter is for the courts (诉访分离): it is split off and has its own reference, the rest goes on. No clock moves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    DECIDED_BY_FIELD_NUMBER: _builtins.int
+    part: _builtins.int
+    """Counts the parts that were split off."""
+    reference: _builtins.str
+    """Of the part: the number of the request with the part's own after it, as JILI-000001-S1."""
+    route: Global___CourtRoute.ValueType
+    reason: Global___SplitReason.ValueType
+    unit_id: _builtins.str
+    """The unit that has the case, and goes on with the rest."""
+    decided_by: _builtins.str
+    """Opaque reference of who split it off."""
+    @_builtins.property
+    def case(self) -> _events_pb2.CaseReference: ...
+    def __init__(
+        self,
+        *,
+        case: _events_pb2.CaseReference | None = ...,
+        part: _builtins.int = ...,
+        reference: _builtins.str = ...,
+        route: Global___CourtRoute.ValueType = ...,
+        reason: Global___SplitReason.ValueType = ...,
+        unit_id: _builtins.str = ...,
+        decided_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "decided_by", b"decided_by", "part", b"part", "reason", b"reason", "reference", b"reference", "route", b"route", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartSplitOff: _TypeAlias = PartSplitOff  # noqa: Y015

@@ -39,6 +39,8 @@ class _CaseStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CaseStatus
     CASE_STATUS_WITHDRAWN: _CaseStatus.ValueType  # 4
     CASE_STATUS_REFERRED: _CaseStatus.ValueType  # 5
     """In mediation or petition handling."""
+    CASE_STATUS_JOINED: _CaseStatus.ValueType  # 40
+    """Handled with the case that leads the matter; no clock runs."""
 
 class CaseStatus(_CaseStatus, metaclass=_CaseStatusEnumTypeWrapper): ...
 
@@ -49,6 +51,8 @@ CASE_STATUS_RESOLVED: CaseStatus.ValueType  # 3
 CASE_STATUS_WITHDRAWN: CaseStatus.ValueType  # 4
 CASE_STATUS_REFERRED: CaseStatus.ValueType  # 5
 """In mediation or petition handling."""
+CASE_STATUS_JOINED: CaseStatus.ValueType  # 40
+"""Handled with the case that leads the matter; no clock runs."""
 Global___CaseStatus: _TypeAlias = CaseStatus  # noqa: Y015
 
 class _Judgement:
@@ -190,6 +194,9 @@ class Case(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     WHY_FIELD_NUMBER: _builtins.int
     ASSISTANCES_FIELD_NUMBER: _builtins.int
+    RECUSED_REFS_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     CLOSED_BY_FIELD_NUMBER: _builtins.int
     CALL_BACK_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
@@ -201,6 +208,8 @@ class Case(_message.Message):
     SCREENING_CODE_FIELD_NUMBER: _builtins.int
     END_AWAITED_FIELD_NUMBER: _builtins.int
     LAWFUL_END_FIELD_NUMBER: _builtins.int
+    JOINED_FIELD_NUMBER: _builtins.int
+    JOINED_CASE_IDS_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     request_no: _builtins.str
     site_id: _builtins.str
@@ -264,6 +273,18 @@ class Case(_message.Message):
         """Units and departments that were asked to assist, in the order of their being asked; the owner leads."""
 
     @_builtins.property
+    def recused_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Opaque references of those who may have it no more, for a direct interest."""
+
+    @_builtins.property
+    def plan(self) -> _events_pb2.ResolutionPlan:
+        """Digests of the plan that its settlement goes by; unset where there is none."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CourtPart]:
+        """Parts that were split off, for the courts."""
+
+    @_builtins.property
     def call_back(self) -> Global___CallBack:
         """The call-back that is to be made, if one is."""
 
@@ -290,6 +311,14 @@ class Case(_message.Message):
     @_builtins.property
     def end_awaited(self) -> Global___AwaitedEnd:
         """Of an early warning that is settled: who is to put its end on record, and what it came to."""
+
+    @_builtins.property
+    def joined(self) -> Global___Joined:
+        """What leads the matter, while the case is joined."""
+
+    @_builtins.property
+    def joined_case_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The cases that this one leads; told by GetCase alone, and not to residents."""
 
     def __init__(
         self,
@@ -320,6 +349,9 @@ class Case(_message.Message):
         order: Global___SupervisionOrder | None = ...,
         why: _abc.Iterable[Global___WhyHere] | None = ...,
         assistances: _abc.Iterable[Global___Assistance] | None = ...,
+        recused_refs: _abc.Iterable[_builtins.str] | None = ...,
+        plan: _events_pb2.ResolutionPlan | None = ...,
+        parts: _abc.Iterable[Global___CourtPart] | None = ...,
         closed_by: _followup_events_pb2.ClosedBy.ValueType = ...,
         call_back: Global___CallBack | None = ...,
         answer: Global___Answer | None = ...,
@@ -331,10 +363,12 @@ class Case(_message.Message):
         screening_code: _builtins.str = ...,
         end_awaited: Global___AwaitedEnd | None = ...,
         lawful_end: _early_warning_events_pb2.LawfulEnd.ValueType = ...,
+        joined: Global___Joined | None = ...,
+        joined_case_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "asked", b"asked", "assignment", b"assignment", "call_back", b"call_back", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "end_awaited", b"end_awaited", "first_contact_by", b"first_contact_by", "order", b"order", "pause", b"pause", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "asked", b"asked", "assignment", b"assignment", "call_back", b"call_back", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "end_awaited", b"end_awaited", "first_contact_by", b"first_contact_by", "joined", b"joined", "order", b"order", "pause", b"pause", "plan", b"plan", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "asked", b"asked", "assignment", b"assignment", "assistances", b"assistances", "call_back", b"call_back", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "closed_by", b"closed_by", "due_at", b"due_at", "due_promised", b"due_promised", "early_warning", b"early_warning", "end_awaited", b"end_awaited", "first_contact_by", b"first_contact_by", "kind", b"kind", "lawful_end", b"lawful_end", "order", b"order", "overdue", b"overdue", "pause", b"pause", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "screening_code", b"screening_code", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "asked", b"asked", "assignment", b"assignment", "assistances", b"assistances", "call_back", b"call_back", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "closed_by", b"closed_by", "due_at", b"due_at", "due_promised", b"due_promised", "early_warning", b"early_warning", "end_awaited", b"end_awaited", "first_contact_by", b"first_contact_by", "joined", b"joined", "joined_case_ids", b"joined_case_ids", "kind", b"kind", "lawful_end", b"lawful_end", "order", b"order", "overdue", b"overdue", "parts", b"parts", "pause", b"pause", "plan", b"plan", "recused_refs", b"recused_refs", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "screening_code", b"screening_code", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -710,6 +744,7 @@ class ResolveCaseRequest(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     CLAUSES_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     outcome: _builtins.str
     note: _builtins.str
@@ -719,6 +754,12 @@ class ResolveCaseRequest(_message.Message):
     def clauses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Numbers of clauses, as 12 or 3.2, of the code of the case's village or community; each in force on the day of the settlement."""
 
+    @_builtins.property
+    def plan(self) -> Global___PlanTexts:
+        """In three parts (情理法), each of them where the kind needs a plan or one is begun; the texts stay in routing's store, for those who may read
+        them in GetTeam.
+        """
+
     def __init__(
         self,
         *,
@@ -727,14 +768,42 @@ class ResolveCaseRequest(_message.Message):
         outcome: _builtins.str = ...,
         note: _builtins.str = ...,
         clauses: _abc.Iterable[_builtins.str] | None = ...,
+        plan: Global___PlanTexts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "clauses", b"clauses", "meta", b"meta", "note", b"note", "outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "clauses", b"clauses", "meta", b"meta", "note", b"note", "outcome", b"outcome", "plan", b"plan"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResolveCaseRequest: _TypeAlias = ResolveCaseRequest  # noqa: Y015
+
+@_typing.final
+class PlanTexts(_message.Message):
+    """What the parties feel, what is reasonable between them, what the law says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEELING_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LAW_FIELD_NUMBER: _builtins.int
+    feeling: _builtins.str
+    reason: _builtins.str
+    law: _builtins.str
+    def __init__(
+        self,
+        *,
+        feeling: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        law: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feeling", b"feeling", "law", b"law", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanTexts: _TypeAlias = PlanTexts  # noqa: Y015
 
 @_typing.final
 class ResolveCaseResponse(_message.Message):
@@ -1953,21 +2022,27 @@ class GetTeamResponse(_message.Message):
 
     CASE_FIELD_NUMBER: _builtins.int
     ASSISTANCES_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def case(self) -> Global___Case:
         """As GetCase shows it to the caller; its owner leads."""
 
     @_builtins.property
     def assistances(self) -> _containers.RepeatedCompositeFieldContainer[Global___Assistance]: ...
+    @_builtins.property
+    def plan(self) -> Global___PlanTexts:
+        """The plan that its settlement goes by, for those who lead or led; unset where there is none."""
+
     def __init__(
         self,
         *,
         case: Global___Case | None = ...,
         assistances: _abc.Iterable[Global___Assistance] | None = ...,
+        plan: Global___PlanTexts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistances", b"assistances", "case", b"case"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistances", b"assistances", "case", b"case", "plan", b"plan"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2023,6 +2098,57 @@ class ListAssistancesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListAssistancesResponse: _TypeAlias = ListAssistancesResponse  # noqa: Y015
+
+@_typing.final
+class RecuseHandlerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    RESIDENTS_WISH_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    note: _builtins.str
+    """What the interest is; stays in routing's store."""
+    residents_wish: _builtins.bool
+    """The resident wished it; of the desk alone."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+        residents_wish: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "residents_wish", b"residents_wish"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecuseHandlerRequest: _TypeAlias = RecuseHandlerRequest  # noqa: Y015
+
+@_typing.final
+class RecuseHandlerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecuseHandlerResponse: _TypeAlias = RecuseHandlerResponse  # noqa: Y015
 
 @_typing.final
 class CallBack(_message.Message):
@@ -2231,6 +2357,93 @@ class RecordReviewResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordReviewResponse: _TypeAlias = RecordReviewResponse  # noqa: Y015
+
+@_typing.final
+class CourtPart(_message.Message):
+    """A part that was split off, for the courts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SPLIT_OFF_AT_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    reference: _builtins.str
+    route: _handling_events_pb2.CourtRoute.ValueType
+    reason: _handling_events_pb2.SplitReason.ValueType
+    @_builtins.property
+    def split_off_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        reference: _builtins.str = ...,
+        route: _handling_events_pb2.CourtRoute.ValueType = ...,
+        reason: _handling_events_pb2.SplitReason.ValueType = ...,
+        split_off_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["split_off_at", b"split_off_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "reason", b"reason", "reference", b"reference", "route", b"route", "split_off_at", b"split_off_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CourtPart: _TypeAlias = CourtPart  # noqa: Y015
+
+@_typing.final
+class SplitOffRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    route: _handling_events_pb2.CourtRoute.ValueType
+    reason: _handling_events_pb2.SplitReason.ValueType
+    note: _builtins.str
+    """Which part it is; stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        route: _handling_events_pb2.CourtRoute.ValueType = ...,
+        reason: _handling_events_pb2.SplitReason.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "reason", b"reason", "route", b"route"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitOffRequest: _TypeAlias = SplitOffRequest  # noqa: Y015
+
+@_typing.final
+class SplitOffResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitOffResponse: _TypeAlias = SplitOffResponse  # noqa: Y015
 
 @_typing.final
 class Pause(_message.Message):
@@ -2646,3 +2859,142 @@ class RecordEndResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordEndResponse: _TypeAlias = RecordEndResponse  # noqa: Y015
+
+@_typing.final
+class Joined(_message.Message):
+    """That a case is joined with another of the same matter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_CASE_ID_FIELD_NUMBER: _builtins.int
+    LEAD_REQUEST_NO_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    JOINED_BY_FIELD_NUMBER: _builtins.int
+    JOINED_AT_FIELD_NUMBER: _builtins.int
+    lead_case_id: _builtins.str
+    lead_request_no: _builtins.str
+    reason: _events_pb2.JoinReason.ValueType
+    joined_by: _builtins.str
+    @_builtins.property
+    def joined_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        lead_case_id: _builtins.str = ...,
+        lead_request_no: _builtins.str = ...,
+        reason: _events_pb2.JoinReason.ValueType = ...,
+        joined_by: _builtins.str = ...,
+        joined_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["joined_at", b"joined_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["joined_at", b"joined_at", "joined_by", b"joined_by", "lead_case_id", b"lead_case_id", "lead_request_no", b"lead_request_no", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Joined: _TypeAlias = Joined  # noqa: Y015
+
+@_typing.final
+class JoinCaseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    LEAD_CASE_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    lead_case_id: _builtins.str
+    """What leads the matter: an open case that is joined with no other."""
+    reason: _events_pb2.JoinReason.ValueType
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        lead_case_id: _builtins.str = ...,
+        reason: _events_pb2.JoinReason.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "lead_case_id", b"lead_case_id", "meta", b"meta", "note", b"note", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JoinCaseRequest: _TypeAlias = JoinCaseRequest  # noqa: Y015
+
+@_typing.final
+class JoinCaseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JoinCaseResponse: _TypeAlias = JoinCaseResponse  # noqa: Y015
+
+@_typing.final
+class PartCaseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    reason: _events_pb2.PartReason.ValueType
+    """Not PART_REASON_LEAD_ENDED, which happens by itself."""
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        reason: _events_pb2.PartReason.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartCaseRequest: _TypeAlias = PartCaseRequest  # noqa: Y015
+
+@_typing.final
+class PartCaseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartCaseResponse: _TypeAlias = PartCaseResponse  # noqa: Y015

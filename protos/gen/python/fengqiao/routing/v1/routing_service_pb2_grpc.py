@@ -140,10 +140,20 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardResponse.FromString,
                 _registered_method=True)
+        self.RecuseHandler = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RecuseHandler',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerResponse.FromString,
+                _registered_method=True)
         self.WatchAttention = channel.unary_stream(
                 '/fengqiao.routing.v1.RoutingService/WatchAttention',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.FromString,
+                _registered_method=True)
+        self.SplitOff = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/SplitOff',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffResponse.FromString,
                 _registered_method=True)
         self.AskForAssistance = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/AskForAssistance',
@@ -194,6 +204,16 @@ class RoutingServiceStub:
                 '/fengqiao.routing.v1.RoutingService/ResumeCase',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseResponse.FromString,
+                _registered_method=True)
+        self.JoinCase = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/JoinCase',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseResponse.FromString,
+                _registered_method=True)
+        self.PartCase = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/PartCase',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseResponse.FromString,
                 _registered_method=True)
 
 
@@ -344,9 +364,24 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecuseHandler(self, request, context):
+        """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+        the resident wishes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchAttention(self, request, context):
         """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
         time alone as well. Whoever comes back with a resume token gets what has changed since.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SplitOff(self, request, context):
+        """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -416,6 +451,20 @@ class RoutingServiceServicer:
 
     def ResumeCase(self, request, context):
         """The owner or the approver ends a pause early.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def JoinCase(self, request, context):
+        """The desk, or a superior of both, joins a case with another of the same matter (并案), which leads it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PartCase(self, request, context):
+        """The desk, or a superior of both, parts a joined case again (分案): it goes on by itself, and the time that it was joined counts as a pause.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -529,10 +578,20 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardResponse.SerializeToString,
             ),
+            'RecuseHandler': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecuseHandler,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerResponse.SerializeToString,
+            ),
             'WatchAttention': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchAttention,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.SerializeToString,
+            ),
+            'SplitOff': grpc.unary_unary_rpc_method_handler(
+                    servicer.SplitOff,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffResponse.SerializeToString,
             ),
             'AskForAssistance': grpc.unary_unary_rpc_method_handler(
                     servicer.AskForAssistance,
@@ -583,6 +642,16 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.ResumeCase,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseResponse.SerializeToString,
+            ),
+            'JoinCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.JoinCase,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseResponse.SerializeToString,
+            ),
+            'PartCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.PartCase,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1164,6 +1233,33 @@ class RoutingService:
             _registered_method=True)
 
     @staticmethod
+    def RecuseHandler(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RecuseHandler',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def WatchAttention(request,
             target,
             options=(),
@@ -1180,6 +1276,33 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/WatchAttention',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SplitOff(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/SplitOff',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1450,6 +1573,60 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/ResumeCase',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def JoinCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/JoinCase',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PartCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/PartCase',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -72,10 +72,16 @@ class RoutingServiceStub:
     """How each due time of the case was found, step by step."""
     WatchBoard: _grpc.UnaryStreamMultiCallable[_routing_service_pb2.WatchBoardRequest, _routing_service_pb2.WatchBoardResponse]
     """Counts per tier and status, again whenever they change."""
+    RecuseHandler: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecuseHandlerRequest, _routing_service_pb2.RecuseHandlerResponse]
+    """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+    the resident wishes.
+    """
     WatchAttention: _grpc.UnaryStreamMultiCallable[_routing_service_pb2.WatchAttentionRequest, _routing_service_pb2.WatchAttentionResponse]
     """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
     time alone as well. Whoever comes back with a resume token gets what has changed since.
     """
+    SplitOff: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.SplitOffRequest, _routing_service_pb2.SplitOffResponse]
+    """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on."""
     AskForAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]
     """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
     AnswerAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AnswerAssistanceRequest, _routing_service_pb2.AnswerAssistanceResponse]
@@ -95,6 +101,10 @@ class RoutingServiceStub:
     RefuseTime: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RefuseTimeRequest, _routing_service_pb2.RefuseTimeResponse]
     ResumeCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ResumeCaseRequest, _routing_service_pb2.ResumeCaseResponse]
     """The owner or the approver ends a pause early."""
+    JoinCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.JoinCaseRequest, _routing_service_pb2.JoinCaseResponse]
+    """The desk, or a superior of both, joins a case with another of the same matter (并案), which leads it."""
+    PartCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.PartCaseRequest, _routing_service_pb2.PartCaseResponse]
+    """The desk, or a superior of both, parts a joined case again (分案): it goes on by itself, and the time that it was joined counts as a pause."""
 
 @_typing.type_check_only
 class RoutingServiceAsyncStub(RoutingServiceStub):
@@ -140,10 +150,16 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """How each due time of the case was found, step by step."""
     WatchBoard: _aio.UnaryStreamMultiCallable[_routing_service_pb2.WatchBoardRequest, _routing_service_pb2.WatchBoardResponse]  # type: ignore[assignment]
     """Counts per tier and status, again whenever they change."""
+    RecuseHandler: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecuseHandlerRequest, _routing_service_pb2.RecuseHandlerResponse]  # type: ignore[assignment]
+    """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+    the resident wishes.
+    """
     WatchAttention: _aio.UnaryStreamMultiCallable[_routing_service_pb2.WatchAttentionRequest, _routing_service_pb2.WatchAttentionResponse]  # type: ignore[assignment]
     """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
     time alone as well. Whoever comes back with a resume token gets what has changed since.
     """
+    SplitOff: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.SplitOffRequest, _routing_service_pb2.SplitOffResponse]  # type: ignore[assignment]
+    """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on."""
     AskForAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]  # type: ignore[assignment]
     """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
     AnswerAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AnswerAssistanceRequest, _routing_service_pb2.AnswerAssistanceResponse]  # type: ignore[assignment]
@@ -163,6 +179,10 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     RefuseTime: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RefuseTimeRequest, _routing_service_pb2.RefuseTimeResponse]  # type: ignore[assignment]
     ResumeCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ResumeCaseRequest, _routing_service_pb2.ResumeCaseResponse]  # type: ignore[assignment]
     """The owner or the approver ends a pause early."""
+    JoinCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.JoinCaseRequest, _routing_service_pb2.JoinCaseResponse]  # type: ignore[assignment]
+    """The desk, or a superior of both, joins a case with another of the same matter (并案), which leads it."""
+    PartCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.PartCaseRequest, _routing_service_pb2.PartCaseResponse]  # type: ignore[assignment]
+    """The desk, or a superior of both, parts a joined case again (分案): it goes on by itself, and the time that it was joined counts as a pause."""
 
 class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
     """The ladder: who owns a case, until when, and where it goes next."""
@@ -333,6 +353,16 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         """Counts per tier and status, again whenever they change."""
 
     @_abc_1.abstractmethod
+    def RecuseHandler(
+        self,
+        request: _routing_service_pb2.RecuseHandlerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RecuseHandlerResponse, _abc.Awaitable[_routing_service_pb2.RecuseHandlerResponse]]:
+        """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+        the resident wishes.
+        """
+
+    @_abc_1.abstractmethod
     def WatchAttention(
         self,
         request: _routing_service_pb2.WatchAttentionRequest,
@@ -341,6 +371,14 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
         time alone as well. Whoever comes back with a resume token gets what has changed since.
         """
+
+    @_abc_1.abstractmethod
+    def SplitOff(
+        self,
+        request: _routing_service_pb2.SplitOffRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.SplitOffResponse, _abc.Awaitable[_routing_service_pb2.SplitOffResponse]]:
+        """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on."""
 
     @_abc_1.abstractmethod
     def AskForAssistance(
@@ -420,5 +458,21 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_routing_service_pb2.ResumeCaseResponse, _abc.Awaitable[_routing_service_pb2.ResumeCaseResponse]]:
         """The owner or the approver ends a pause early."""
+
+    @_abc_1.abstractmethod
+    def JoinCase(
+        self,
+        request: _routing_service_pb2.JoinCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.JoinCaseResponse, _abc.Awaitable[_routing_service_pb2.JoinCaseResponse]]:
+        """The desk, or a superior of both, joins a case with another of the same matter (并案), which leads it."""
+
+    @_abc_1.abstractmethod
+    def PartCase(
+        self,
+        request: _routing_service_pb2.PartCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.PartCaseResponse, _abc.Awaitable[_routing_service_pb2.PartCaseResponse]]:
+        """The desk, or a superior of both, parts a joined case again (分案): it goes on by itself, and the time that it was joined counts as a pause."""
 
 def add_RoutingServiceServicer_to_server(servicer: RoutingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
