@@ -47,6 +47,7 @@ COMMANDS = {
     "part": Entry(f"{CLIENT}.cases:part", "Part a joined case again.", HANDLE),
     "time": Entry(f"{CLIENT}.times:times", "A case's clocks: pause, extend, grant, refuse, resume.", HANDLE),
     "call-back": Entry(f"{CLIENT}.followups:call_back", "Say what a resident answered, called back.", HANDLE),
+    "follow-ups": Entry(f"{CLIENT}.followups:follow_ups", "Call-backs and reviews to be made.", HANDLE),
     "review": Entry(f"{CLIENT}.followups:review", "Say whether a settlement was poor.", HANDLE),
     "route": Entry(f"{CLIENT}.cases:route", "Where a case would start, and why.", HANDLE),
     "explain": Entry(f"{CLIENT}.cases:explain", "How a case's due times were found.", HANDLE),

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
-from services.chassis.auth import Principal
+from services.chassis.auth import Principal, Role
 from services.chassis.commands import order_of
 from services.chassis.errors import CommandError, Forbidden
 from services.chassis.foundation import Foundation
@@ -25,6 +25,7 @@ from services.routing.domain.placing import refuse_recused
 from services.routing.helping import assists, leads, least, plan_of, team
 from services.routing.naming import hidden
 from services.routing.ordering import may_order, to_command
+from services.routing.pending import Asked, pending
 from services.routing.store import load
 from services.routing.telling import answer_of, instant_of, to_message, told
 from services.routing.watching.overview import Overview
@@ -227,6 +228,31 @@ class Cases:
         now = (await self.base.threads.run(self.base.clocks.moment, principal.site)).now
         found = [(raw, load(raw["state"])) for raw in raws]
         return [least(principal, case, told(raw["_id"], raw["revision"], case, now)) for raw, case in found]
+
+    async def follow_ups(
+        self,
+        principal: Principal,
+        unit_id: str,
+        after: tuple[datetime, str] | None,
+        limit: int,
+        *,
+        below: bool,
+    ) -> list[rpc.Case]:
+        """Settled cases about which a unit (without one: the desk) is to call back, or to review them.
+
+        Raises:
+            Forbidden: not the caller's unit, or what is the desk's.
+        """
+        if not (principal.covers(unit_id) if unit_id else principal.role in {Role.DESK, Role.SUPERVISOR}):
+            raise Forbidden("not your unit")
+        collection = self.base.committer.repository.collection
+
+        def read() -> list[Raw]:
+            return pending(collection, Asked(principal.site, unit_id, below, after), limit, principal.covers)
+
+        raws = await self.base.threads.run(read)
+        now = (await self.base.threads.run(self.base.clocks.moment, principal.site)).now
+        return [told(raw["_id"], raw["revision"], load(raw["state"]), now) for raw in raws]
 
     async def _soonest_due(
         self, principal: Principal, queue: Queue, limit: int, keep: Callable[[Raw], bool] = lambda _raw: True

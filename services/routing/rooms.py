@@ -148,10 +148,8 @@ def furnish(
     caseload = Caseload(lookups, Accesses(base.alias, base.threads, base.wall))
     codes = VillageCodes(lookups, claims, base.side(village_codes(), d.VillageCodeDocument))
     overview = Overview(base, rules)
-    cases = Cases(base, cells, following.fresh, codes.known, overview)
-    preview = Preview(base, ladder, following.fresh)
     desks = Departments(lookups, claims, roster)
-    cases = Cases(base, cells, fresh, codes.known, desks.there)
+    cases = Cases(base, cells, fresh, codes.known, desks.there, overview)
     preview = Preview(base, ladder, fresh)
     joining = Joining(base, cells, cases, claims)
     bodies = Bodies(lookups, base.side(forces(), d.ForceDocument))
@@ -179,8 +177,7 @@ def furnish(
         servicers=[
             (
                 add_RoutingServiceServicer_to_server,
-                rpc.RoutingServicer(cases, preview, joining, Onlookers(Overview(base, rules))),
-                rpc.RoutingServicer(cases, preview, Onlookers(overview)),
+                rpc.RoutingServicer(cases, preview, joining, Onlookers(overview)),
             ),
             (
                 add_DirectoryServiceServicer_to_server,

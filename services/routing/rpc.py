@@ -51,6 +51,7 @@ RULES = {
     f"{SERVICE}/RecordCallBack": Rule(ACTORS),
     f"{SERVICE}/RecordReview": Rule(ACTORS),
     f"{SERVICE}/RecordEnd": Rule(ACTORS),
+    f"{SERVICE}/ListFollowUps": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
     f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
@@ -207,6 +208,20 @@ class RoutingServicer(ClockCalls, MatterCalls, RoutingServiceServicer):
         """A superior puts the end of an early warning on record."""
         del context
         return rpc.RecordEndResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def ListFollowUps(
+        self, request: rpc.ListFollowUpsRequest, context: Context
+    ) -> rpc.ListFollowUpsResponse:
+        """Call-backs and reviews that are asked of a unit."""
+        del context
+        limit = request.page_size or DEFAULT_PAGE
+        cases = await self._cases.follow_ups(
+            principal(), request.unit_id, _after(request.page_token), limit, below=request.include_below
+        )
+        last = cases[-1] if len(cases) == limit else None
+        due = (last.call_back if last.HasField("call_back") else last.review).clock.due_at if last else None
+        token = write_token(instant(due), last.case_id) if last and due else ""
+        return rpc.ListFollowUpsResponse(cases=cases, next_page_token=token)
 
     async def RouteCase(self, request: rpc.RouteCaseRequest, context: Context) -> rpc.RouteCaseResponse:
         """Where a case would start, and why."""

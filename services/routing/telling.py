@@ -203,7 +203,7 @@ def _tell_what_follows(message: rpc.Case, case: Case) -> None:
                 repeats=calling.repeats,
             )
         )
-    if answer := case.followup.answer_to(case.settlements):
+    if answer := case.followup.answer_to(case.settlement):
         way = AnswerWay.ValueType(answer.way)
         message.answer.CopyFrom(rpc.Answer(solved=answer.solved, rating=answer.rating, way=way))
     if review := case.followup.review:

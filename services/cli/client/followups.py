@@ -1,4 +1,4 @@
-"""What follows a settlement: call the resident back, review what they call poor."""
+"""What follows a settlement: call the resident back, review what they call poor, list both."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -9,6 +9,7 @@ from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import followup_events_pb2 as fu
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from services.chassis.auth import Role
+from services.cli.client import text
 from services.cli.client.cases import Case, Note, change, name_of
 from services.cli.client.options import client
 from services.cli.client.session import Misuse, Session
@@ -57,3 +58,28 @@ async def review(
     code = fu.ReviewFinding.Value(name_of("REVIEW_FINDING", finding))
     request = rpc.RecordReviewRequest(meta=meta, case_id=case, number=number, finding=code, note=note)
     await change(to, to.routing.RecordReview, request)
+
+
+@client(Role.DESK)
+async def follow_ups(
+    to: Session,
+    asked: Annotated[str, typer.Argument(metavar="UNIT", help="Of whom; without it of the desk.")] = "",
+    *,
+    below: Annotated[bool, typer.Option("--below", help="Of the units below it too.")] = False,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=500)] = 50,
+    page: Annotated[str, typer.Option(help="Go on after this page token.")] = "",
+) -> None:
+    """Settled cases about which a unit is to call back, or which it is to review, soonest due first."""
+    request = rpc.ListFollowUpsRequest(unit_id=asked, include_below=below, page_size=limit, page_token=page)
+    answered = await to.call(to.routing.ListFollowUps, request)
+    rows = []
+    for each in answered.cases:
+        calling = each.HasField("call_back")
+        due = each.call_back if calling else each.review
+        who = each.call_back.caller_unit_id if calling else each.review.reviewer_unit_id
+        what = "call back" if calling else f"review {each.review.number}"
+        told = (each.case_id, each.request_no, what, who or "desk", text.at(due.clock.due_at))
+        rows.append((*told, str(due.repeats), each.assignment.unit_id))
+    heads = ("case", "number", "what", "asked of", "by", "repeats", "settled by")
+    more = f"\nmore: --page {answered.next_page_token}" if answered.next_page_token else ""
+    to.show(answered, (text.columns(rows, heads) if rows else "nothing is asked") + more)

@@ -199,7 +199,7 @@ def closed_by(case: Case) -> fu.ClosedBy.ValueType:
         return fu.CLOSED_BY_UNSPECIFIED
     if case.outcome in OPINIONS:
         return fu.CLOSED_BY_OPINION
-    if case.followup and case.followup.closed_by:
+    if case.followup and (case.followup.clock or case.followup.closed_by):
         return fu.ClosedBy.ValueType(case.followup.closed_by)
     return fu.CLOSED_BY_UNSPECIFIED if case.person_ref else fu.CLOSED_BY_ANONYMOUS
 

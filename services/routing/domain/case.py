@@ -246,7 +246,6 @@ class Case:
     """What follows its settlements; None where nothing did yet."""
     settled_by: str = ""
     """Who settled it last, by reference."""
-    settlements: int = 0
     contact: Clock | None = None
     contacts: int = 0
     warned: tuple[Warned, ...] = ()
@@ -261,6 +260,11 @@ class Case:
     lawful_end: int = 0
     end_clocks: int = 0
     joined: Joined | None = None
+
+    @property
+    def settlement(self) -> int:
+        """Tells its settlements apart: between two of them it moves, and while it is settled it does not."""
+        return len(self.steps)
 
     @property
     def assigned_at(self) -> datetime:

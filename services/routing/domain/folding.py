@@ -139,7 +139,6 @@ def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
         returned=None,
         order=None,
         settled_by=event.resolved_by,
-        settlements=case.settlements + 1,
         asked=None,
         **join_folding.settled(case, event, context),
     )

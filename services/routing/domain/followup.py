@@ -28,7 +28,7 @@ class CallBack:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the resident answered to a settlement (its number) by a unit; `way` is an `AnswerWay`."""
+    """What the resident answered to a unit's settlement (`Case.settlement`); `way` is an `AnswerWay`."""
 
     unit_id: str
     solved: bool
@@ -70,7 +70,7 @@ class FollowUp:
         return pending.clock if pending else None
 
     def answer_to(self, settlement: int) -> Answer | None:
-        """The answer to the settlement of that number."""
+        """The answer to that settlement."""
         last = self.answers[-1] if self.answers else None
         return last if last and last.settlement == settlement else None
 

@@ -35,8 +35,8 @@ def overdue(case: Case, event: fu.CallBackOverdue, _context: Context) -> Case:
 
 def answered(case: Case, event: fu.ResidentAnswered, _context: Context) -> Case:
     """Nobody need call any more; another answer to the same settlement takes the former one's place."""
-    answer = Answer(event.unit_id, event.solved, event.rating, event.way, case.settlements)
-    others = tuple(each for each in _of(case).answers if each.settlement != case.settlements)
+    answer = Answer(event.unit_id, event.solved, event.rating, event.way, case.settlement)
+    others = tuple(each for each in _of(case).answers if each.settlement != case.settlement)
     return _with(case, call_back=None, answers=(*others, answer))
 
 

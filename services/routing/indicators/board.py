@@ -24,7 +24,6 @@ JUDGED = {
         "track",
         "steps",
         "followup.answers",
-        "settlements",
     )
 }
 

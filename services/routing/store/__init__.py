@@ -32,11 +32,17 @@ from services.routing.domain.screenings import deciding as screening_deciding
 from services.routing.domain.screenings import folding as screening_folding
 from services.routing.domain.screenings import screening
 from services.routing.domain.screenings.screening import Screening
+from services.routing.pending import asked_of
 
 
 def dump(case: Case) -> dict[str, Any]:
     """The public projection as the document keeps it."""
     plain: dict[str, Any] = converter.unstructure(case)
+    # Absent rather than null, for the sparse index.
+    if case.followup is None:
+        del plain["followup"]
+    elif asked := asked_of(case):
+        plain["followup"]["asked_of"] = asked
     return plain
 
 

@@ -13,6 +13,7 @@ from mongoengine import (
 
 from services.chassis.queues import OF_A_SITE, OF_A_UNIT
 from services.chassis.store import AggregateDocument
+from services.routing.pending import ASKED_OF
 
 
 class CaseDocument(AggregateDocument):
@@ -25,6 +26,8 @@ class CaseDocument(AggregateDocument):
             {"fields": list(OF_A_UNIT)},
             {"fields": list(OF_A_SITE)},
             {"fields": ["state.joined.lead_case_id"], "sparse": True},
+            # Sparse: of few cases anything is asked after their settlement.
+            {"fields": [ASKED_OF], "sparse": True},
         ],
     }
 

@@ -1,6 +1,7 @@
 """Call-back, review and closing by gRPC on a real store: who may, what is refused, what is kept."""
 
 from datetime import timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -101,6 +102,30 @@ async def test_the_satisfaction_rate_is_of_those_who_answered(house: House, case
     day = "2026-03-02"
     [unit] = (await house.call("GetIndicators", unit_code=NEIGHBOURS, since=day, until=day)).units
     assert (unit.answers, unit.satisfied, unit.satisfaction_rate, unit.unanswered) == (1, 1, 1.0, 1)
+
+
+async def test_what_is_asked_of_a_unit_is_listed_soonest_due_first_and_page_by_page(
+    house: House, case_id: str
+) -> None:
+    house.clock.move(timedelta(minutes=1))
+    later = await house.case_at(NEIGHBOURS)
+    await house.call("ResolveCase", LEADER, case_id=later, outcome="repaired")
+
+    async def listed(who: Who = DESK, unit_id: str = "", **more: Any) -> list[str]:
+        answer = await house.call("ListFollowUps", who, unit_id=unit_id, **more)
+        return [case.case_id for case in answer.cases]
+
+    assert await listed(CHIEF, SECTION) == [case_id, later]
+    first = await house.call("ListFollowUps", CHIEF, unit_id=SECTION, page_size=1)
+    assert await listed(CHIEF, SECTION, page_token=first.next_page_token) == [later]
+    assert await listed(HEAD, VILLAGE) == []
+    assert await listed(HEAD, VILLAGE, include_below=True) == [case_id, later]
+    await house.call("RecordCallBack", CHIEF, case_id=case_id, reached=True, solved=True, rating=5)
+    assert await listed(CHIEF, SECTION) == [later]
+    assert await listed() == []
+    for who, unit in ((LEADER, SECTION), (CHIEF, "")):
+        refused = await house.refusal("ListFollowUps", who, unit_id=unit)
+        assert refused.code == grpc.StatusCode.PERMISSION_DENIED
 
 
 def test_a_rating_carries_no_words() -> None:

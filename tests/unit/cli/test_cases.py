@@ -30,6 +30,8 @@ def answers(request: Message) -> Message:
     if name == "GetTeam":
         assisting = rpc.Assistance(number=1, unit_id="jili/hexi", status=rpc.ASSISTANCE_STATUS_ASKED)
         return rpc.GetTeamResponse(case=rpc.Case(case_id=CASE), assistances=[assisting])
+    if name == "ListFollowUps":
+        return rpc.ListFollowUpsResponse(cases=[rpc.Case(case_id=CASE, review=rpc.Review(number=1))])
     response: Any = getattr(rpc, f"{name}Response")
     told: Message = response(case=rpc.Case(case_id=CASE))
     return told
@@ -106,6 +108,10 @@ def answers(request: Message) -> Message:
         (
             ["review", CASE, "1", "upheld"],
             rpc.RecordReviewRequest(case_id=CASE, number=1, finding=fu.REVIEW_FINDING_UPHELD),
+        ),
+        (
+            ["follow-ups", "jili/hexi", "--below"],
+            rpc.ListFollowUpsRequest(unit_id="jili/hexi", include_below=True, page_size=50),
         ),
         (
             ["supervision", "list", "jili/hexi", "--below"],

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fengqiao.intake.v1.intake_service_pb2 import TimelineEntry
-from fengqiao.routing.v1.events_pb2 import Assignment, CaseEscalated, CaseReference
+from fengqiao.routing.v1.events_pb2 import Assignment, CaseEscalated, CaseReference, CaseResolved
+from fengqiao.routing.v1.followup_events_pb2 import ResidentAnswered, ReviewRecorded
 from fengqiao.routing.v1.roster_events_pb2 import AnswererSummoned, SummonsReference
 from services.chassis.errors import Invalid
 from services.intake.timeline import Seen, read_cursor, to_entry, with_cursors, write_cursor
@@ -55,6 +56,17 @@ def test_a_summons_shows_its_department_and_until_when_and_nobody() -> None:
         "summons": {"department": "fire-rescue", "caseId": "c", "unitId": "jili/c1"},
         "number": 1,
     }
+
+
+def test_who_settled_who_called_back_and_who_reviewed_is_told_to_nobody() -> None:
+    for event in (
+        CaseResolved(unit_id="jili/c1", resolved_by="p-secret"),
+        ResidentAnswered(unit_id="jili/c1", called_by="p-secret"),
+        ReviewRecorded(unit_id="jili/c1", reviewed_by="p-secret"),
+    ):
+        raw = {"_id": "e", "service": "routing", "occurred_at": NOW, "sequence": 1}
+        raw |= {"type": event.DESCRIPTOR.full_name, "data": event.SerializeToString()}
+        assert json.loads(to_entry(raw).data_json) == {"unitId": "jili/c1"}
 
 
 def test_only_the_last_of_a_batch_moves_the_cursor() -> None:

@@ -161,3 +161,10 @@ def test_a_review_that_is_upheld_uses_up_no_reopening() -> None:
     for _ in range(3):
         walk.wait(timedelta(hours=1)).order(SETTLED).hear(AGAIN)
         assert walk.case.status == domain.ASSIGNED
+
+
+def test_an_anonymous_report_that_was_called_poor_at_the_counter_is_not_closed_before_its_review() -> None:
+    walk = Walk().submit(person_ref="").order(SETTLED).hear(POOR)
+    assert closed_by(walk.case) == fu.CLOSED_BY_UNSPECIFIED
+    walk.order(found(fu.REVIEW_FINDING_SETTLED_PROPERLY))
+    assert closed_by(walk.case) == fu.CLOSED_BY_ANSWER

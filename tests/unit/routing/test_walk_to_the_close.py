@@ -111,7 +111,7 @@ class Followed(Ladders):
             case, by = self.walk.case, closed_by(self.walk.case)
             if by == fu.CLOSED_BY_ANSWER:
                 assert case.followup
-                assert case.followup.answer_to(case.settlements)
+                assert case.followup.answer_to(case.settlement)
             if by == fu.CLOSED_BY_UNREACHABLE:
                 assert self.walk.events.count("CallBackMissed") >= 3
 

@@ -58,7 +58,6 @@ class Course:
     track: int
     steps: tuple[Left, ...]
     followup: Followed | None = None
-    settlements: int = 0
 
     @classmethod
     def of(cls, case: Case) -> Self:
@@ -76,7 +75,6 @@ class Course:
             case.track,
             left,
             Followed(answers) if answers else None,
-            case.settlements,
         )
 
 
@@ -129,7 +127,7 @@ def judged(course: Course) -> Iterator[tuple[str, Indicators]]:
     for each in answers:
         content = int(satisfied(each.rating, solved=each.solved))
         yield each.unit_id, Indicators(answers=1, satisfied=content)
-    if course.status == RESOLVED and not any(each.settlement == course.settlements for each in answers):
+    if course.status == RESOLVED and not any(each.settlement == len(course.steps) for each in answers):
         yield course.unit_id, Indicators(unanswered=1)
     if course.status == WITHDRAWN:
         yield course.unit_id, Indicators(withdrawn=1)

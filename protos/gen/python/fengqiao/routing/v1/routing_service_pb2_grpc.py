@@ -125,6 +125,11 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewResponse.FromString,
                 _registered_method=True)
+        self.ListFollowUps = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/ListFollowUps',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListFollowUpsRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListFollowUpsResponse.FromString,
+                _registered_method=True)
         self.RouteCase = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/RouteCase',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RouteCaseRequest.SerializeToString,
@@ -338,6 +343,13 @@ class RoutingServiceServicer:
 
     def RecordReview(self, request, context):
         """Somebody who did not handle the case says whether the resident is right to call its settlement poor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFollowUps(self, request, context):
+        """Settled cases about which a unit is to call back, or which it is to review, soonest due first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -562,6 +574,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.RecordReview,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewResponse.SerializeToString,
+            ),
+            'ListFollowUps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFollowUps,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListFollowUpsRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListFollowUpsResponse.SerializeToString,
             ),
             'RouteCase': grpc.unary_unary_rpc_method_handler(
                     servicer.RouteCase,
@@ -1141,6 +1158,33 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/RecordReview',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFollowUps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/ListFollowUps',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListFollowUpsRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListFollowUpsResponse.FromString,
             options,
             channel_credentials,
             insecure,

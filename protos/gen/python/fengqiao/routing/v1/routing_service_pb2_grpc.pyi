@@ -66,6 +66,8 @@ class RoutingServiceStub:
     """A unit that did not settle the case calls the resident back (回访): not reached, or what they answered."""
     RecordReview: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecordReviewRequest, _routing_service_pb2.RecordReviewResponse]
     """Somebody who did not handle the case says whether the resident is right to call its settlement poor."""
+    ListFollowUps: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ListFollowUpsRequest, _routing_service_pb2.ListFollowUpsResponse]
+    """Settled cases about which a unit is to call back, or which it is to review, soonest due first."""
     RouteCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RouteCaseRequest, _routing_service_pb2.RouteCaseResponse]
     """Where a case would start now, and why; nothing is done."""
     ExplainDeadline: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ExplainDeadlineRequest, _routing_service_pb2.ExplainDeadlineResponse]
@@ -144,6 +146,8 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """A unit that did not settle the case calls the resident back (回访): not reached, or what they answered."""
     RecordReview: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecordReviewRequest, _routing_service_pb2.RecordReviewResponse]  # type: ignore[assignment]
     """Somebody who did not handle the case says whether the resident is right to call its settlement poor."""
+    ListFollowUps: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ListFollowUpsRequest, _routing_service_pb2.ListFollowUpsResponse]  # type: ignore[assignment]
+    """Settled cases about which a unit is to call back, or which it is to review, soonest due first."""
     RouteCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RouteCaseRequest, _routing_service_pb2.RouteCaseResponse]  # type: ignore[assignment]
     """Where a case would start now, and why; nothing is done."""
     ExplainDeadline: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ExplainDeadlineRequest, _routing_service_pb2.ExplainDeadlineResponse]  # type: ignore[assignment]
@@ -327,6 +331,14 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_routing_service_pb2.RecordReviewResponse, _abc.Awaitable[_routing_service_pb2.RecordReviewResponse]]:
         """Somebody who did not handle the case says whether the resident is right to call its settlement poor."""
+
+    @_abc_1.abstractmethod
+    def ListFollowUps(
+        self,
+        request: _routing_service_pb2.ListFollowUpsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.ListFollowUpsResponse, _abc.Awaitable[_routing_service_pb2.ListFollowUpsResponse]]:
+        """Settled cases about which a unit is to call back, or which it is to review, soonest due first."""
 
     @_abc_1.abstractmethod
     def RouteCase(
