@@ -88,9 +88,7 @@ def test_what_the_owner_does_ends_it(command: object) -> None:
     assert not missed(one)
 
 
-@pytest.mark.parametrize(
-    "kind", sorted(ENDS_CONTACT, key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__
-)
+@pytest.mark.parametrize("kind", ACTS)
 def test_whatever_else_the_owner_does_ends_it_as_well(kind: type[Message]) -> None:
     """Asking for time or for help, splitting a part off: somebody has looked into the matter."""
     case = walk().submit().case
