@@ -191,7 +191,7 @@ async def test_the_former_calendar_changes_nothing(house: House) -> None:
     await unpromised(house)
     same = {"jili": site_rules()}
     assert await Calendars(house.base, table(Ladder(same)), same).look() == 0
-    assert house.broker.types(EVENTS) == ["CaseRouted"]
+    assert "DeadlineRecomputed" not in house.broker.types(EVENTS)
 
 
 async def test_a_case_whose_hours_the_site_no_longer_says_is_named_and_left_as_it_is(house: House) -> None:
