@@ -10,6 +10,7 @@ from services.intake.access import RULES
 from services.intake.agents import Inboxes, register
 from services.intake.books import Books
 from services.intake.domain import OUTCOMES
+from services.intake.duplicates.backfill import backfill
 from services.intake.handlers import Requests
 from services.intake.inbound import Desk
 from services.intake.numbers import Numbers
@@ -43,6 +44,10 @@ def wire(settings: IntakeSettings) -> Service:
     sources = Sources(settings, sites, base.threads, base.wall)
     rejections = base.side(submissions(), SubmissionDocument)
     inboxes = Inboxes(sources, sites, Desk(books, rejections, vault, numbers))
+
+    async def find_again() -> None:
+        await base.threads.run(backfill, base.committer.repository)
+
     collectors = {topic: base.collecting(entries.collect) for topic in timeline.TOPICS} | {
         topic: base.collecting(restricted_entries.collect) for topic in timeline.RESTRICTED_TOPICS
     }
@@ -56,7 +61,7 @@ def wire(settings: IntakeSettings) -> Service:
         decides_on=(OUTCOMES,),
         collectors=collectors,
         loops=[("sources", SOURCES_PERIOD_S, inboxes.notice)],
-        migrations=[inboxes.register_declared],
+        migrations=[inboxes.register_declared, find_again],
     )
 
 

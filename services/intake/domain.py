@@ -396,7 +396,8 @@ def _given(request: Request, event: ev.FeedbackGiven, context: Context) -> Reque
 
 
 def _reopened(request: Request, _event: ev.RequestReopened, _context: Context) -> Request:
-    return replace(request, status=SUBMITTED, feedback="", feedback_at=None)
+    # What was settled with another goes on by itself.
+    return replace(request, status=SUBMITTED, feedback="", feedback_at=None, joined_to="")
 
 
 def _unchanged(request: Request, _event: Message, _context: Context) -> Request:

@@ -88,6 +88,9 @@ def add_to(message: rpc.Case, case: Case) -> None:
     """What clients see of who works on a case, who must not, and what is split off it."""
     message.assistances.extend(map(told, case.assists))
     message.recused_refs.extend(case.recused)
+    if by := case.delegation:
+        clock = clock_message(by.clock)
+        message.delegation.CopyFrom(rpc.Delegation(from_ref=by.from_ref, to_ref=by.to_ref, clock=clock))
     for part in case.parts:
         message.parts.add(
             number=part.number,

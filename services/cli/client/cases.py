@@ -90,6 +90,8 @@ class Apart(StrEnum):
     RESIDENT = "resident"
 
 
+BESIDE = ("pause", "ruling", "order", "first_contact", "follow_up")
+"""Clocks that run beside a tier's."""
 TRACKS = {Way.MEDIATION: ev.TRACK_MEDIATION, Way.PETITION: ev.TRACK_PETITION}
 
 

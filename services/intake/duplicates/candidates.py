@@ -1,6 +1,7 @@
 """Which requests are compared with one: found by index, and never more than a bound. Methods block."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,10 @@ from services.intake.duplicates.places import key_of
 
 BOUND = 200
 """So many are compared at most, by place, kind and time."""
+SPANS = (timedelta(hours=6), timedelta(days=2), timedelta(days=8))
+ENOUGH = 0.75
+SHORTEST = timedelta(minutes=1)
+"""Spans looked at before the whole window; how full is full enough; how close two spans are the same."""
 QUOTING = 20
 """So many at most that name the same number of an agency, whenever they came in."""
 
@@ -23,6 +28,11 @@ class Found:
 
     records: Sequence[Record[Any]]
     truncated: bool
+
+
+def spans(window: timedelta) -> list[timedelta]:
+    """What is looked at one after the other, up to the window."""
+    return [*(span for span in SPANS if span < window), window]
 
 
 class Candidates:
@@ -60,29 +70,48 @@ class Candidates:
     ) -> tuple[dict[str, None], bool]:
         taken: dict[str, None] = {}
         for key in keys:
-            fresh = [each for each in self._at(key, at, window) if each not in taken and each != case_id]
-            room = self._bound - len(taken)
-            taken |= dict.fromkeys(fresh[:room])
-            if len(fresh) > room:
+            ids, truncated = self._at(key, at, window, {case_id, *taken})
+            taken |= dict.fromkeys(ids)
+            if truncated:
                 return taken, True
         return taken, False
 
-    def _at(self, key: str, at: datetime, window: timedelta) -> list[str]:
-        """Ids under a key, the nearest in time first: one more than the bound where there are as many."""
-        # One more than the bound, and the request itself.
-        most = self._bound + 2
-        sides = (({"$gte": at - window, "$lte": at}, -1), ({"$gt": at, "$lte": at + window}, 1))
-        raws = [
-            raw
-            for when, direction in sides
-            for raw in self._collection.find(
-                {"state.near": key, "state.submitted_at": when}, {"_id": 1, "state.submitted_at": 1}
-            )
-            .sort("state.submitted_at", direction)
-            .limit(most)
-        ]
+    def _at(
+        self, key: str, at: datetime, window: timedelta, known: AbstractSet[str]
+    ) -> tuple[list[str], bool]:
+        """New ids under a key as far as there is room, the nearest in time first; whether there are more.
+
+        From the narrowest of some spans of time outwards: a store may read all of a range for its first few.
+        """
+        room = self._bound + 1 - len(known)
+        narrow, fits, over = timedelta(0), list[str](), list[str]()
+        for wide in spans(window):
+            ids = self._within(key, at, wide, known, room)
+            if len(ids) > room:
+                over = ids
+                break
+            narrow, fits = wide, ids
+        else:
+            return fits, False
+        # Between a span that fits and one that does not.
+        while len(fits) < room * ENOUGH and wide - narrow > SHORTEST:
+            middle = narrow + (wide - narrow) / 2
+            ids = self._within(key, at, middle, known, room)
+            if len(ids) > room:
+                wide, over = middle, ids
+            else:
+                narrow, fits = middle, ids
+        return fits or over[:room], True
+
+    def _within(
+        self, key: str, at: datetime, span: timedelta, known: AbstractSet[str], room: int
+    ) -> list[str]:
+        """New ids under a key within a span of time, at most one more than there is room for."""
+        query = {"state.near": key, "state.submitted_at": {"$gte": at - span, "$lte": at + span}}
+        found = self._collection.find(query, {"_id": 1, "state.submitted_at": 1})
+        raws = [raw for raw in found.limit(room + len(known) + 1) if raw["_id"] not in known]
         raws.sort(key=lambda raw: abs(raw["state"]["submitted_at"] - at))
-        return [raw["_id"] for raw in raws]
+        return [raw["_id"] for raw in raws[: room + 1]]
 
     def _quoting(self, record: Record[Any]) -> dict[str, None]:
         numbers = record.private.get("references")

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fengqiao.intake.v1.intake_service_pb2 import TimelineEntry
-from fengqiao.routing.v1.events_pb2 import Assignment, CaseEscalated, CaseReference, CaseResolved
+from fengqiao.routing.v1.events_pb2 import Assignment, CaseEscalated, CaseJoined, CaseReference, CaseResolved
 from fengqiao.routing.v1.followup_events_pb2 import ResidentAnswered, ReviewRecorded
 from fengqiao.routing.v1.roster_events_pb2 import AnswererSummoned, SummonsReference
+from services.chassis.auth import Role
 from services.chassis.errors import Invalid
-from services.intake.timeline import Seen, read_cursor, to_entry, with_cursors, write_cursor
+from services.intake.timeline import Seen, hidden_from, read_cursor, to_entry, with_cursors, write_cursor
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -67,6 +68,39 @@ def test_who_settled_who_called_back_and_who_reviewed_is_told_to_nobody() -> Non
         raw = {"_id": "e", "service": "routing", "occurred_at": NOW, "sequence": 1}
         raw |= {"type": event.DESCRIPTOR.full_name, "data": event.SerializeToString()}
         assert json.loads(to_entry(raw).data_json) == {"unitId": "jili/c1"}
+
+
+def joined(**fields: object) -> dict[str, object]:
+    event = CaseJoined(
+        case=CaseReference(request_no="JILI-000002", site_id="jili", person_ref="p-secret"),
+        lead_case_id="lead",
+        lead_request_no="JILI-000001",
+        joined_by="desk-secret",
+    )
+    return {
+        "_id": "routing/c/t/1",
+        "service": "routing",
+        "type": event.DESCRIPTOR.full_name,
+        "occurred_at": NOW,
+        "sequence": 1,
+        "data": event.SerializeToString(),
+        **fields,
+    }
+
+
+@pytest.mark.parametrize("role", [Role.RESIDENT, Role.AGENCY])
+def test_who_is_outside_the_house_sees_that_something_was_joined_and_not_with_what(role: Role) -> None:
+    own = to_entry(joined(), hidden_from(role))
+    assert json.loads(own.data_json) == {"case": {"requestNo": "JILI-000002", "siteId": "jili"}}
+    of_another = to_entry(joined(of_another=True), hidden_from(role))
+    assert json.loads(of_another.data_json) == {}
+
+
+@pytest.mark.parametrize("role", [Role.HANDLER, Role.DESK, Role.CLERK])
+def test_the_house_sees_with_what_and_nobody_by_whom(role: Role) -> None:
+    shown = json.loads(to_entry(joined(of_another=True), hidden_from(role)).data_json)
+    assert (shown["case"]["requestNo"], shown["leadRequestNo"]) == ("JILI-000002", "JILI-000001")
+    assert "secret" not in json.dumps(shown)
 
 
 def test_only_the_last_of_a_batch_moves_the_cursor() -> None:
