@@ -27,7 +27,7 @@ from services.routing.domain.placing import rules_for
 from services.routing.domain.returns import refuse_while_returned, standing
 from services.routing.rules import ASSISTANCE_ANSWER, ASSISTANCE_WORK, Rules
 
-ENDING = (ev.CaseResolved, ev.CaseWithdrawn, ev.CaseReferred)
+ENDING = (ev.CaseResolved, ev.CaseWithdrawn, ev.CaseReferred, ev.CaseJoined)
 MOVING = (ev.CaseEscalated, ev.CaseReassigned)
 
 

@@ -148,6 +148,13 @@ def test_an_assistance_ends_when_the_case_is_referred() -> None:
     assert (only(walk).status, walk.record.next_due_at) == (ENDED, None)
 
 
+def test_an_assistance_ends_when_the_case_joins_another_of_its_matter() -> None:
+    lead = domain.Lead("5d2b7c1e-0000-4000-8000-000000000002", "JILI-000002", "jili", NEXT_DOOR, "assigned")
+    walk = patient().order(ask())
+    walk.order(domain.JoinCase(lead.case_id, ev.JOIN_REASON_SAME_MATTER, "desk", "", lead))
+    assert (only(walk).status, walk.record.next_due_at) == (ENDED, None)
+
+
 def test_the_owner_ends_an_assistance_that_is_not_needed_any_more() -> None:
     walk = patient().order(ask()).order(domain.EndAssistance(1, "h-1"))
     assert only(walk).status == ENDED
