@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up doctor test test-best bench peers bench-county bench-peers mutants faults faults-all faults-mutations faults-report lint format gen release-image lock clean
+.PHONY: help venv demo up doctor test test-best bench peers bench-county bench-board bench-peers mutants faults faults-all faults-mutations faults-report lint format gen release-image lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ peers: ## Set up the peers to measure against, in the folder PEERS=… (npm, pip
 
 bench-county: venv ## Measure the directory at the size of a county: import, memory, look-ups
 	@$(BIN)/python -m tests.bench county $(ARGS)
+
+bench-board: venv ## Measure queues, boards and sweeps: ARGS='--stored 1000000 --open 100000'
+	@$(BIN)/python -m tests.bench board $(ARGS)
 
 bench-peers: venv ## Measure E4-T against the peers that are set up, in turn; the ratios come last
 	@$(BIN)/python -m tests.bench peers --peers $(PEERS) $(ARGS)

@@ -249,6 +249,13 @@ class Unit(StrEnum):
     WORKING_DAYS = "working_days"
     SECONDS = "seconds"
     MILLISECONDS = "milliseconds"
+    WORKING_HOURS = "working_hours"
+    WORKING_MINUTES = "working_minutes"
+
+    @property
+    def worked(self) -> timedelta | None:
+        """How much work one of them is, for those that count working hours (`hours`)."""
+        return {Unit.WORKING_HOURS: timedelta(hours=1), Unit.WORKING_MINUTES: timedelta(minutes=1)}.get(self)
 
     @property
     def elapsed(self) -> timedelta | None:
@@ -310,8 +317,12 @@ def due(term: Term, start: datetime, zone: tzinfo, calendar: Calendar) -> DueDat
 
     A term that ends with the day is up at the last millisecond of that day in the zone. One that keeps its
     time of day reads a time that the zone skips in spring as if summer time had not begun, and one that it
-    repeats in autumn as the first of the two.
+    repeats in autumn as the first of the two. Raises ValueError for a term in working hours: those are a
+    unit's (`hours.WorkingTime`).
     """
+    if term.unit.worked:
+        msg = f"term: {term.unit} need the hours of a unit"
+        raise ValueError(msg)
     start = to_ms(start)
     local = start.astimezone(zone)
     if elapsed := term.unit.elapsed:

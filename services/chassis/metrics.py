@@ -82,6 +82,12 @@ class Metrics:
         self.outbox_age_seconds = Gauge(
             "fengqiao_outbox_age_seconds", "Oldest waiting event", registry=registry
         )
+        self.desk_told_seconds = Histogram(
+            "fengqiao_desk_told_seconds",
+            "From an urgent request's commit to the command desk's notice",
+            buckets=LATE,
+            registry=registry,
+        )
         self.dead_letters = Counter(
             "fengqiao_dead_letters", "Records reported as dead", ["topic", "reason"], registry=registry
         )

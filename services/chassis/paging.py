@@ -17,8 +17,8 @@ def write_token(at: datetime, *rest: str | int) -> str:
     return base64.urlsafe_b64encode(json.dumps([iso(at), *rest]).encode()).decode()
 
 
-def read_token(token: str, place: Callable[[datetime, Sequence[Any]], T]) -> T:
-    """The place of a token, made by `place(at, rest)`.
+def read_token(token: str, place: Callable[[datetime, Sequence[Any]], T], field: str = "page_token") -> T:
+    """The place of a token, made by `place(at, rest)`; `field` is the request's that it came in.
 
     Raises:
         Invalid: it is none of ours.
@@ -30,7 +30,7 @@ def read_token(token: str, place: Callable[[datetime, Sequence[Any]], T]) -> T:
             raise ValueError(at)
         return place(instant, rest)
     except (ValueError, TypeError, IndexError):
-        raise Invalid([Violation("page_token", "not_a_token_of_ours")]) from None
+        raise Invalid([Violation(field, "not_a_token_of_ours")]) from None
 
 
 def write_place(key: str) -> str:

@@ -57,6 +57,8 @@ def load_site(folder: Path, *, production: bool = False) -> Site:
         raise SiteError(f"{path}: {error.strerror}") from error
     except KeyError as error:
         raise SiteError(f"{path}: lacks {error}") from error
+    except ValueError as error:
+        raise SiteError(f"{path}: {error}") from error
 
 
 def load_sites(folder: Path, *, production: bool = False) -> dict[str, Site]:

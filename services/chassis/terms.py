@@ -6,7 +6,7 @@ each with a version of its own. A clock keeps the version it was started by.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from fengqiao.common.v1.common_pb2 import Clock as ClockMessage
-from fengqiao.common.v1.common_pb2 import ExplanationStep
-from services.chassis.calendar import Calendar, Term, Unit, due
+from fengqiao.common.v1.common_pb2 import ClockWarning, ExplanationStep
+from services.chassis.calendar import Calendar, DueDate, Term, Unit, due
+from services.chassis.hours import WorkingTime
 from services.chassis.protobuf import instant, timestamp
 from services.chassis.record import Deadline
 from services.chassis.site import Site, SiteError
@@ -39,7 +40,7 @@ class Place(Protocol):
 class Rule:
     """One version of a rule. `term` is its length where it is about time, `limit` a number it sets.
 
-    `source` cites where it comes from, for people.
+    `source` cites where it comes from, for people; `approver` names who approves what it allows.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Rule:
     source: str
     term: Term | None = None
     limit: int = 0
+    approver: str = ""
 
     @property
     def name(self) -> str:
@@ -70,6 +72,7 @@ class Clock:
     """A clock as it was started: it ends at `due_at`, by `rule`, for the reasons in `explanation`.
 
     `rolled_due_at` is the same moved to the next working day; `epoch` counts the restarts of one name.
+    `warnings` are stages, and when each is to be told while the clock runs.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Clock:
     calendar_version: str
     provisional: bool
     explanation: tuple[tuple[str, str, int], ...]
+    warnings: tuple[tuple[int, datetime], ...] = ()
 
     @property
     def deadline(self) -> Deadline:
@@ -93,10 +97,26 @@ def start(name: str, rule: Rule, at: datetime, site: Place, *, epoch: int = 1) -
     return start_term(name, rule.name, rule.length, at, site, epoch=epoch)
 
 
-def start_term(name: str, rule: str, term: Term, at: datetime, place: Place, *, epoch: int = 1) -> Clock:
-    """As `start`, for a length that the rule of that name allows but does not set."""
-    found = due(term, at, place.zone, place.calendar)
-    steps = tuple((str(step.code), step.first.isoformat(), step.amount) for step in found.steps)
+END_OF_DAY = "end_of_day"
+"""Code of the step from a time of day to the end of the day, for terms that do not keep the time."""
+
+
+def start_term(
+    name: str,
+    rule: str,
+    term: Term,
+    at: datetime,
+    place: Place,
+    *,
+    epoch: int = 1,
+    working: WorkingTime | None = None,
+) -> Clock:
+    """As `start`, for a length that the rule of that name allows but does not set.
+
+    A term in working hours needs those of a unit, as `working`. Raises ValueError where it has none.
+    """
+    found = working.due(term, at) if working else due(term, at, place.zone, place.calendar)
+    begins = at.replace(microsecond=0) if term.unit.worked else at
     return Clock(
         name=name,
         epoch=epoch,
@@ -106,13 +126,25 @@ def start_term(name: str, rule: str, term: Term, at: datetime, place: Place, *, 
         rule=rule,
         calendar_version=found.calendar_version,
         provisional=found.provisional,
-        explanation=(("start", at.isoformat(), 0), *steps),
+        explanation=(("start", begins.isoformat(), 0), *steps_of(term, found)),
     )
+
+
+def steps_of(term: Term, found: DueDate) -> tuple[tuple[str, str, int], ...]:
+    """The steps of a due date as a clock keeps them."""
+    steps = [(str(step.code), step.first.isoformat(), step.amount) for step in found.steps]
+    if term.unit in {Unit.CALENDAR_DAYS, Unit.WORKING_DAYS} and not term.keeps_time:
+        # Before the days that it rolls over, which are no part of the term.
+        number = 1 if term.unit is Unit.CALENDAR_DAYS else len(steps)
+        last = found.steps[number - 1]
+        day = last.first + timedelta(days=last.amount - 1)
+        steps.insert(number, (END_OF_DAY, day.isoformat(), 0))
+    return tuple(steps)
 
 
 def to_message(clock: Clock) -> ClockMessage:
     """The clock as events and clients see it."""
-    return ClockMessage(
+    message = ClockMessage(
         name=clock.name,
         epoch=clock.epoch,
         started_at=timestamp(clock.started_at),
@@ -125,6 +157,9 @@ def to_message(clock: Clock) -> ClockMessage:
             ExplanationStep(code=code, at=at, amount=amount) for code, at, amount in clock.explanation
         ],
     )
+    if clock.warnings:
+        message.warnings.extend(ClockWarning(stage=stage, at=timestamp(at)) for stage, at in clock.warnings)
+    return message
 
 
 def from_message(message: ClockMessage) -> Clock:
@@ -139,6 +174,7 @@ def from_message(message: ClockMessage) -> Clock:
         calendar_version=message.calendar_version,
         provisional=message.provisional,
         explanation=tuple((step.code, step.at, step.amount) for step in message.explanation),
+        warnings=tuple([(each.stage, instant(each.at)) for each in message.warnings]),
     )
 
 
@@ -168,14 +204,46 @@ def rules_of(site: Site, shipped: Mapping[str, Rule]) -> dict[str, Rule]:
             continue  # another service's
         try:
             given = _rule({"source": known.source, **raw})
+            _refuse_stale(given, known)
         except (KeyError, TypeError, ValueError) as error:
             raise SiteError(f"{site.folder}/site.yaml: rules: {known.id}: {error}") from error
-        rules[known.id] = replace(given, term=given.term or known.term, limit=given.limit or known.limit)
+        rules[known.id] = replace(
+            given,
+            term=given.term or known.term,
+            limit=given.limit or known.limit,
+            approver=given.approver or known.approver,
+        )
     return rules
 
 
+def _refuse_stale(given: Rule, known: Rule) -> None:
+    """A site's version never falls behind the shipped one: it was written for a rule that is no more."""
+    if given.version < known.version:
+        msg = f"version {given.version} is stale: the rule is at version {known.version}"
+        raise ValueError(msg)
+
+
+def read_term(raw: Mapping[str, Any]) -> Term:
+    """The term that a mapping with `length`, `unit` and perhaps `keeps_time` says.
+
+    Raises:
+        KeyError: one is missing.
+        ValueError: the length is none, or there is no such unit; it names the field.
+    """
+    length = raw["length"]
+    if type(length) is not int or length < 1:
+        msg = f"length: {length!r} is not a whole number above 0"
+        raise ValueError(msg)
+    if raw["unit"] not in list(Unit):
+        msg = f"unit: {raw['unit']!r} is none of {', '.join(Unit)}"
+        raise ValueError(msg)
+    return Term(length, Unit(raw["unit"]), keeps_time=bool(raw.get("keeps_time", False)))
+
+
 def _rule(raw: Mapping[str, Any]) -> Rule:
-    term = None
-    if "length" in raw:
-        term = Term(int(raw["length"]), Unit(raw["unit"]), keeps_time=bool(raw.get("keeps_time", False)))
-    return Rule(str(raw["id"]), int(raw["version"]), str(raw["source"]), term, int(raw.get("limit", 0)))
+    term = read_term(raw) if "length" in raw else None
+    if term and term.unit.worked:
+        msg = f"unit: {term.unit} are for the clocks of tiers, which have hours"
+        raise ValueError(msg)
+    limit, approver = int(raw.get("limit", 0)), str(raw.get("approver", ""))
+    return Rule(str(raw["id"]), int(raw["version"]), str(raw["source"]), term, limit, approver)

@@ -37,6 +37,7 @@ RULES = {
     f"{SERVICE}/WatchTimeline": Rule(READERS),
     f"{SERVICE}/WithdrawRequest": Rule(WISHES),
     f"{SERVICE}/RequestEscalation": Rule(WISHES),
+    f"{SERVICE}/RequestReferral": Rule(VOICES),
     f"{SERVICE}/RateOutcome": Rule(VOICES),
     f"{SERVICE}/ReopenRequest": Rule(VOICES),
     f"{SERVICE}/ReportSighting": Rule(frozenset({Role.REPORTER})),

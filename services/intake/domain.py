@@ -14,6 +14,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from fengqiao.intake.v1 import events_pb2 as ev
+from fengqiao.routing.v1.early_warning_events_pb2 import EarlyWarningEnded
 from fengqiao.routing.v1.events_pb2 import (
     CaseJoined,
     CaseParted,
@@ -22,7 +23,9 @@ from fengqiao.routing.v1.events_pb2 import (
     CaseWithdrawn,
     WishDeclined,
 )
+from fengqiao.routing.v1.followup_events_pb2 import CaseClosed
 from services.chassis.commands import id_from
+from services.chassis.errors import IllegalTransition
 from services.chassis.model import (
     NOTHING,
     Consumed,
@@ -93,6 +96,8 @@ class Request:
     `rating` is 1 (poor) to 5 (good), 0 while unrated; `due_at` the promised due time, if there is one.
     `reporter_ref` is a light reporter's, who was told `feedback` at the end. `joined_to` is the case that
     leads the matter; `links` and `kept_apart` are what this request keeps of what was said of it and another.
+    `reporter_ref` is a light reporter's, who was told `feedback` at the end. `screening_code` is the campaign
+    that found it: an early warning, which nobody asked for.
     """
 
     request_no: str
@@ -114,6 +119,7 @@ class Request:
     joined_to: str = ""
     links: tuple[str, ...] = ()
     kept_apart: tuple[str, ...] = ()
+    screening_code: str = ""
 
 
 # -- commands ------------------------------------------------------------------------------------------------
@@ -142,6 +148,7 @@ class SubmitRequest:
     reference: str = ""
     accused_unit_id: str = ""
     reporter_ref: str = ""
+    screening_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +181,14 @@ class ReopenRequest:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReferRequest:
+    """The resident asks for mediation or petition handling: a `WishedTrack`; `reason` is a code."""
+
+    track: int
+    reason: str
+
+
 # -- decisions -----------------------------------------------------------------------------------------------
 
 
@@ -190,6 +205,7 @@ def submit(command: SubmitRequest) -> Decision:
         urgent=command.urgent,
         due_at=timestamp(command.due_at) if command.due_at else None,
         reporter_ref=command.reporter_ref,
+        screening_code=command.screening_code,
     )
     return decided(event, also=(REQUESTS,), **private_part(command))
 
@@ -219,7 +235,19 @@ def accepted(
     return replace(decision, events=(*decision.events, Emit(reply, only=replies_topic(command.source))))
 
 
-def _withdraw(_request: Request, command: WithdrawRequest, _context: Context) -> Decision:
+def _refuse_without_complainant(request: Request) -> None:
+    """Refuse what only somebody who asked may say: a superior records the end of an early warning."""
+    if request.screening_code:
+        raise IllegalTransition(
+            "an early warning has no complainant: it is neither rated nor withdrawn",
+            reason="no_complainant",
+            state=request.status,
+            allowed="RequestEscalation,ReopenRequest",
+        )
+
+
+def _withdraw(request: Request, command: WithdrawRequest, _context: Context) -> Decision:
+    _refuse_without_complainant(request)
     return decided(ev.WithdrawalRequested(reason=command.reason), also=(REQUESTS,))
 
 
@@ -231,9 +259,16 @@ def _reopen(_request: Request, command: ReopenRequest, _context: Context) -> Dec
     return decided(ev.ReopeningRequested(reason=command.reason), also=(REQUESTS,))
 
 
-def _rate(_request: Request, command: RateOutcome, _context: Context) -> Decision:
-    """Closing needs the resident's answer; "not solved" goes back to routing."""
-    rated = Emit(ev.OutcomeRated(rating=command.rating, solved=command.solved))
+def _refer(request: Request, command: ReferRequest, _context: Context) -> Decision:
+    _refuse_without_complainant(request)
+    track = ev.WishedTrack.ValueType(command.track)
+    return decided(ev.ReferralRequested(track=track, reason=command.reason), also=(REQUESTS,))
+
+
+def _rate(request: Request, command: RateOutcome, _context: Context) -> Decision:
+    """Closing needs the resident's answer, which routing hears; "not solved" goes back to it."""
+    _refuse_without_complainant(request)
+    rated = Emit(ev.OutcomeRated(rating=command.rating, solved=command.solved), also=(REQUESTS,))
     if command.solved:
         follows = Emit(ev.RequestClosed())
     else:
@@ -283,6 +318,7 @@ def _table() -> Table:
         cells |= {
             (status, WithdrawRequest): Transition(_withdraw, (status,)),
             (status, EscalateRequest): Transition(_escalate, (status,)),
+            (status, ReferRequest): Transition(_refer, (status,)),
             (status, CaseWithdrawn): Transition(_withdrawn, (WITHDRAWN,)),
             (status, CaseJoined): Transition(relations.join, (status,)),
             (status, CaseParted): Transition(relations.part, (status,)),
@@ -293,6 +329,10 @@ def _table() -> Table:
             (status, CaseReopened): Transition(_emits(ev.RequestReopened), (SUBMITTED,)),
         }
     cells[SUBMITTED, CaseResolved] = Transition(_settle, (SETTLED,))
+    cells[SETTLED, CaseClosed] = Transition(_emits(ev.RequestClosed), (CLOSED,))
+    # Other routes are never blocked, also when the ladder has nothing more to say.
+    cells[CLOSED, ReferRequest] = Transition(_refer, (CLOSED,))
+    cells[SETTLED, EarlyWarningEnded] = Transition(_emits(ev.RequestClosed), (CLOSED,))
     cells[SETTLED, RateOutcome] = Transition(_rate, (SETTLED, CLOSED))
     return MappingProxyType(cells)
 
@@ -302,8 +342,10 @@ OBEYED: tuple[type[Message], ...] = (
     CaseWithdrawn,
     CaseReopened,
     WishDeclined,
+    CaseClosed,
     CaseJoined,
     CaseParted,
+    EarlyWarningEnded,
 )
 """Routing's decisions that a request follows."""
 
@@ -340,6 +382,7 @@ def _submitted(_request: Request | None, event: ev.RequestSubmitted, context: Co
         submitted_at=context.at,
         due_at=instant(event.due_at) if event.HasField("due_at") else None,
         reporter_ref=event.reporter_ref,
+        screening_code=event.screening_code,
     )
 
 
@@ -373,6 +416,7 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Request]] = {
     ev.EscalationRequested: _unchanged,
     ev.WithdrawalRequested: _unchanged,
     ev.ReopeningRequested: _unchanged,
+    ev.ReferralRequested: _unchanged,
     ev.OutcomeRated: _rated,
     ev.RequestClosed: _now(CLOSED),
     ev.RequestWithdrawn: _now(WITHDRAWN),

@@ -16,7 +16,7 @@ from services.chassis.foundation import Foundation
 from services.chassis.model import Context, Decision, transition
 from services.chassis.protobuf import instant
 from services.chassis.record import Record
-from services.intake import accusations, domain
+from services.intake import accusations, domain, early_warnings
 from services.intake.access import PROMISERS, may_see, may_see_accusation, out_of_reach, told_whom
 from services.intake.accusations import Accusation
 from services.intake.books import Begun, Books, Entry
@@ -208,6 +208,8 @@ class Requests:
             raise Invalid([Violation("request.due_at", "not_for_this_role")])
         if wrong := accusations.wrong_unit(body.kind, body.accused_unit_id):
             raise Invalid([Violation("request.accused_unit_id", wrong)])
+        if faults := early_warnings.faults(principal, body):
+            raise Invalid(faults)
         if not body.person_ref:
             return
         if principal.role is Role.RESIDENT:
@@ -272,6 +274,7 @@ def _entry(principal: Principal, submission: rpc.SubmitRequestRequest, number: s
         description=body.description,
         attributes=body.attributes,
         accused_unit_id=body.accused_unit_id,
+        screening_code=body.screening_code,
     )
     return Entry(
         id_from("intake", principal.subject, submission.meta.idempotency_key),
@@ -291,5 +294,6 @@ COMMANDS: Mapping[type[Message], Callable[[Any], object]] = {
     rpc.RateOutcomeRequest: lambda request: domain.RateOutcome(
         request.rating, request.solved, request.comment
     ),
+    rpc.RequestReferralRequest: lambda request: domain.ReferRequest(request.track, request.reason),
     rpc.ReopenRequestRequest: lambda request: domain.ReopenRequest(request.reason),
 }

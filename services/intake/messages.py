@@ -57,6 +57,7 @@ def to_message(record: Record[Request]) -> rpc.Request:
         unit_id=state.unit_id,
         urgent=state.urgent,
         due_at=timestamp(state.due_at) if state.due_at else None,
+        screening_code=state.screening_code,
         **_common(state, private),
     )
     return rpc.Request(

@@ -110,6 +110,14 @@ class IntakeServicer(IntakeServiceServicer):
         revision = await self._requests.command(principal(), request.case_id, request.meta, request)
         return rpc.RequestEscalationResponse(revision=revision)
 
+    async def RequestReferral(
+        self, request: rpc.RequestReferralRequest, context: Context
+    ) -> rpc.RequestReferralResponse:
+        """Ask routing to hand the case to mediation or petition handling."""
+        del context
+        revision = await self._requests.command(principal(), request.case_id, request.meta, request)
+        return rpc.RequestReferralResponse(revision=revision)
+
     async def RateOutcome(self, request: rpc.RateOutcomeRequest, context: Context) -> rpc.RateOutcomeResponse:
         """The resident's answer."""
         del context

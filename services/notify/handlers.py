@@ -14,6 +14,7 @@ from services.chassis.engine import Moment, body_hash, parse
 from services.chassis.errors import Contended, Forbidden, Infrastructure, NotFound, Poison
 from services.chassis.foundation import Foundation
 from services.chassis.kinds import Kind
+from services.chassis.metrics import METRICS
 from services.chassis.model import Context, Decision
 from services.chassis.protobuf import timestamp
 from services.chassis.record import Record
@@ -21,7 +22,7 @@ from services.chassis.store import EPOCH, Raw, infrastructure
 from services.chassis.store import load as load_record
 from services.notify import domain, store
 from services.notify.domain import Delivery, Notice, Redeliver
-from services.notify.owed import OF_VOLUNTEERS, News
+from services.notify.owed import OF_VOLUNTEERS, URGENT, News
 from services.notify.owed.parties import inspectors_of, reporter_of
 
 STATUSES: Mapping[str, rpc.DeliveryStatus.ValueType] = {
@@ -58,6 +59,14 @@ class Notices:
         there = await self.kind.committer.get(list(committed.lost)) if committed.lost else {}
         if committed.lost - there.keys():
             raise Infrastructure("store: notices were not kept")
+        for record in committed.stored:
+            self._measure(record.state)
+
+    def _measure(self, notice: Notice | None) -> None:
+        """How long it took until the desk is told of what is urgent (全域指挥、实时调度)."""
+        asked_at = notice.facts.get("asked_at") if notice else None
+        if notice and asked_at and any(each.template == URGENT for each in notice.deliveries):
+            METRICS.desk_told_seconds.observe((self.base.wall.now() - asked_at).total_seconds())
 
     def _draft(self, event: Arrived, now: datetime) -> Record[Notice] | None:
         envelope = event.envelope

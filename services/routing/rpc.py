@@ -2,24 +2,30 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import grpc
 from google.protobuf.message import Message
 
+from fengqiao.common.v1.common_pb2 import Clock as ClockMessage
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceServicer
 from services.chassis.auth import Role, Rule
 from services.chassis.errors import Forbidden
 from services.chassis.paging import read_token, write_token
-from services.chassis.protobuf import instant
+from services.chassis.protobuf import instant, timestamp
+from services.chassis.reckoning import reached
 from services.chassis.rpc import principal
-from services.chassis.terms import to_message
+from services.chassis.terms import Clock, to_message
 from services.routing.domain import Case
 from services.routing.handlers import Cases
+from services.routing.moves.joining import Joining
+from services.routing.moves.rpc import CLOCK_CALLS, MATTER_CALLS, ClockCalls, MatterCalls
 from services.routing.preview import Preview
+from services.routing.reasons import in_words
+from services.routing.watching.onlookers import WITHIN_S, Onlookers
 
 SERVICE = "/fengqiao.routing.v1.RoutingService"
 READERS = frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK, Role.CLERK, Role.OPERATOR, Role.REPLAY})
@@ -42,9 +48,23 @@ RULES = {
     f"{SERVICE}/JudgeAnswer": Rule(ACTORS),
     f"{SERVICE}/ListOrders": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
     f"{SERVICE}/ReferCase": Rule(ACTORS),
+    f"{SERVICE}/RecordCallBack": Rule(ACTORS),
+    f"{SERVICE}/RecordReview": Rule(ACTORS),
+    f"{SERVICE}/RecordEnd": Rule(ACTORS),
+    f"{SERVICE}/ListFollowUps": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
     f"{SERVICE}/RouteCase": Rule(READERS),
     f"{SERVICE}/ExplainDeadline": Rule(READERS | {Role.RESIDENT}),
     f"{SERVICE}/WatchBoard": Rule(READERS),
+    f"{SERVICE}/RecuseHandler": Rule(ACTORS),
+    f"{SERVICE}/WatchAttention": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
+    f"{SERVICE}/SplitOff": Rule(ACTORS),
+    f"{SERVICE}/AskForAssistance": Rule(ACTORS),
+    f"{SERVICE}/AnswerAssistance": Rule(ACTORS),
+    f"{SERVICE}/EndAssistance": Rule(ACTORS),
+    f"{SERVICE}/GetTeam": Rule(READERS),
+    f"{SERVICE}/ListAssistances": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
+    **{f"{SERVICE}/{name}": Rule(ACTORS) for name in CLOCK_CALLS},
+    **{f"{SERVICE}/{name}": Rule(ACTORS) for name in (*CLOCK_CALLS, *MATTER_CALLS)},
 }
 
 DEFAULT_PAGE = 50
@@ -53,19 +73,28 @@ BOARD_PERIOD_S = 1.0
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class RoutingServicer(RoutingServiceServicer):
+class RoutingServicer(ClockCalls, MatterCalls, RoutingServiceServicer):
     """The ladder's RPCs."""
 
-    def __init__(self, cases: Cases, preview: Preview) -> None:
-        """`cases` does the work; `preview` says what would come of it."""
+    def __init__(self, cases: Cases, preview: Preview, joining: Joining, onlookers: Onlookers) -> None:
+        """`cases` does the work, `joining` that about several; `preview` says what would come of it;
+        `onlookers` tells those who watch.
+        """
         self._cases = cases
         self._preview = preview
+        self._joining = joining
+        self._onlookers = onlookers
 
     async def GetCase(self, request: rpc.GetCaseRequest, context: Context) -> rpc.GetCaseResponse:
         """One case."""
         del context
         record = await self._cases.one(principal(), request.case_id)
         [case] = await self._cases.get(principal(), [record.id])
+        case.why.extend(in_words(case.assignment.reasons))
+        if case.HasField("asked") and principal().role != Role.RESIDENT:
+            case.asked.note = record.private.get("ask_note", "")
+        if principal().role != Role.RESIDENT:
+            case.joined_case_ids.extend(await self._joining.led_by(record.id))
         return rpc.GetCaseResponse(case=case)
 
     async def BatchGetCases(
@@ -161,6 +190,39 @@ class RoutingServicer(RoutingServiceServicer):
         del context
         return rpc.ReferCaseResponse(case=await self._command(request.case_id, request.meta, request))
 
+    async def RecordCallBack(
+        self, request: rpc.RecordCallBackRequest, context: Context
+    ) -> rpc.RecordCallBackResponse:
+        """Somebody called the resident back."""
+        del context
+        return rpc.RecordCallBackResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def RecordReview(
+        self, request: rpc.RecordReviewRequest, context: Context
+    ) -> rpc.RecordReviewResponse:
+        """Somebody who did not handle it reviewed a settlement."""
+        del context
+        return rpc.RecordReviewResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def RecordEnd(self, request: rpc.RecordEndRequest, context: Context) -> rpc.RecordEndResponse:
+        """A superior puts the end of an early warning on record."""
+        del context
+        return rpc.RecordEndResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def ListFollowUps(
+        self, request: rpc.ListFollowUpsRequest, context: Context
+    ) -> rpc.ListFollowUpsResponse:
+        """Call-backs and reviews that are asked of a unit."""
+        del context
+        limit = request.page_size or DEFAULT_PAGE
+        cases = await self._cases.follow_ups(
+            principal(), request.unit_id, _after(request.page_token), limit, below=request.include_below
+        )
+        last = cases[-1] if len(cases) == limit else None
+        due = (last.call_back if last.HasField("call_back") else last.review).clock.due_at if last else None
+        token = write_token(instant(due), last.case_id) if last and due else ""
+        return rpc.ListFollowUpsResponse(cases=cases, next_page_token=token)
+
     async def RouteCase(self, request: rpc.RouteCaseRequest, context: Context) -> rpc.RouteCaseResponse:
         """Where a case would start, and why."""
         del context
@@ -172,7 +234,8 @@ class RoutingServicer(RoutingServiceServicer):
         """How each due time was found."""
         del context
         case = (await self._cases.one(principal(), request.case_id)).state
-        return to_explanation(case) if case else rpc.ExplainDeadlineResponse()
+        zone = self._cases.base.sites[case.site_id].zone if case else UTC
+        return to_explanation(case, zone) if case else rpc.ExplainDeadlineResponse()
 
     async def WatchBoard(
         self, request: rpc.WatchBoardRequest, context: Context
@@ -181,15 +244,75 @@ class RoutingServicer(RoutingServiceServicer):
         del context
         if principal().site not in {request.site_id, "*"}:
             raise Forbidden("not your site")
-        shown: rpc.WatchBoardResponse | None = None
+        shown: bytes | None = None
         while True:
-            board = await self._cases.board(request.site_id)
-            if shown is None or board.SerializeToString() != shown.SerializeToString():
-                shown = board
+            board = await self._onlookers.board(request.site_id, 0.0 if shown is None else WITHIN_S)
+            counts = rpc.WatchBoardResponse()
+            counts.CopyFrom(board)
+            # That time goes on is no news.
+            counts.ClearField("now")
+            if counts.SerializeToString(deterministic=True) != shown:
+                shown = counts.SerializeToString(deterministic=True)
                 yield board
             if not request.follow:
                 return
             await asyncio.sleep(BOARD_PERIOD_S)
+
+    async def RecuseHandler(
+        self, request: rpc.RecuseHandlerRequest, context: Context
+    ) -> rpc.RecuseHandlerResponse:
+        """Whoever has the case has a direct interest."""
+        del context
+        return rpc.RecuseHandlerResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def WatchAttention(
+        self, request: rpc.WatchAttentionRequest, context: Context
+    ) -> AsyncIterator[rpc.WatchAttentionResponse]:
+        """What wants attention, and whatever changes of it."""
+        del context
+        async for message in self._onlookers.watch(principal(), request):
+            yield message
+
+    async def SplitOff(self, request: rpc.SplitOffRequest, context: Context) -> rpc.SplitOffResponse:
+        """A part of the matter is for the courts."""
+        del context
+        return rpc.SplitOffResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def AskForAssistance(
+        self, request: rpc.AskForAssistanceRequest, context: Context
+    ) -> rpc.AskForAssistanceResponse:
+        """The owner asks another unit or a department to help."""
+        del context
+        return rpc.AskForAssistanceResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def AnswerAssistance(
+        self, request: rpc.AnswerAssistanceRequest, context: Context
+    ) -> rpc.AnswerAssistanceResponse:
+        """Who was asked answers."""
+        del context
+        return rpc.AnswerAssistanceResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def EndAssistance(
+        self, request: rpc.EndAssistanceRequest, context: Context
+    ) -> rpc.EndAssistanceResponse:
+        """The owner needs it no longer."""
+        del context
+        return rpc.EndAssistanceResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def GetTeam(self, request: rpc.GetTeamRequest, context: Context) -> rpc.GetTeamResponse:
+        """Who works on a case."""
+        del context
+        return await self._cases.team(principal(), request.case_id)
+
+    async def ListAssistances(
+        self, request: rpc.ListAssistancesRequest, context: Context
+    ) -> rpc.ListAssistancesResponse:
+        """Cases that a unit is asked to assist with."""
+        del context
+        limit = request.page_size or DEFAULT_PAGE
+        after = _after(request.page_token)
+        cases = await self._cases.assisted(principal(), request.unit_id, after, limit)
+        return rpc.ListAssistancesResponse(cases=cases, next_page_token=_next_token(cases, limit))
 
     async def _command(self, case_id: str, meta: CommandMeta, request: Message) -> rpc.Case:
         return await self._cases.command(principal(), case_id, meta, request)
@@ -205,11 +328,22 @@ def _next_token(cases: Sequence[rpc.Case], limit: int) -> str:
     return write_token(instant(last.due_at), last.case_id) if last else ""
 
 
-def to_explanation(case: Case) -> rpc.ExplainDeadlineResponse:
-    """Every tier's clock with its steps."""
+def to_explanation(case: Case, zone: tzinfo) -> rpc.ExplainDeadlineResponse:
+    """Every clock with its steps, and what each adds up to with those before it."""
+
+    def explained(clock: Clock, clocks: int = 1) -> ClockMessage:
+        message = to_message(clock)
+        for step, until in zip(message.explanation, reached(clock, zone, clocks), strict=True):
+            step.until.CopyFrom(timestamp(until))
+        return message
+
     return rpc.ExplainDeadlineResponse(
-        clocks=[to_message(clock) for clock in case.plan],
-        running=case.clock.name if case.clock else "",
-        ruling=to_message(case.returned.clock) if case.returned else None,
-        order=to_message(case.order.clock) if case.order and case.order.clock else None,
+        clocks=[explained(clock, len(case.plan)) for clock in case.plan],
+        running=case.clock.name if case.clock and not case.pause else "",
+        follow_up=explained(case.followup.clock) if case.followup and case.followup.clock else None,
+        ruling=explained(case.returned.clock) if case.returned else None,
+        order=explained(case.order.clock) if case.order and case.order.clock else None,
+        first_contact=explained(case.contact) if case.contact else None,
+        pause=explained(case.pause.clock) if case.pause else None,
+        end=explained(case.ending.clock) if case.ending and case.ending.clock else None,
     )

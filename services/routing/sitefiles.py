@@ -1,21 +1,21 @@
 """Reads a site's territory, posts, capability table and default clock from its folder."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from services.chassis.calendar import Term
-from services.chassis.calendar import Unit as TermUnit
 from services.chassis.site import Site, SiteError
-from services.chassis.terms import rules_of
+from services.chassis.terms import Rule, rules_of
+from services.routing.capabilityfile import Known, Profile, read_profiles, read_versions
+from services.routing.clockfiles import read_default, read_profile
 from services.routing.rules import (
-    MEDIATION,
-    PETITION,
+    OWN_UNIT,
     SHIPPED,
+    SUPERIOR,
     TOP_TIER,
-    Capability,
     FixedPlaces,
     Post,
     Rules,
@@ -23,12 +23,9 @@ from services.routing.rules import (
 )
 
 GRACE = timedelta(hours=1)
-DEFAULT_ROW = "*"
 FILE, DIRECTORY = "file", "directory"
 """Where the ladder looks up units and posts; the directory as soon as the sub-district stands in it."""
 LEADERLESS_SHARE = 0.05
-PER_MATTER, PER_TIER = "matter", "tier"
-"""What the default term is for: a matter, whose tiers share it, or each tier."""
 
 
 def read_rules(site: Site) -> Rules:
@@ -40,50 +37,81 @@ def read_rules(site: Site) -> Rules:
     """
     territory = _yaml(site.folder / "territory.yaml")
     capability = _yaml(site.folder / "capability.yaml")
-    try:
-        units = {
-            raw["id"]: Unit(raw["id"], int(raw["tier"]), raw.get("parent")) for raw in territory["units"]
-        }
-        posts = {raw["id"]: Post(raw["post"], raw.get("holder")) for raw in territory["units"]}
-        urgent_tier = int(capability["urgent_tier"])
-        rows = {
-            raw["kind"]: Capability(
-                int(raw["tier"]), urgent_tier, bool(raw.get("urgent", False)), str(raw.get("track", ""))
-            )
-            for raw in capability["rows"]
-        }
-        profile = site.profile["default_profile"]
-        term = Term(int(profile["length"]), TermUnit(profile["unit"]), keeps_time=bool(profile["keeps_time"]))
-        rule = f"{profile['id']}@{profile['version']}"
-        per = profile.get("per", PER_MATTER)
-        if per not in {PER_MATTER, PER_TIER}:
-            raise ValueError(f"default_profile: per {per!r} is neither {PER_MATTER} nor {PER_TIER}")
-    except (KeyError, TypeError, ValueError) as error:
-        raise SiteError(f"{site.folder}: {type(error).__name__}: {error}") from error
+    units, posts = _units(site, territory)
+    term, rule, per_tier = read_default(site)
     source = territory.get("source", FILE)
     if source not in {FILE, DIRECTORY}:
         raise SiteError(f"{site.folder}/territory.yaml: source {source!r} is neither {FILE} nor {DIRECTORY}")
     top = _check_territory(site, units, posts)
-    _check_tracks(site, rows)
-    if DEFAULT_ROW not in rows:
-        raise SiteError(
-            f"{site.folder}/capability.yaml: no row {DEFAULT_ROW!r}: an unknown kind had nowhere to go"
-        )
+    versions = read_versions(
+        capability, Known(site.folder / "capability.yaml", units, top, whole=source == FILE)
+    )
+    last = versions[-1]
+    if last.default is None:
+        raise SiteError(f"{site.folder}/capability.yaml: an unknown kind had nowhere to go")
+    moves = rules_of(site, SHIPPED)
+    _check_approvers(site, moves)
     return Rules(
         places=FixedPlaces(units, posts, top),
-        capability={kind: row for kind, row in rows.items() if kind != DEFAULT_ROW},
-        default_capability=rows[DEFAULT_ROW],
-        capability_version=str(capability.get("version", 1)),
+        capability=last.rows,
+        default_capability=last.default,
+        capability_version=last.version,
         default_term=term,
         term_rule=rule,
         zone=site.zone,
         calendar=site.calendar,
         grace=GRACE,
-        term_per_tier=per == PER_TIER,
+        term_per_tier=per_tier,
         by_directory=source == DIRECTORY,
         leaderless_share=_share(site, territory),
-        moves=rules_of(site, SHIPPED),
+        moves=moves,
+        # One without days needs no look at the day of each request.
+        versions=versions if len(versions) > 1 or last.since or last.until else (),
+        able=last.able,
+        listed=last.listed,
+        call_backs=_switch(site, "call_backs"),
+        clocks=read_profile(site),
     )
+
+
+def profiles_of(site: Site, rules: Rules) -> dict[str, Profile]:
+    """The profiles of emergencies (预案) that a site has, by name; none without a file of them.
+
+    Raises:
+        SiteError: one lacks something, is there twice or stale, or changes what no emergency may.
+    """
+    path = site.folder / "emergencies.yaml"
+    if not path.exists():
+        return {}
+    places = rules.places
+    units = places.units if isinstance(places, FixedPlaces) else {}
+    return read_profiles(_yaml(path), Known(path, units, places.top, whole=not rules.by_directory))
+
+
+def _switch(site: Site, name: str) -> bool:
+    given = site.profile.get(name, False)
+    if not isinstance(given, bool):
+        raise SiteError(f"{site.folder}/site.yaml: {name} {given!r} is neither true nor false")
+    return given
+
+
+def _units(site: Site, territory: dict[str, Any]) -> tuple[dict[str, Unit], dict[str, Post]]:
+    """Units and posts by the id of the unit."""
+    path, given = f"{site.folder}/territory.yaml", territory.get("units")
+    if not isinstance(given, list):
+        raise SiteError(f"{path}: units: no list")
+    units, posts = dict[str, Unit](), dict[str, Post]()
+    for number, raw in enumerate(given):
+        for name in ("id", "post"):
+            if not isinstance(raw, dict) or not isinstance(raw.get(name), str):
+                raise SiteError(f"{path}: units[{number}].{name}: lacks it")
+        id_, tier = raw["id"], raw.get("tier")
+        if not isinstance(tier, int) or not 1 <= tier <= TOP_TIER:
+            raise SiteError(f"{path}: units[{number}].tier: {id_}: {tier!r} is no tier from 1 to {TOP_TIER}")
+        if id_ in units:
+            raise SiteError(f"{path}: units[{number}].id: {id_} is there twice")
+        units[id_], posts[id_] = Unit(id_, tier, raw.get("parent")), Post(raw["post"], raw.get("holder"))
+    return units, posts
 
 
 def _share(site: Site, territory: dict[str, Any]) -> float:
@@ -110,13 +138,10 @@ def _check_territory(site: Site, units: dict[str, Unit], posts: dict[str, Post])
     return tops[0]
 
 
-def _check_tracks(site: Site, rows: dict[str, Capability]) -> None:
-    """A residents' or villagers' committee assists with petitions; the sub-district answers them."""
-    for kind, row in rows.items():
-        if row.track not in {"", MEDIATION, PETITION}:
-            raise SiteError(f"{site.folder}/capability.yaml: {kind}: no track {row.track!r}")
-        if row.track == PETITION and row.lowest_tier != TOP_TIER:
-            raise SiteError(f"{site.folder}/capability.yaml: {kind}: a petition is for tier {TOP_TIER}")
+def _check_approvers(site: Site, moves: Mapping[str, Rule]) -> None:
+    for rule in moves.values():
+        if rule.approver not in {"", OWN_UNIT, SUPERIOR}:
+            raise SiteError(f"{site.folder}/site.yaml: rules: {rule.id}: no approver {rule.approver!r}")
 
 
 def _yaml(path: Path) -> dict[str, Any]:

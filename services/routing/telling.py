@@ -6,14 +6,25 @@ from typing import Any
 
 from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
-from fengqiao.routing.v1.events_pb2 import CitedClause, MoveReason, OrderReason, ReturnReason, Track
+from fengqiao.routing.v1.clock_events_pb2 import PauseKind
+from fengqiao.routing.v1.early_warning_events_pb2 import LawfulEnd
+from fengqiao.routing.v1.events_pb2 import (
+    CitedClause,
+    JoinReason,
+    MoveReason,
+    OrderReason,
+    ReturnReason,
+    Track,
+)
+from fengqiao.routing.v1.followup_events_pb2 import AnswerWay
 from services.chassis.errors import NotFound
 from services.chassis.protobuf import timestamp
 from services.chassis.record import Record
 from services.chassis.store import Raw
 from services.chassis.terms import to_message as clock_message
-from services.routing import domain
+from services.routing import domain, helping
 from services.routing.domain import Case
+from services.routing.domain.callbacks import closed_by
 from services.routing.domain.case import ACCEPTED, ANSWERED, STANDING
 
 STATUSES: Mapping[str, rpc.CaseStatus.ValueType] = {
@@ -22,6 +33,7 @@ STATUSES: Mapping[str, rpc.CaseStatus.ValueType] = {
     domain.RESOLVED: rpc.CASE_STATUS_RESOLVED,
     domain.WITHDRAWN: rpc.CASE_STATUS_WITHDRAWN,
     domain.REFERRED: rpc.CASE_STATUS_REFERRED,
+    domain.JOINED: rpc.CASE_STATUS_JOINED,
 }
 
 
@@ -71,6 +83,9 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
         urgent=case.urgent,
         track=Track.ValueType(case.track),
         referrals=case.referrals,
+        early_warning=bool(case.screening_code),
+        screening_code=case.screening_code,
+        lawful_end=LawfulEnd.ValueType(case.lawful_end),
     )
     message.assignment.tier = Tier.ValueType(case.tier)
     message.assignment.unit_id = case.unit_id
@@ -93,8 +108,10 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
         CitedClause(unit_code=each.unit_code, version=each.version, number=each.number)
         for each in case.clauses
     )
-    if case.clock:
+    if case.clock and not case.pause:
         message.clock_due_at.CopyFrom(timestamp(case.clock.due_at))
+    if case.contact and case.status in domain.OPEN and not case.returned:
+        message.first_contact_by.CopyFrom(timestamp(case.contact.due_at))
     if order := case.order:
         message.order.CopyFrom(
             rpc.SupervisionOrder(
@@ -111,6 +128,7 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
                 answered_by=order.answered_by,
             )
         )
+    helping.add_to(message, case)
     if pending := case.returned:
         message.returned.CopyFrom(
             rpc.Return(
@@ -123,4 +141,77 @@ def told(case_id: str, revision: int, case: Case, now: datetime) -> rpc.Case:
                 rule_by=timestamp(pending.clock.due_at),
             )
         )
+    _tell_what_follows(message, case)
+    _tell_what_waits(message, case)
     return message
+
+
+def _tell_what_waits(message: rpc.Case, case: Case) -> None:
+    """What is asked for or awaited of somebody else than the owner."""
+    if pause := case.pause:
+        message.pause.CopyFrom(
+            rpc.Pause(
+                number=pause.number,
+                kind=PauseKind.ValueType(pause.kind),
+                paused_at=timestamp(pause.at),
+                clock=clock_message(pause.clock),
+            )
+        )
+    if joined := case.joined:
+        message.joined.CopyFrom(
+            rpc.Joined(
+                lead_case_id=joined.lead_case_id,
+                lead_request_no=joined.lead_request_no,
+                reason=JoinReason.ValueType(joined.reason),
+                joined_by=joined.joined_by,
+                joined_at=timestamp(joined.at),
+            )
+        )
+    if asked := case.asked:
+        message.asked.CopyFrom(
+            rpc.TimeAsked(
+                number=asked.number,
+                kind=PauseKind.ValueType(asked.kind),
+                length=asked.length,
+                rule=asked.rule,
+                approver_unit_id=asked.approver_unit_id,
+                asked_by=asked.asked_by,
+                asked_at=timestamp(asked.at),
+            )
+        )
+    if ending := case.ending:
+        message.end_awaited.CopyFrom(
+            rpc.AwaitedEnd(
+                superior_unit_id=ending.superior_unit_id,
+                clock=clock_message(ending.clock) if ending.clock else None,
+                repeats=ending.repeats,
+            )
+        )
+
+
+def _tell_what_follows(message: rpc.Case, case: Case) -> None:
+    """Call-back, answer and review of a settled case, and what closed it."""
+    message.closed_by = closed_by(case)
+    if case.followup is None:
+        return
+    if calling := case.followup.call_back:
+        message.call_back.CopyFrom(
+            rpc.CallBack(
+                caller_unit_id=calling.caller_unit_id,
+                clock=clock_message(calling.clock),
+                attempts=len(calling.attempted),
+                repeats=calling.repeats,
+            )
+        )
+    if answer := case.followup.answer_to(case.settlement):
+        way = AnswerWay.ValueType(answer.way)
+        message.answer.CopyFrom(rpc.Answer(solved=answer.solved, rating=answer.rating, way=way))
+    if review := case.followup.review:
+        message.review.CopyFrom(
+            rpc.Review(
+                number=review.number,
+                reviewer_unit_id=review.reviewer_unit_id,
+                clock=clock_message(review.clock),
+                repeats=review.repeats,
+            )
+        )

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from deploy.local.parts import Choice, brokers, stores, wanted
-from tests.bench import county, plots, report
+from tests.bench import county, crowd, crowd_figures, plots, report
 from tests.bench.book import Book, read
 from tests.bench.peers.catalogue import PEERS, installed
 from tests.bench.peers.ground import lacks
@@ -122,6 +122,26 @@ def of_a_county(
         found = county.measure(Variant(parts), Path(name), typer.echo)
     county.write(found, out)
     typer.echo(county.tables(found))
+
+
+@app.command("board")
+def of_a_crowd(
+    *,
+    stored: Annotated[int, typer.Option(help="Cases in the store.")] = 1_000_000,
+    opened: Annotated[int, typer.Option("--open", help="Those of them that are open.")] = 100_000,
+    due: Annotated[int, typer.Option(help="Cases left lying, for the sweep.")] = 10_000,
+    pace: Annotated[float, typer.Option(help="Calls a second.")] = 50.0,
+    seconds: Annotated[float, typer.Option(help="For so long, each kind of call.")] = 60.0,
+    parts: Annotated[Choice, typer.Option(help="What it runs on.")] = Choice.PROGRAMS,
+    out: Out = DOCS,
+) -> None:
+    """Queues, boards and sweeps over very many cases."""
+    sizes = crowd.Sizes(stored, opened, due, pace, seconds)
+    about = (machine(), os.getloadavg()[0])
+    with tempfile.TemporaryDirectory(prefix="fengqiao-board-") as name:
+        found = crowd.measure(sizes, Variant(parts), Path(name), about, typer.echo)
+    crowd_figures.write(found, out)
+    typer.echo(crowd_figures.tables(found))
 
 
 @app.command("report")

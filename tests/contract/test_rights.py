@@ -14,11 +14,13 @@ from fengqiao.routing.v1 import (
     analysis_service_pb2,
     code_service_pb2,
     directory_service_pb2,
+    emergency_service_pb2,
     force_service_pb2,
     meeting_service_pb2,
     person_service_pb2,
     roster_service_pb2,
     routing_service_pb2,
+    screening_service_pb2,
 )
 from services.chassis.auth import Principal, Role, Rule, authorize, methods_of
 from services.chassis.errors import Forbidden
@@ -29,12 +31,14 @@ from services.notify.rpc import RULES as NOTIFY_RULES
 from services.petition.rpc import RULES as PETITION_RULES
 from services.routing.codes.rpc import RULES as CODE_RULES
 from services.routing.directory.rpc import RULES as DIRECTORY_RULES
+from services.routing.emergencies.rpc import RULES as EMERGENCY_RULES
 from services.routing.forces.rpc.forces import FORCE_RULES
 from services.routing.forces.rpc.persons import PERSON_RULES
 from services.routing.hotspots.rpc import RULES as ANALYSIS_RULES
 from services.routing.meetings.rpc import RULES as MEETING_RULES
 from services.routing.rosters.rpc import RULES as ROSTER_RULES
 from services.routing.rpc import RULES as ROUTING_RULES
+from services.routing.screenings.rpc import RULES as SCREENING_RULES
 
 TABLES: dict[str, tuple[ServiceDescriptor, Mapping[str, Rule]]] = {
     "persons": (person_service_pb2.DESCRIPTOR.services_by_name["PersonService"], PERSON_RULES),
@@ -42,7 +46,12 @@ TABLES: dict[str, tuple[ServiceDescriptor, Mapping[str, Rule]]] = {
     "rosters": (roster_service_pb2.DESCRIPTOR.services_by_name["RosterService"], ROSTER_RULES),
     "village codes": (code_service_pb2.DESCRIPTOR.services_by_name["VillageCodeService"], CODE_RULES),
     "analysis": (analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"], ANALYSIS_RULES),
+    "screenings": (screening_service_pb2.DESCRIPTOR.services_by_name["ScreeningService"], SCREENING_RULES),
     "meetings": (meeting_service_pb2.DESCRIPTOR.services_by_name["MeetingService"], MEETING_RULES),
+    "emergencies": (
+        emergency_service_pb2.DESCRIPTOR.services_by_name["EmergencyService"],
+        EMERGENCY_RULES,
+    ),
     "directory": (directory_service_pb2.DESCRIPTOR.services_by_name["DirectoryService"], DIRECTORY_RULES),
     "intake": (intake_service_pb2.DESCRIPTOR.services_by_name["IntakeService"], INTAKE_RULES),
     "mediation": (
@@ -114,6 +123,13 @@ def test_a_resident_never_handles_a_case_and_a_handler_never_speaks_for_a_reside
         "OrderSupervision",
         "AnswerSupervision",
         "JudgeAnswer",
+        "RecuseHandler",
+        "SplitOff",
+        "AskForAssistance",
+        "AnswerAssistance",
+        "EndAssistance",
+        "GetTeam",
+        "ListAssistances",
         "ListOrders",
         "ReferCase",
     ):

@@ -21,11 +21,15 @@ from fengqiao.notify.v1 import events_pb2 as notify_events
 from fengqiao.petition.v1 import events_pb2 as petition_events
 from fengqiao.routing.v1 import code_events_pb2 as code_events
 from fengqiao.routing.v1 import directory_events_pb2 as directory_events
+from fengqiao.routing.v1 import early_warning_events_pb2 as early_warning_events
+from fengqiao.routing.v1 import emergency_events_pb2 as emergency_events
 from fengqiao.routing.v1 import events_pb2 as routing_events
 from fengqiao.routing.v1 import force_events_pb2 as force_events
+from fengqiao.routing.v1 import handling_events_pb2 as handling_events
 from fengqiao.routing.v1 import meeting_events_pb2 as meeting_events
 from fengqiao.routing.v1 import restructuring_events_pb2 as restructuring_events
 from fengqiao.routing.v1 import roster_events_pb2 as roster_events
+from fengqiao.routing.v1 import screening_events_pb2 as screening_events
 from services.chassis import topics
 from services.chassis.calendar import LibraryCalendar
 from services.chassis.model import Model
@@ -50,8 +54,11 @@ from services.routing import store as routing_store
 from services.routing.domain import folding
 from services.routing.domain.codes import folding as code_folding
 from services.routing.domain.codes import village_code
+from services.routing.domain.emergencies import emergency
 from services.routing.domain.meetings import folding as meeting_folding
 from services.routing.domain.meetings import meeting
+from services.routing.domain.screenings import folding as screening_folding
+from services.routing.domain.screenings import screening
 
 EXAMPLES = Path(__file__).parents[2] / "protos" / "examples"
 SERVICES = {path.parent.name for path in Path(services.__path__[0]).glob("*/rpc.py")} - {"chassis"}
@@ -61,7 +68,7 @@ OUTSIDE = {"agency"}
 NAME = re.compile(
     r"fengqiao\.(?:"
     r"inbound\.\{source\}\.(?:requests|replies|dead)|"
-    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|summonses|persons|forces|callouts|village_codes|meetings|restructurings|requests|outcomes))"
+    r"(?P<service>[a-z]+)\.(?:events|restricted|dead|petitions|disputes|directory|rosters|summonses|persons|forces|callouts|village_codes|meetings|emergencies|screenings|restructurings|requests|outcomes))"
 )
 
 PARTITIONS = {
@@ -92,6 +99,8 @@ PARTITIONS = {
     "fengqiao.routing.callouts": 8,
     "fengqiao.routing.village_codes": 8,
     "fengqiao.routing.meetings": 8,
+    "fengqiao.routing.emergencies": 8,
+    "fengqiao.routing.screenings": 8,
     "fengqiao.routing.disputes": 8,
     "fengqiao.routing.events": 8,
     "fengqiao.routing.outcomes": 8,
@@ -110,12 +119,17 @@ PARTS_OF_EVENTS = {
     "fengqiao.routing.v1.Assignment",
     "fengqiao.routing.v1.CaseReference",
     "fengqiao.routing.v1.CitedClause",
+    "fengqiao.routing.v1.ResolutionPlan",
     "fengqiao.routing.v1.Days",
     "fengqiao.routing.v1.AskedVolunteer",
     "fengqiao.routing.v1.CallOutReference",
     "fengqiao.routing.v1.DepartmentReference",
     "fengqiao.routing.v1.ForceReference",
     "fengqiao.routing.v1.MeetingReference",
+    "fengqiao.routing.v1.EmergencyReference",
+    "fengqiao.routing.v1.ScreeningFinding",
+    "fengqiao.routing.v1.ScreeningLeft",
+    "fengqiao.routing.v1.ScreeningReference",
     "fengqiao.routing.v1.PersonReference",
     "fengqiao.routing.v1.Reason",
     "fengqiao.routing.v1.Hours",
@@ -215,6 +229,10 @@ EVENT_FILES = (
     force_events,
     code_events,
     meeting_events,
+    emergency_events,
+    screening_events,
+    early_warning_events,
+    handling_events,
     mediation_events,
     petition_events,
     notify_events,
@@ -345,6 +363,8 @@ MODELS: dict[str, Callable[[], Model[Any]]] = {
     "routing, of units": routing_store.units,
     "routing, of village codes": routing_store.village_codes,
     "routing, of meetings": lambda: routing_store.meetings({}),
+    "routing, of emergencies": routing_store.emergencies,
+    "routing, of screenings": lambda: routing_store.screenings({}),
     "routing, of persons": routing_store.persons,
     "routing, of forces": routing_store.forces,
     "routing, of call-outs": routing_store.call_outs,
@@ -389,7 +409,9 @@ def test_what_is_repeated_for_one_service_is_handled_by_it(topic: str) -> None:
         (accusations.RESTRICTED, accusations.FOLDS),
         (routing.EVENTS, folding.FOLDS),
         (village_code.EVENTS, code_folding.FOLDS),
+        (emergency.EVENTS, emergency.FOLDS),
         (meeting.EVENTS, {**meeting_folding.FOLDS, meeting_events.MeetingCalled: None}),
+        (screening.EVENTS, {**screening_folding.FOLDS, screening_events.ScreeningPlanned: None}),
         (mediation.EVENTS, mediation.FOLDS),
         (petition.EVENTS, petition.FOLDS),
         (petition.RESTRICTED, petition.FOLDS),

@@ -183,7 +183,7 @@ REFUSALS: dict[str, tuple[Callable[[Scene], object], str, str, dict[str, str]]] 
         lambda s: s.resident.rate(s.case_id, 3, solved=True),
         "FAILED_PRECONDITION",
         "illegal_transition",
-        {"state": "submitted", "allowed": "EscalateRequest,WithdrawRequest"},
+        {"state": "submitted", "allowed": "EscalateRequest,ReferRequest,WithdrawRequest"},
     ),
     "accepting twice": (
         lambda s: (s.leader.accept(s.case_id), s.leader.accept(s.case_id)),
@@ -191,15 +191,16 @@ REFUSALS: dict[str, tuple[Callable[[Scene], object], str, str, dict[str, str]]] 
         "illegal_transition",
         {
             "state": "in_progress",
-            "allowed": "AnswerSupervision,EscalateCase,JudgeAnswer,OrderSupervision,ReferCase,"
-            "ReportProgress,ResolveCase,ReturnCase,RuleOnReturn,TransferCase",
+            "allowed": "AnswerAssistance,AnswerSupervision,AskForAssistance,EndAssistance,EscalateCase,"
+            "JudgeAnswer,OrderSupervision,RecuseHandler,ReferCase,"
+            "ReportProgress,ResolveCase,ReturnCase,RuleOnReturn,SplitOff,TransferCase",
         },
     ),
     "progress on what is settled": (
         lambda s: (s.leader.resolve(s.case_id), s.leader.progress(s.case_id)),
         "FAILED_PRECONDITION",
         "illegal_transition",
-        {"state": "resolved", "allowed": ""},
+        {"state": "resolved", "allowed": "RecordCallBack,RecordReview"},
     ),
     "a revision that is stale": (
         lambda s: (s.leader.accept(s.case_id), s.leader.progress(s.case_id, revision=s.revision)),

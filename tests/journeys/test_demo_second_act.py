@@ -30,6 +30,11 @@ PATHS = {
     "vacancy": ("tier_1", "tier_2"),
     "night_market": ("tier_1",),
     "summons": ("tier_3",),
+    "ruling": ("tier_2", "tier_2"),
+    "transfer": ("tier_1", "tier_1"),
+    "supervision": ("tier_3",),
+    "hotspot": ("tier_1",),
+    "meeting": (),
 }
 
 

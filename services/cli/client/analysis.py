@@ -31,7 +31,7 @@ async def indicators(
     since: Annotated[str, typer.Argument(metavar="DAY", help="First day of the period.")],
     until: Annotated[str, typer.Argument(metavar="DAY", help="Last day of the period.")],
 ) -> None:
-    """How units did in a period: 响应率 and 解决率, with what they are of."""
+    """How units did in a period: 响应率, 解决率 and 满意率, with what they are of."""
     request = rpc.GetIndicatorsRequest(unit_code=within, since=since, until=until)
     answer = await to.call(to.analysis.GetIndicators, request)
     rows = [
@@ -39,12 +39,15 @@ async def indicators(
             each.unit_code,
             _rate(each, "response_rate", each.answered, each.turns),
             _rate(each, "resolution_rate", each.resolved, each.due),
+            _rate(each, "satisfaction_rate", each.satisfied, each.answers),
+            str(each.unanswered),
             str(each.withdrawn),
             str(each.on_another_track),
         )
         for each in answer.units
     ]
-    to.show(answer, text.columns(rows, ("unit", "answered", "resolved", "withdrawn", "on another track")))
+    heads = ("unit", "answered", "resolved", "satisfied", "no answer", "withdrawn", "on another track")
+    to.show(answer, text.columns(rows, heads))
 
 
 def _rate(of: rpc.UnitIndicators, name: str, part: int, whole: int) -> str:

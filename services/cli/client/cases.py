@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
 from fengqiao.routing.v1 import events_pb2 as ev
+from fengqiao.routing.v1 import handling_events_pb2 as hv
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from fengqiao.routing.v1.events_pb2 import Track
 from services.chassis.auth import Role
@@ -55,8 +56,40 @@ class Why(StrEnum):
     RELATED_CASE = "related-case"
 
 
-BESIDE = ("ruling", "order")
-"""Clocks that run beside a tier's."""
+BESIDE = ("pause", "ruling", "order", "first_contact", "follow_up")
+
+
+class Court(StrEnum):
+    """The way to court of a part that is split off."""
+
+    CIVIL = "civil"
+    ADMINISTRATIVE = "administrative"
+    ENFORCEMENT = "enforcement"
+    RETRIAL = "retrial"
+
+
+class ForCourt(StrEnum):
+    """Why a part is for the courts."""
+
+    PENDING_IN_COURT = "pending-in-court"
+    DECIDED_BY_COURT = "decided-by-court"
+    ONLY_A_COURT = "only-a-court"
+
+
+class Alike(StrEnum):
+    """Why cases are joined."""
+
+    SAME_REQUEST = "same-request"
+    SAME_MATTER = "same-matter"
+
+
+class Apart(StrEnum):
+    """Why joined cases are parted."""
+
+    DIFFERENT_MATTER = "different-matter"
+    RESIDENT = "resident"
+
+
 TRACKS = {Way.MEDIATION: ev.TRACK_MEDIATION, Way.PETITION: ev.TRACK_PETITION}
 
 
@@ -97,7 +130,7 @@ async def progress(
 
 
 @client(Role.HANDLER, changes=True)
-async def resolve(
+async def resolve(  # noqa: PLR0913 - options of a command
     to: Session,
     meta: CommandMeta,
     case: Case,
@@ -107,10 +140,14 @@ async def resolve(
     clause: Annotated[
         list[str] | None, typer.Option(metavar="NUMBER", help="Clause of the village code that it cites.")
     ] = None,
+    feeling: Annotated[str, typer.Option(help="The plan (情): what those concerned feel.")] = "",
+    reason: Annotated[str, typer.Option(help="The plan (理): what is reasonable between them.")] = "",
+    law: Annotated[str, typer.Option(help="The plan (法): what the law says.")] = "",
 ) -> None:
-    """The owner settled it."""
+    """The owner settled it; where the kind needs a plan, by its three parts (情理法)."""
+    plan = rpc.PlanTexts(feeling=feeling, reason=reason, law=law) if feeling or reason or law else None
     request = rpc.ResolveCaseRequest(
-        meta=meta, case_id=case, outcome=outcome, note=note, clauses=clause or []
+        meta=meta, case_id=case, outcome=outcome, note=note, clauses=clause or [], plan=plan
     )
     await change(to, to.routing.ResolveCase, request)
 
@@ -174,6 +211,73 @@ async def transfer(
     await change(to, to.routing.TransferCase, request)
 
 
+@client(Role.DESK, changes=True)
+async def join(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    lead: Annotated[str, typer.Argument(metavar="LEAD", help="Id of the case that leads the matter.")],
+    reason: Annotated[Alike, typer.Argument(help="Why.")] = Alike.SAME_MATTER,
+    *,
+    note: Note = "",
+) -> None:
+    """Join a case with another of the same matter: no clock of it runs, and it ends with that."""
+    code = ev.JoinReason.Value(name_of("JOIN_REASON", reason))
+    request = rpc.JoinCaseRequest(meta=meta, case_id=case, lead_case_id=lead, reason=code, note=note)
+    await change(to, to.routing.JoinCase, request)
+
+
+@client(Role.DESK, changes=True)
+async def part(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    reason: Annotated[Apart, typer.Argument(help="Why.")] = Apart.DIFFERENT_MATTER,
+    *,
+    note: Note = "",
+) -> None:
+    """Part a joined case: it goes on by itself, and the time that it was joined is not counted."""
+    code = ev.PartReason.Value(name_of("PART_REASON", reason))
+    request = rpc.PartCaseRequest(meta=meta, case_id=case, reason=code, note=note)
+    await change(to, to.routing.PartCase, request)
+
+
+@client(Role.HANDLER, changes=True)
+async def recuse(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    note: Annotated[str, typer.Argument(help="What the interest is.")],
+    *,
+    residents_wish: Annotated[
+        bool, typer.Option("--residents-wish", help="The resident wished it; of the desk alone.")
+    ] = False,
+) -> None:
+    """Whoever has the case has a direct interest (回避): it goes to another, and never back."""
+    request = rpc.RecuseHandlerRequest(meta=meta, case_id=case, note=note, residents_wish=residents_wish)
+    await change(to, to.routing.RecuseHandler, request)
+
+
+@client(Role.HANDLER, changes=True)
+async def split_off(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    route: Annotated[Court, typer.Argument(help="The way to court.")],
+    reason: Annotated[ForCourt, typer.Argument(help="Why it is for the courts.")],
+    note: Annotated[str, typer.Argument(help="Which part it is.")],
+) -> None:
+    """Split off a part that is for the courts (诉访分离); the rest goes on."""
+    request = rpc.SplitOffRequest(
+        meta=meta,
+        case_id=case,
+        route=hv.CourtRoute.Value(name_of("COURT_ROUTE", route)),
+        reason=hv.SplitReason.Value(name_of("SPLIT_REASON", reason)),
+        note=note,
+    )
+    await change(to, to.routing.SplitOff, request)
+
+
 @client(Role.HANDLER, changes=True)
 async def refer(
     to: Session,
@@ -195,9 +299,10 @@ async def route(
     *,
     place: Annotated[str, typer.Option(metavar="UNIT", help="Where it is.")] = "",
     urgent: Annotated[bool, typer.Option("--urgent", help="As if somebody said so.")] = False,
+    on: Annotated[str, typer.Option(metavar="DAY", help="By the rules of this day (default: now).")] = "",
 ) -> None:
-    """Where a case would start now, and why; nothing is done."""
-    request = rpc.RouteCaseRequest(site_id=to.site, kind=kind, unit_id=place, urgent=urgent)
+    """Where a case would start now, or on a day, and why; nothing is done."""
+    request = rpc.RouteCaseRequest(site_id=to.site, kind=kind, unit_id=place, urgent=urgent, on=on)
     answer = await to.call(to.routing.RouteCase, request)
     owner = answer.assignment
     facts = {
@@ -206,11 +311,13 @@ async def route(
         "post": owner.post_id,
         "holder": owner.holder_ref or "nobody",
         "why": ", ".join(owner.reasons),
+        "table": f"version {answer.capability_version} on {answer.day}" if answer.day else "",
+        "emergency": answer.emergency,
         "handed over to": text.word(Track, answer.track, "TRACK_") if answer.track else "",
         "due": text.at(answer.due_at),
     }
     clocks = [text.clock(clock, running=number == 0) for number, clock in enumerate(answer.clocks)]
-    to.show(answer, "\n".join([text.lines(facts), *clocks]))
+    to.show(answer, "\n".join([text.lines(facts), *text.why(answer.why), *clocks]))
 
 
 @client(Role.DESK)
@@ -221,20 +328,6 @@ async def explain(to: Session, case: Case) -> None:
     clocks = [text.clock(clock, running=clock.name == answer.running) for clock in answer.clocks]
     clocks += [text.clock(getattr(answer, name), running=True) for name in BESIDE if answer.HasField(name)]
     to.show(answer, "\n".join(clocks))
-
-
-@client(Role.DESK)
-async def board(
-    to: Session,
-    *,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Again at each change, until Ctrl-C.")
-    ] = False,
-) -> None:
-    """Counts per tier and status."""
-    request = rpc.WatchBoardRequest(site_id=to.site, follow=follow)
-    async for answer in to.stream(to.routing.WatchBoard, request):
-        to.show(answer, text.board(answer))
 
 
 def name_of(enum: str, word: StrEnum) -> str:

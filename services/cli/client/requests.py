@@ -1,11 +1,13 @@
-"""The resident's side: submit, show, track, timeline, withdraw, ask-up, rate, reopen."""
+"""The resident's side: submit, show, track, timeline, withdraw, ask-up, ask-for, rate, reopen."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import grpc
 import typer
 
 from fengqiao.common.v1.common_pb2 import CommandMeta
+from fengqiao.intake.v1 import events_pb2 as ev
 from fengqiao.intake.v1 import intake_service_pb2 as rpc
 from fengqiao.routing.v1 import routing_service_pb2 as routing
 from services.chassis.auth import Role
@@ -16,6 +18,13 @@ from services.cli.client.session import Misuse, Session
 
 Case = Annotated[str, typer.Argument(metavar="CASE", help="Case id.")]
 Reason = Annotated[str, typer.Option(help="Why, as a code.")]
+
+
+class Wish(StrEnum):
+    """Where a resident asks a case to go."""
+
+    MEDIATION = "mediation"
+    PETITION = "petition"
 
 
 @client(Role.CLERK, changes=True)
@@ -123,6 +132,21 @@ async def ask_up(to: Session, meta: CommandMeta, case: Case, *, reason: Reason =
     """Ask routing to lift the case one tier, on the resident's word."""
     request = rpc.RequestEscalationRequest(meta=meta, case_id=case, reason=reason)
     _asked(to, await to.call(to.intake.RequestEscalation, request), "escalation")
+
+
+@client(Role.CLERK, changes=True)
+async def ask_for(
+    to: Session,
+    meta: CommandMeta,
+    case: Case,
+    track: Annotated[Wish, typer.Argument(help="Where to.")],
+    *,
+    reason: Reason = "resident_asked",
+) -> None:
+    """Ask routing to hand the case to mediation or petition handling, on the resident's word."""
+    code = ev.WishedTrack.Value(f"WISHED_TRACK_{track.name}")
+    request = rpc.RequestReferralRequest(meta=meta, case_id=case, track=code, reason=reason)
+    _asked(to, await to.call(to.intake.RequestReferral, request), track.value)
 
 
 @client(Role.CLERK, changes=True)

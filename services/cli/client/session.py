@@ -20,11 +20,13 @@ from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
 from fengqiao.routing.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from fengqiao.routing.v1.code_service_pb2_grpc import VillageCodeServiceStub
 from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from fengqiao.routing.v1.emergency_service_pb2_grpc import EmergencyServiceStub
 from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceStub
 from fengqiao.routing.v1.meeting_service_pb2_grpc import MeetingServiceStub
 from fengqiao.routing.v1.person_service_pb2_grpc import PersonServiceStub
 from fengqiao.routing.v1.roster_service_pb2_grpc import RosterServiceStub
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
+from fengqiao.routing.v1.screening_service_pb2_grpc import ScreeningServiceStub
 from services.chassis import client
 from services.chassis.settings import Settings
 from services.cli.calls import Caller
@@ -117,9 +119,19 @@ class Session:
         return VillageCodeServiceStub(self._channel("routing"))
 
     @property
+    def emergencies(self) -> Any:
+        """The emergencies' methods; routing has them."""
+        return EmergencyServiceStub(self._channel("routing"))
+
+    @property
     def meetings(self) -> Any:
         """The joint meetings' methods; routing has them."""
         return MeetingServiceStub(self._channel("routing"))
+
+    @property
+    def screenings(self) -> Any:
+        """The screening campaigns' methods; routing has them."""
+        return ScreeningServiceStub(self._channel("routing"))
 
     @property
     def analysis(self) -> Any:

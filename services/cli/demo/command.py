@@ -81,7 +81,7 @@ def demo(  # noqa: PLR0913 - an option each
     ] = None,
 ) -> None:
     """Run a real city's requests through all services and compare every row with the city's own record; then
-    play ten scenes of a small town, each with what must come of it.
+    play scenes of a small town, each with what must come of it.
     """
     console = Console()
     language = lang or texts.language_of(environment)

@@ -16,10 +16,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import clock_events_pb2 as clocks
+from fengqiao.routing.v1 import early_warning_events_pb2 as warnings
+from fengqiao.routing.v1 import emergency_events_pb2 as emergencies
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
+from fengqiao.routing.v1 import handling_events_pb2 as handling
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
+from fengqiao.routing.v1 import screening_events_pb2 as screenings
 from services.chassis.protobuf import instant_or_none
 from services.notify.owed import parties as p
 from services.notify.owed.parties import AWAY_TOO, EMAIL, HERE, IN_APP, News, Owed, Recipient
@@ -37,6 +43,7 @@ __all__ = [
     "RESTRICTED_SOURCES",
     "SOURCES",
     "TEMPLATES",
+    "URGENT",
     "News",
     "Owed",
     "Recipient",
@@ -49,6 +56,8 @@ SOURCES = (
     "fengqiao.routing.summonses",
     "fengqiao.routing.callouts",
     "fengqiao.routing.meetings",
+    "fengqiao.routing.emergencies",
+    "fengqiao.routing.screenings",
     "fengqiao.mediation.events",
     "fengqiao.petition.events",
 )
@@ -56,6 +65,8 @@ RESTRICTED_SOURCES = ("fengqiao.intake.restricted", "fengqiao.petition.restricte
 
 OWNER = ("assignment.unit_id", "assignment.tier")
 OF_ORDER = ("case.request_no", "order", "unit_id", "answer_by=answer_clock.due_at")
+OF_ASSISTANCE = ("case.request_no", "assistance", "unit_id", "department", "lead_unit_id")
+OF_TIME = ("case.request_no", "due_at", "due_before", *OWNER)
 OF_MEDIATION = ("mediation.request_no", "mediation.unit_id")
 OF_PETITION = ("petition.request_no", "petition.unit_id")
 OF_VOLUNTEERS = frozenset({"volunteer_asked", "call_out_cancelled"})
@@ -63,8 +74,19 @@ OF_VOLUNTEERS = frozenset({"volunteer_asked", "call_out_cancelled"})
 # Volunteers see the minimum of a case: no number of it.
 OF_CALL_OUT = ("call_out.unit_id",)
 OF_SUMMONS = ("summons.request_no", "summons.department", "summons.unit_id")
+OF_EMERGENCY = ("emergency.unit_id", "emergency.profile", "emergency.version", "reason")
 OF_MEETING = ("convener=meeting.unit_id", "day=meeting.on")
+OF_SCREENING = (
+    "campaign=screening.code",
+    "area=screening.unit_id",
+    "since=screening.since",
+    "until=screening.until",
+)
 UNTIL = "clock.rolled_due_at"
+URGENT = "case_urgent"
+"""What the desk is told at once; how long that took is measured."""
+OF_SETTLEMENT = ("case.request_no", "unit_id")
+CALL_BY, REVIEW_BY = "call_by=answer_clock.due_at", "review_by=answer_clock.due_at"
 
 OWED: Mapping[type[Message], News] = MappingProxyType({
     intake.RequestSubmitted: News(
@@ -76,8 +98,8 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         (Owed(p.reporter, "sighting_feedback", HERE),),
     ),
     routing.CaseRouted: News(
-        ("case.request_no", "kind", "due_at", "urgent", *OWNER),
-        (Owed(p.holder, "case_assigned", HERE),),
+        ("case.request_no", "kind", "due_at", "urgent", "risk", "asked_at=submitted_recorded_at", *OWNER),
+        (Owed(p.holder, "case_assigned", HERE), Owed(p.urgent_desk, URGENT, HERE)),
     ),
     routing.CaseEscalated: News(
         ("case.request_no", "from_unit_id", "reason", *OWNER),
@@ -128,11 +150,11 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         (Owed(p.resident, "case_withdrawn", AWAY_TOO), Owed(p.unit, "case_taken_back", HERE)),
     ),
     routing.CaseReopened: News(
-        ("case.request_no", "due_at", *OWNER),
+        ("case.request_no", "due_at", "reason", *OWNER),
         (Owed(p.resident, "case_reopened", AWAY_TOO), Owed(p.holder, "case_came_back", HERE)),
     ),
     routing.WishDeclined: News(
-        ("case.request_no", "wish", "status"),
+        ("case.request_no", "wish", "status", "reason", "way_on"),
         (Owed(p.resident, "wish_declined", AWAY_TOO),),
     ),
     routing.CaseReferred: News(
@@ -143,6 +165,58 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         ("case.request_no", "conclusion", "due_at", *OWNER),
         (Owed(p.resident, "case_goes_on", AWAY_TOO), Owed(p.holder, "case_goes_on_here", HERE)),
     ),
+    handling.HandlerRecused: News(
+        ("case.request_no", "unit_id", "to_unit_id", "residents_wish"),
+        (Owed(p.unit, "handler_recused", HERE), Owed(p.desk, "handler_recused", HERE)),
+    ),
+    handling.PartSplitOff: News(
+        ("case.request_no", "reference", "route", "split_reason=reason", "unit_id"),
+        (Owed(p.resident, "part_split_off", AWAY_TOO),),
+    ),
+    handling.AssistanceAsked: News(
+        (*OF_ASSISTANCE, "task", "answer_by=answer_clock.due_at"),
+        (Owed(p.assisting, "assistance_asked", HERE),),
+    ),
+    handling.AssistanceAnswered: News(
+        (*OF_ASSISTANCE, "answer", "result"),
+        (Owed(p.lead, "assistance_answered", HERE),),
+    ),
+    handling.AssistanceOverdue: News(
+        (*OF_ASSISTANCE, "superior_unit_id", "repeats", "accepted", "answer_by=answer_clock.due_at"),
+        (
+            Owed(p.assisting, "assistance_overdue", HERE),
+            Owed(p.over_assisting, "assistance_overdue", HERE),
+            Owed(p.lead, "assistance_overdue", HERE),
+        ),
+    ),
+    handling.AssistanceEnded: News(
+        (*OF_ASSISTANCE, "reason"),
+        (Owed(p.assisting, "assistance_ended", HERE),),
+    ),
+    followup.CallBackOpened: News(
+        (*OF_SETTLEMENT, CALL_BY),
+        (Owed(p.caller, "call_back_asked", HERE),),
+    ),
+    followup.CallBackOverdue: News(
+        (*OF_SETTLEMENT, "repeats", CALL_BY),
+        (Owed(p.caller, "call_back_overdue", HERE),),
+    ),
+    followup.CaseClosed: News(
+        ("case.request_no",),
+        (Owed(p.not_reached, "case_closed", AWAY_TOO),),
+    ),
+    followup.ReviewOpened: News(
+        (*OF_SETTLEMENT, "number", REVIEW_BY),
+        (Owed(p.reviewer, "review_asked", HERE),),
+    ),
+    followup.ReviewOverdue: News(
+        (*OF_SETTLEMENT, "number", "repeats", REVIEW_BY),
+        (Owed(p.reviewer, "review_overdue", HERE),),
+    ),
+    followup.ReviewRecorded: News(
+        (*OF_SETTLEMENT, "finding"),
+        (Owed(p.resident, "review_recorded", AWAY_TOO), Owed(p.unit, "review_of_settlement", HERE)),
+    ),
     routing.CaseJoined: News(
         ("case.request_no", "lead_request_no", "unit_id", "join_reason=reason"),
         (Owed(p.resident, "case_joined", AWAY_TOO), Owed(p.unit, "case_joined_here", HERE)),
@@ -150,6 +224,57 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     routing.CaseParted: News(
         ("case.request_no", "due_at", "part_reason=reason", *OWNER),
         (Owed(p.resident, "case_parted", AWAY_TOO), Owed(p.holder, "case_parted_here", HERE)),
+    ),
+    clocks.DeadlineNeared: News(
+        ("case.request_no", "stage", "due_at", *OWNER),
+        (Owed(p.holder, "deadline_neared", HERE),),
+    ),
+    clocks.FirstContactMissed: News(
+        ("case.request_no", "due_at", *OWNER),
+        (Owed(p.holder, "first_contact_missed", HERE), Owed(p.overseer, "first_contact_missed", HERE)),
+    ),
+    clocks.DeadlineRecomputed: News(
+        ("case.request_no", "former_due_at", "due_at", *OWNER),
+        (
+            Owed(p.resident_if_moved, "deadline_recomputed", AWAY_TOO),
+            Owed(p.holder_if_moved, "deadline_recomputed_here", HERE),
+        ),
+    ),
+    clocks.PauseAsked: News(
+        ("case.request_no", "ask", "kind", "rule", *OWNER),
+        (Owed(p.approver, "pause_asked", HERE),),
+    ),
+    clocks.ExtensionAsked: News(
+        ("case.request_no", "ask", "rule", *OWNER),
+        (Owed(p.approver, "extension_asked", HERE),),
+    ),
+    clocks.ClocksPaused: News(
+        (*OF_TIME, "kind", "until=clock.due_at"),
+        (Owed(p.resident, "clocks_paused", AWAY_TOO), Owed(p.holder, "time_granted", HERE)),
+    ),
+    clocks.ClocksResumed: News(
+        (*OF_TIME, "kind"),
+        (Owed(p.resident, "clocks_resumed", AWAY_TOO), Owed(p.holder, "clocks_run_again", HERE)),
+    ),
+    clocks.DueTimeExtended: News(
+        OF_TIME,
+        (Owed(p.resident, "due_time_extended", AWAY_TOO), Owed(p.holder, "time_granted", HERE)),
+    ),
+    clocks.TimeRefused: News(
+        ("case.request_no", "ask", "unit_id"),
+        (Owed(p.unit, "time_refused", HERE),),
+    ),
+    warnings.EndAwaited: News(
+        ("case.request_no", "unit_id", "answer_by=answer_clock.due_at"),
+        (Owed(p.ending, "end_to_record", HERE),),
+    ),
+    warnings.EndOverdue: News(
+        ("case.request_no", "unit_id", "repeats", "answer_by=answer_clock.due_at"),
+        (Owed(p.ending, "end_overdue", HERE),),
+    ),
+    warnings.EarlyWarningEnded: News(
+        ("case.request_no", "unit_id"),
+        (Owed(p.unit, "end_recorded", HERE),),
     ),
     rosters.AnswererSummoned: News(
         (*OF_SUMMONS, "answer_by=clock.due_at"),
@@ -198,6 +323,26 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     meetings.MeetingTaskOverdue: News(
         (*OF_MEETING, "task_id", "unit_id", "due_on", "times"),
         (Owed(p.tasked, "meeting_task_overdue", HERE), Owed(p.meeting_desk, "meeting_task_overdue", HERE)),
+    ),
+    emergencies.EmergencyDeclared: News(
+        (*OF_EMERGENCY, "begins_at", "ends_at"),
+        (Owed(p.area, "emergency_declared", HERE), Owed(p.emergency_desk, "emergency_declared", HERE)),
+    ),
+    emergencies.EmergencyEnded: News(
+        (*OF_EMERGENCY, "end"),
+        (Owed(p.area, "emergency_ended", HERE), Owed(p.emergency_desk, "emergency_ended", HERE)),
+    ),
+    screenings.ScreeningBegan: News(
+        (*OF_SCREENING, "due_on"),
+        (Owed(p.told, "screening_began", HERE),),
+    ),
+    screenings.ScreeningOverdue: News(
+        (*OF_SCREENING, "due_on", "times", "unreported"),
+        (Owed(p.told, "screening_overdue", HERE),),
+    ),
+    screenings.ScreeningClosed: News(
+        (*OF_SCREENING, "reported", "unreported", "visited", "findings"),
+        (Owed(p.told, "screening_left", HERE), Owed(p.screening_desk, "screening_closed", HERE)),
     ),
     mediation.MediationOpened: News(
         OF_MEDIATION,
@@ -291,7 +436,9 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         intake.EscalationRequested,
         intake.WithdrawalRequested,
         intake.ReopeningRequested,
+        intake.ReferralRequested,
         intake.OutcomeRated,
+        followup.ResidentAnswered,
         # What routing's event told already.
         intake.RequestSettled,
         intake.RequestClosed,
@@ -305,6 +452,10 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         # Steps within a unit; the timeline shows them.
         routing.CaseAccepted,
         routing.ProgressReported,
+        # The call-back goes on; what comes of it is the news.
+        followup.CallBackMissed,
+        # It is told when somebody works.
+        clocks.WarningPutOff,
         # Steps of a call-out; whoever called can look at it.
         forces.VolunteersCalledOut,
         forces.VolunteerAccepted,
@@ -319,6 +470,9 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         meetings.MeetingTaskDone,
         meetings.MeetingTaskLeftOpen,
         meetings.MeetingClosed,
+        # Its units are told when it begins; whoever planned it looks at it.
+        screenings.ScreeningPlanned,
+        screenings.ScreeningReported,
         # What comes of it is the news.
         routing.ReferralRecalled,
         mediation.DisputeReceived,

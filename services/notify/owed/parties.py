@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fengqiao.intake.v1 import events_pb2 as intake
+from fengqiao.routing.v1 import followup_events_pb2 as followup
 
 EMAIL, IN_APP = "email", "in_app"
 AWAY_TOO = (EMAIL, IN_APP)
@@ -69,15 +70,81 @@ def superior(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(f"unit:{event.superior_unit_id}", event.superior_unit_id),)
 
 
+def overseer(event: Any) -> tuple[Recipient, ...]:
+    """The unit above the owner that oversees it; the command desk where there is none."""
+    return superior(event) if event.superior_unit_id else desk(event)
+
+
+def resident_if_moved(event: Any) -> tuple[Recipient, ...]:
+    """Whoever asked, if the matter is due at another time now."""
+    return resident(event) if event.due_at != event.former_due_at else ()
+
+
+def holder_if_moved(event: Any) -> tuple[Recipient, ...]:
+    """The owner's holder, if one of its clocks ends at another time now: not where it is merely certain."""
+    moved = any(clock.due_at != former for clock, former in zip(event.clocks, event.former, strict=False))
+    return holder(event) if moved else ()
+
+
 def orderer(event: Any) -> tuple[Recipient, ...]:
     """Whoever ordered a supervision, or sees to it by now; the command desk where that is no unit."""
     unit_id = event.orderer_unit_id
     return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
 
 
+def assisting(event: Any) -> tuple[Recipient, ...]:
+    """Who is asked to assist: the unit, or who was on duty in the department; the desk where nobody was."""
+    if event.unit_id:
+        return unit(event)
+    return (Recipient(event.person_ref),) if event.person_ref else desk(event)
+
+
+def over_assisting(event: Any) -> tuple[Recipient, ...]:
+    """The superior who is told of an assistance that is overdue; the command desk where that is no unit."""
+    return superior(event) if event.superior_unit_id else desk(event)
+
+
+def lead(event: Any) -> tuple[Recipient, ...]:
+    """The unit that leads where others assist."""
+    return (Recipient(f"unit:{event.lead_unit_id}", event.lead_unit_id),)
+
+
+def caller(event: Any) -> tuple[Recipient, ...]:
+    """Whoever is to call the resident back; the command desk where that is no unit."""
+    unit_id = event.caller_unit_id
+    return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
+
+
+def reviewer(event: Any) -> tuple[Recipient, ...]:
+    """Whoever is to review a settlement; the command desk where that is no unit."""
+    unit_id = event.reviewer_unit_id
+    return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
+
+
+def not_reached(event: Any) -> tuple[Recipient, ...]:
+    """Whoever asked, where the case was closed because they could not be reached; else they know."""
+    return resident(event) if event.closed_by == followup.CLOSED_BY_UNREACHABLE else ()
+
+
+def approver(event: Any) -> tuple[Recipient, ...]:
+    """Whoever approves a pause or an extension; the command desk where that is no unit."""
+    unit_id = event.approver_unit_id
+    return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
+
+
+def ending(event: Any) -> tuple[Recipient, ...]:
+    """Whoever is to put the end of an early warning on record; the command desk where that is no unit."""
+    return superior(event) if event.superior_unit_id else desk(event)
+
+
 def desk(event: Any) -> tuple[Recipient, ...]:
     """The command desk of the site."""
     return (Recipient(f"desk:{event.case.site_id}"),)
+
+
+def urgent_desk(event: Any) -> tuple[Recipient, ...]:
+    """The command desk, where the case is urgent or its kind is a risk kind; nobody where it is neither."""
+    return desk(event) if event.urgent or event.risk else ()
 
 
 def reporter(event: Any) -> tuple[Recipient, ...]:
@@ -147,6 +214,32 @@ def tasked(event: Any) -> tuple[Recipient, ...]:
 def meeting_desk(event: Any) -> tuple[Recipient, ...]:
     """The command desk of the site."""
     return (Recipient(f"desk:{event.meeting.site_id}"),)
+
+
+# -- emergencies ---------------------------------------------------------------------------------------------
+
+
+def area(event: Any) -> tuple[Recipient, ...]:
+    """The unit whose cases are placed by other rules."""
+    return (Recipient(f"unit:{event.emergency.unit_id}", event.emergency.unit_id),)
+
+
+def emergency_desk(event: Any) -> tuple[Recipient, ...]:
+    """The command desk of the site."""
+    return (Recipient(f"desk:{event.emergency.site_id}"),)
+
+
+# -- screening campaigns -------------------------------------------------------------------------------------
+
+
+def told(event: Any) -> tuple[Recipient, ...]:
+    """The units that a campaign is told to."""
+    return tuple(Recipient(f"unit:{code}", code) for code in event.told)
+
+
+def screening_desk(event: Any) -> tuple[Recipient, ...]:
+    """The command desk of the site."""
+    return (Recipient(f"desk:{event.screening.site_id}"),)
 
 
 # -- mediation -----------------------------------------------------------------------------------------------

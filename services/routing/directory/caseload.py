@@ -20,7 +20,7 @@ from services.chassis.queues import Queue, soonest_due
 from services.chassis.store import Raw
 from services.routing.directory.accesses import Accesses, Wanted, may_supervise, place_of, to_message
 from services.routing.directory.lookups import HELD_BY, HOUSEHOLD_KEY, Lookups, day_of
-from services.routing.domain import ENDED, UNSETTLED
+from services.routing.domain import ENDED, NOT_ENDED
 from services.routing.domain.directory.decisions import PREFIX
 from services.routing.domain.directory.unit import Unit
 from services.routing.naming import hidden
@@ -29,7 +29,7 @@ from services.routing.telling import told
 
 OPEN, CLOSED = 0, 1
 """Open cases come first."""
-STATUSES = {OPEN: UNSETTLED, CLOSED: ENDED}
+STATUSES = {OPEN: NOT_ENDED, CLOSED: ENDED}
 GROUPS: Mapping[int, Sequence[int]] = {
     rpc.CASE_SCOPE_UNSPECIFIED: (OPEN, CLOSED),
     rpc.CASE_SCOPE_OPEN: (OPEN,),
@@ -196,4 +196,4 @@ def _due(raw: Raw) -> tuple[datetime, str]:
 
 
 def _group(raw: Raw) -> int:
-    return OPEN if raw["state"]["status"] in UNSETTLED else CLOSED
+    return OPEN if raw["state"]["status"] in NOT_ENDED else CLOSED

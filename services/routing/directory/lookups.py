@@ -187,6 +187,16 @@ class Lookups:
         """The units that match."""
         return Territory(await self._find(query))
 
+    async def households(self, site_id: str, within: str, on: date) -> dict[str, int]:
+        """How many households each unit at or below a place has of its own on a day."""
+        fields, found = {"state.code": 1, "state.households": 1}, dict[str, int]()
+        for code in (within, below(within)):
+            for raw in await self._raw({"site": site_id, "state.code": code}, fields):
+                homes = raw["state"].get("households", ())
+                days = (converter.structure(home["days"], Days) for home in homes)
+                found[raw["state"]["code"]] = sum(on in each for each in days)
+        return found
+
     async def today(self, site_id: str, at: datetime | None = None) -> date:
         """The day that it is at a site, or was at a time."""
         now = at or (await self.base.clocks.look_at(site_id, self.base.threads)).now

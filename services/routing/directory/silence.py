@@ -11,6 +11,7 @@ from services.chassis.kinds import Kind
 from services.chassis.store import Raw, infrastructure
 from services.routing.directory.following import Following
 from services.routing.domain.directory.ground import Ground
+from services.routing.domain.directory.ladders import cut_off, unsupervised
 from services.routing.domain.directory.unit import NEIGHBOURHOOD, Unit
 from services.routing.rules import Rules
 from services.routing.store import unit_id
@@ -41,6 +42,8 @@ class Silence:
     following: Following
     rules: Mapping[str, Rules]
     counted: dict[str, Count] = field(default_factory=dict)
+    climbed: dict[str, tuple[tuple[int, date], list[str], list[str]]] = field(default_factory=dict)
+    """What was found of each site's ladders, at which version and day of its ground."""
 
     async def look(self) -> None:
         """One round.
@@ -50,6 +53,7 @@ class Silence:
         """
         await self.following.fresh()
         unstaffed, leaderless = list[str](), list[str]()
+        await self._ladders()
         for site_id, ground in self.following.grounds.items():
             if not ground.theirs:
                 continue
@@ -63,6 +67,22 @@ class Silence:
             self.base.readiness.wait("leaderless", "; ".join(leaderless), blocks=False)
         else:
             self.base.readiness.clear("leaderless")
+
+    async def _ladders(self) -> None:
+        """Names the units whose ladder does not reach a top, and those above whom nobody is at work."""
+        lost, alone = list[str](), list[str]()
+        for site_id, ground in self.following.grounds.items():
+            state = ground.version, ground.day
+            if self.climbed.get(site_id, (None, [], []))[0] != state:
+                # A county's units take a while to go through.
+                units = list(ground.territory.units.values())
+                found = await self.base.threads.run(cut_off, units, ground.day)
+                above = await self.base.threads.run(unsupervised, units, set(ground.idle), ground.day)
+                self.climbed[site_id] = state, found, above
+            lost += self.climbed[site_id][1]
+            alone += self.climbed[site_id][2]
+        self.base.readiness.name_cases("ladder", len(lost), lost[:SHOWN])
+        self.base.readiness.name_cases("no_superior", len(alone), alone[:SHOWN])
 
     async def _leaderless(self, site_id: str, ground: Ground, codes: Sequence[str]) -> str:
         """How many households have no leader, where that is more than the site's rule allows."""

@@ -22,6 +22,7 @@ from services.chassis.store import Raw, infrastructure
 from services.routing.directory.following import Following
 from services.routing.domain import OPEN, Case, ReassignCase
 from services.routing.domain.directory.ground import LEAVE, UNIT_CLOSED, VACANCY
+from services.routing.domain.placing import placed
 from services.routing.rules import Rules
 
 log = structlog.get_logger()
@@ -62,7 +63,8 @@ class Standing:
             if ground.theirs:
                 wanted = None if everything else looked.union(ground.idle)
                 for raw in await self.base.threads.run(self._open, site_id, wanted):
-                    placement = self.rules[site_id].answering(raw["state"]["unit_id"])
+                    rules = placed(self.rules[site_id], tuple(raw["state"].get("recused") or ()))
+                    placement = rules.answering(raw["state"]["unit_id"])
                     if not placement.post.holder_ref:
                         nobodys.append(raw["_id"])
                     if self._owns(raw, placement.unit.id, placement.post.holder_ref):
@@ -77,7 +79,7 @@ class Standing:
     def _open(self, site_id: str, units: Iterable[str] | None) -> list[Raw]:
         """Open cases of some units, or of all."""
         query: Raw = {"site": site_id, "state.status": {"$in": list(OPEN)}}
-        fields = {"state.unit_id": 1, "state.holder_ref": 1}
+        fields = {"state.unit_id": 1, "state.holder_ref": 1, "state.recused": 1}
         collection = self.base.committer.repository.collection
         wanted = None if units is None else set(units)
         with infrastructure():

@@ -5,19 +5,29 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.chassis.terms import Clock, start_term
+from services.routing.clocking import RESOLUTION, Profile
 from services.routing.domain.case import tier_clock
 from services.routing.rules import TOP_TIER, Rules
 
 
 def make_plan(
-    rules: Rules, tiers: Sequence[int], start: datetime, promised: datetime | None, *, epoch: int
+    rules: Rules,
+    tiers: Sequence[int],
+    start: datetime,
+    promised: datetime | None,
+    *,
+    epoch: int,
+    kind: str = "",
 ) -> tuple[datetime, tuple[Clock, ...]]:
     """Due time of the matter, and one clock for each tier from the first to the top.
 
     With n tiers the j-th clock ends at start + j·(due - start)/n, whole seconds rounded down; the n-th is the
     due time itself. The due time is the promised one, else the default rule's. Where the default rule is a
-    tier's, each clock without promise has its whole length, one after the other.
+    tier's, or the site's profile has resolution clocks for the kind, each clock without promise has its whole
+    length, one after the other.
     """
+    if promised is None and rules.clocks and all(rules.clocks.says(kind, t).resolution for t in tiers):
+        return _by_profile(rules, rules.clocks, kind, tiers, start, epoch=epoch)
     if promised is None and rules.term_per_tier:
         return _one_after_the_other(rules, tiers, start, epoch=epoch)
     if promised is not None:
@@ -65,6 +75,21 @@ def _one_after_the_other(
     return began, tuple(clocks)
 
 
+def _by_profile(
+    rules: Rules, profile: Profile, kind: str, tiers: Sequence[int], start: datetime, *, epoch: int
+) -> tuple[datetime, tuple[Clock, ...]]:
+    clocks: list[Clock] = []
+    began = start
+    for tier in tiers:
+        term = profile.says(kind, tier).resolution or rules.default_term
+        working = profile.working(tier, rules.zone, rules.calendar)
+        rule = profile.rule(RESOLUTION)
+        clock = start_term(tier_clock(tier), rule, term, began, rules, epoch=epoch, working=working)
+        clocks.append(clock)
+        began = clock.due_at
+    return began, tuple(clocks)
+
+
 def shifted(plan: tuple[Clock, ...], ran_out: Clock, start: datetime) -> tuple[Clock, ...]:
     """The plan after a clock ended: the next begins at `start`; after an outage later ends move along."""
     by = start - ran_out.due_at
@@ -81,6 +106,51 @@ def shifted(plan: tuple[Clock, ...], ran_out: Clock, start: datetime) -> tuple[C
         if c.due_at > ran_out.due_at
         else c
         for c in plan
+    )
+
+
+def moved(
+    plan: tuple[Clock, ...], since: datetime, seconds: int, step: str, *, provisional: bool = False
+) -> tuple[Clock, ...]:
+    """The plan with the clocks that are not over at a time ending later, and a step that says since when and
+    by how much. Whoever's clock had begun by then keeps its start.
+    """
+    said = (step, since.isoformat(), seconds)
+    return tuple(
+        replace(
+            _later(c, c.started_at >= since, seconds),
+            provisional=c.provisional or provisional,
+            explanation=(*c.explanation, said),
+        )
+        if c.due_at > since
+        else c
+        for c in plan
+    )
+
+
+def corrected(
+    plan: tuple[Clock, ...], since: datetime, planned: int, seconds: int, step: str
+) -> tuple[Clock, ...]:
+    """As if `moved` had moved it by so many seconds and not by those planned."""
+    was, said = (step, since.isoformat(), planned), (step, since.isoformat(), seconds)
+    return tuple(
+        replace(
+            _later(c, c.started_at > since, seconds - planned),
+            explanation=tuple(said if each == was else each for each in c.explanation),
+        )
+        if was in c.explanation
+        else c
+        for c in plan
+    )
+
+
+def _later(clock: Clock, begins: bool, seconds: int) -> Clock:  # noqa: FBT001 - whether its start moves too
+    by = timedelta(seconds=seconds)
+    return replace(
+        clock,
+        started_at=clock.started_at + by if begins else clock.started_at,
+        due_at=clock.due_at + by,
+        rolled_due_at=clock.rolled_due_at + by,
     )
 
 

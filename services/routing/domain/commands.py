@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from services.routing.domain.codes.citing import Known
+from services.routing.domain.threeparts import NO_PLAN, ThreeParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,16 @@ class ReportProgress:
 
 @dataclass(frozen=True, slots=True)
 class ResolveCase:
-    """The owner settled it; `outcome` is a code, `clauses` are numbers in the village codes `known`."""
+    """The owner settled it; `outcome` is a code, `clauses` are numbers in the village codes `known`, `plan`
+    is in three parts (情理法) where the kind needs it.
+    """
 
     outcome: str
     note: str = ""
     clauses: tuple[str, ...] = ()
     known: Known = field(default_factory=dict)
+    by: str = ""
+    plan: ThreeParts = NO_PLAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,62 @@ class ReferCase:
 
 
 @dataclass(frozen=True, slots=True)
+class AskForAssistance:
+    """The owner asks a unit or a department to help with a `task`, a code. Of a department: whether it
+    `stands`, and `person_ref`, who is on duty there.
+    """
+
+    unit_id: str
+    department: str
+    task: str
+    by: str
+    note: str = ""
+    stands: bool = False
+    person_ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAssistance:
+    """Who was asked answers; `answer` is an `AssistanceAnswer`, `result` a code, `text` is for the store."""
+
+    assistance: int
+    answer: int
+    result: str
+    by: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndAssistance:
+    """The owner needs an assistance no longer."""
+
+    assistance: int
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecuseHandler:
+    """Whoever has it has a direct interest; the handler says so, a superior, or the desk as the resident
+    wishes.
+    """
+
+    by: str
+    note: str = ""
+    residents_wish: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SplitOff:
+    """A part is for the courts; `route` is a `CourtRoute`, `reason` a `SplitReason`."""
+
+    route: int
+    reason: int
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReassignCase:
     """Its owner can't act any more: the post is vacant, its holder on leave or back, the unit closed;
     `reason` is a `MoveReason`.
@@ -143,6 +204,104 @@ class RulingRanOut:
 @dataclass(frozen=True, slots=True)
 class SupervisionRanOut:
     """A supervision order was not answered, or its answer not judged, in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssistanceRanOut:
+    """Who was asked to help did not answer, or has not done it, in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCallBack:
+    """The resident was called back by `by`: not reached, or what they answered, `rating` 1 (poor) to 5."""
+
+    reached: bool
+    solved: bool = False
+    rating: int = 0
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallBackRanOut:
+    """Nobody called back in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReview:
+    """A `ReviewFinding` by who did not handle the case; `units` are those that `by` acts for."""
+
+    number: int
+    finding: int
+    by: str = ""
+    units: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRanOut:
+    """Nobody reviewed it in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRanOut:
+    """The owner was not in contact with the resident in time."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class WarningCame:
+    """A stage of a clock's warnings has come; `clock` is the name of the warning's deadline."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecomputeDeadlines:
+    """The site's calendar knows more than when provisional clocks were reckoned."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEnd:
+    """A superior puts the end of an early warning on record; `end` is a `LawfulEnd`."""
+
+    end: int
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndRanOut:
+    """Nobody put the end of an early warning on record in time."""
 
     happens_by_itself: ClassVar[bool] = True
 

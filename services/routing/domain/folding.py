@@ -7,11 +7,23 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from fengqiao.routing.v1 import clock_events_pb2 as clock_ev
 from fengqiao.routing.v1 import events_pb2 as ev
+from fengqiao.routing.v1 import followup_events_pb2 as fu
+from fengqiao.routing.v1 import handling_events_pb2 as hv
 from services.chassis.model import Context
 from services.chassis.protobuf import instant
 from services.chassis.terms import from_message
-from services.routing.domain import order_folding
+from services.routing.domain import (
+    assist_folding,
+    clock_folding,
+    early_warnings,
+    followup_folding,
+    join_folding,
+    order_folding,
+    pause_folding,
+    splitting,
+)
 from services.routing.domain.case import (
     ASSIGNED,
     IN_PROGRESS,
@@ -25,12 +37,13 @@ from services.routing.domain.case import (
     Step,
 )
 from services.routing.domain.clocks import clock_of, shifted
+from services.routing.domain.followup import over
 from services.routing.domain.referrals import REFUSED
 
 
 def evolve(case: Case | None, event: Message, context: Context) -> Case:
     """Fold one of our own events into the case."""
-    return FOLDS[type(event)](case, event, context)
+    return clock_folding.contact(case, FOLDS[type(event)](case, event, context), event)
 
 
 def _routed(_case: Case | None, event: ev.CaseRouted, context: Context) -> Case:
@@ -50,6 +63,7 @@ def _routed(_case: Case | None, event: ev.CaseRouted, context: Context) -> Case:
         due_promised=event.due_promised,
         plan=tuple(from_message(message) for message in event.plan),
         running=event.assignment.tier,
+        screening_code=event.screening_code,
     )
 
 
@@ -64,7 +78,9 @@ def _unchanged(case: Case, _event: Message, _context: Context) -> Case:
 
 def _escalated(case: Case, event: ev.CaseEscalated, context: Context) -> Case:
     plan, clock = case.plan, case.clock
-    if clock and event.HasField("next_started_at"):
+    if event.plan:
+        plan = tuple(from_message(message) for message in event.plan)
+    elif clock and event.HasField("next_started_at"):
         plan = shifted(plan, clock, instant(event.next_started_at))
     if event.reason == ev.MOVE_REASON_TIMEOUT:
         # Never the one that ran out, where a case was moved below the tier whose clock ran.
@@ -72,17 +88,21 @@ def _escalated(case: Case, event: ev.CaseEscalated, context: Context) -> Case:
     else:
         running = clock_of(plan, event.assignment.tier, context.at)
     if event.assignment.unit_id == case.unit_id:
-        return replace(case, plan=plan, running=running, returned=None)
+        return replace(case, plan=plan, running=running, returned=None, asked=None)
     return _moved(case, event.assignment, event.reason, context.at, plan=plan, running=running)
 
 
 def _reassigned(case: Case, event: ev.CaseReassigned, context: Context) -> Case:
     moved = _moved(case, event.assignment, event.reason, context.at)
     if event.assignment.unit_id == case.unit_id:
-        return replace(moved, steps=case.steps, returned=case.returned)
+        return replace(moved, steps=case.steps, returned=case.returned, asked=case.asked)
     if event.reason in {ev.MOVE_REASON_RULING, ev.MOVE_REASON_TRANSFER}:
         return replace(moved, running=clock_of(case.plan, event.assignment.tier, context.at))
     return moved
+
+
+def _recused(case: Case, event: hv.HandlerRecused, _context: Context) -> Case:
+    return replace(case, recused=(*case.recused, event.recused_ref))
 
 
 def _returned(case: Case, event: ev.CaseReturned, context: Context) -> Case:
@@ -95,7 +115,7 @@ def _returned(case: Case, event: ev.CaseReturned, context: Context) -> Case:
         at=context.at,
         clock=from_message(event.clock),
     )
-    return replace(case, returned=pending, returns=event.number)
+    return replace(case, returned=pending, returns=event.number, asked=None)
 
 
 def _ruled(case: Case, event: ev.ReturnRuled, _context: Context) -> Case:
@@ -114,18 +134,24 @@ def _resolved(case: Case, event: ev.CaseResolved, context: Context) -> Case:
         resolved_at=context.at,
         outcome=event.outcome,
         clauses=clauses,
+        three_parts=(event.plan.feeling, event.plan.reason, event.plan.law) if event.HasField("plan") else (),
         running=0,
         returned=None,
         order=None,
+        settled_by=event.resolved_by,
+        asked=None,
+        **join_folding.settled(case, event, context),
     )
 
 
 def _withdrawn(case: Case, _event: ev.CaseWithdrawn, _context: Context) -> Case:
-    return replace(case, status=WITHDRAWN, running=0, returned=None, order=None)
+    ended = replace(case, status=WITHDRAWN, running=0, returned=None, order=None, asked=None, joined=None)
+    return replace(ended, followup=over(case.followup))
 
 
 def _reopened(case: Case, event: ev.CaseReopened, context: Context) -> Case:
-    return replace(_restarted(case, event, ev.MOVE_REASON_REOPENED, context), track=0, recall="")
+    back = _restarted(case, event, event.reason or ev.MOVE_REASON_REOPENED, context)
+    return replace(back, track=0, recall="", followup=over(case.followup))
 
 
 def _referred(case: Case, event: ev.CaseReferred, _context: Context) -> Case:
@@ -138,6 +164,7 @@ def _referred(case: Case, event: ev.CaseReferred, _context: Context) -> Case:
         running=0,
         returned=None,
         order=None,
+        asked=None,
     )
 
 
@@ -161,12 +188,17 @@ def _restarted(case: Case, event: ev.CaseReopened | ev.CaseTakenBack, reason: in
         resolved_at=None,
         outcome="",
         clauses=(),
+        three_parts=(),
         supervised_at=None,
         order=None,
         due_at=instant(event.due_at),
         due_promised=False,
         plan=tuple(from_message(message) for message in event.plan),
         running=event.assignment.tier,
+        pauses=(),
+        extended=0,
+        ending=None,
+        lawful_end=0,
     )
 
 
@@ -190,6 +222,33 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     ev.CaseReferred: _referred,
     ev.ReferralRecalled: _recalled,
     ev.CaseTakenBack: _taken_back,
+    hv.PartSplitOff: splitting.folded,
+    hv.HandlerRecused: _recused,
+    hv.AssistanceAsked: assist_folding.asked,
+    hv.AssistanceAnswered: assist_folding.answered,
+    hv.AssistanceOverdue: assist_folding.overdue,
+    hv.AssistanceEnded: assist_folding.ended,
+    fu.CallBackOpened: followup_folding.opened,
+    fu.CallBackMissed: followup_folding.missed,
+    fu.CallBackOverdue: followup_folding.overdue,
+    fu.ResidentAnswered: followup_folding.answered,
+    fu.CaseClosed: followup_folding.closed,
+    fu.ReviewOpened: followup_folding.under_review,
+    fu.ReviewOverdue: followup_folding.review_overdue,
+    fu.ReviewRecorded: followup_folding.reviewed,
+    clock_ev.DeadlineNeared: clock_folding.neared,
+    clock_ev.WarningPutOff: clock_folding.put_off,
+    clock_ev.FirstContactMissed: clock_folding.missed,
+    clock_ev.DeadlineRecomputed: clock_folding.recomputed,
+    clock_ev.PauseAsked: pause_folding.asked,
+    clock_ev.ExtensionAsked: pause_folding.asked,
+    clock_ev.ClocksPaused: pause_folding.paused,
+    clock_ev.ClocksResumed: pause_folding.resumed,
+    clock_ev.DueTimeExtended: pause_folding.extended,
+    clock_ev.TimeRefused: pause_folding.refused,
+    **early_warnings.FOLDS,
+    ev.CaseJoined: join_folding.joined,
+    ev.CaseParted: join_folding.parted,
 }
 
 
@@ -210,6 +269,7 @@ def _moved(case: Case, assignment: ev.Assignment, reason: int, at: datetime, **c
         status=ASSIGNED,
         steps=(*case.steps, step),
         returned=None,
+        asked=None,
         **_owner(assignment),
         **changes,
     )

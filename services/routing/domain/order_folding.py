@@ -15,6 +15,7 @@ def supervised(case: Case, event: ev.SupervisionOrdered, context: Context) -> Ca
         case,
         supervised_at=case.supervised_at or context.at,
         running=0 if event.reason == ev.MOVE_REASON_TIMEOUT else case.running,
+        asked=None if event.reason == ev.MOVE_REASON_TIMEOUT else case.asked,
         **_begun(case, event, context),
     )
 

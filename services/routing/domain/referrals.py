@@ -15,12 +15,13 @@ from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis.errors import IllegalTransition
 from services.chassis.model import NOTHING, Context, Decision, Emit, decided
-from services.chassis.protobuf import timestamp
+from services.chassis.protobuf import instant, timestamp
 from services.chassis.terms import to_message
 from services.routing.domain import shared
 from services.routing.domain.case import DISPUTES, OUTCOMES, PETITIONS, Case
 from services.routing.domain.clocks import make_plan
 from services.routing.domain.commands import ReferCase
+from services.routing.domain.placing import rules_for
 from services.routing.domain.supervision import Orders
 from services.routing.rules import MEDIATION, PETITION, Rules
 
@@ -47,9 +48,12 @@ class Referrals:
         self._orders = orders
 
     def of_kind(self, routed: ev.CaseRouted, site_id: str) -> Emit | None:
-        """The referral that follows at once from a kind of matter; None for the ladder's own kinds."""
-        track = TRACKS.get(self._rules[site_id].capable(routed.kind).track)
-        if track is None:
+        """The referral that follows at once from a kind of matter; None for the ladder's own kinds, and where
+        a petition would have no petitioner.
+        """
+        rules = self._rules[site_id].at(instant(routed.submitted_at))
+        track = TRACKS.get(rules.capable(routed.kind).track)
+        if track is None or (routed.screening_code and track == ev.TRACK_PETITION):
             return None
         event = ev.CaseReferred(
             case=routed.case,
@@ -79,6 +83,10 @@ class Referrals:
                 rule=VOLUNTARY,
                 state=case.status,
                 allowed="",
+            )
+        if command.track == ev.TRACK_PETITION and case.screening_code:
+            raise IllegalTransition(
+                "an early warning has no petitioner", reason="no_complainant", state=case.status, allowed=""
             )
         event = ev.CaseReferred(
             case=shared.reference(case),
@@ -126,13 +134,13 @@ class Referrals:
 
     def _taken_back(self, case: Case, conclusion: str, context: Context) -> Decision:
         """On the ladder again, one tier up (at the top, there), with fresh clocks."""
-        rules = self._rules[case.site_id]
+        rules = rules_for(self._rules, case)
         above = rules.above(case.unit_id)
         placement = above or rules.answering(rules.places.top)
         wished = case.recall == ESCALATION
         epoch = max(clock.epoch for clock in case.plan) + 1
         tiers = [unit.tier for unit in rules.chain(placement.unit.id)]
-        due_at, plan = make_plan(rules, tiers, context.at, None, epoch=epoch)
+        due_at, plan = make_plan(rules, tiers, context.at, None, epoch=epoch, kind=case.kind)
         events: list[Message] = [
             ev.CaseTakenBack(
                 case=shared.reference(case),

@@ -10,6 +10,7 @@ from services.chassis.protobuf import timestamp
 from services.routing.domain import shared
 from services.routing.domain.case import RULING_CLOCK, Case, Return
 from services.routing.domain.commands import ReturnCase, RuleOnReturn, RulingRanOut, TransferCase
+from services.routing.domain.placing import RECUSED, rules_for
 from services.routing.rules import RETURN, RULING, Placement, Rules
 
 
@@ -27,7 +28,7 @@ class Returns:
             IllegalTransition: at the top, more than the rule's time after the assignment, or ruled on before.
             Invalid: there is no such unit to propose.
         """
-        rules = self._rules[case.site_id]
+        rules = rules_for(self._rules, case)
         if rules.superior(case.unit_id) is None:
             raise nobody_above(case)
         within = terms.start(RETURN, rules.moves[RETURN], case.assigned_at, rules)
@@ -40,7 +41,7 @@ class Returns:
                 allowed="EscalateCase",
             )
         if command.proposed_unit_id:
-            _standing(rules, case, command.proposed_unit_id, "proposed_unit_id")
+            standing(rules, case, command.proposed_unit_id, "proposed_unit_id")
         superior = rules.superior(case.unit_id, command.proposed_unit_id) or rules.answering(rules.places.top)
         _refuse_if_bound(case, rules, command.proposed_unit_id or superior.unit.id)
         number = case.returns + 1
@@ -62,11 +63,11 @@ class Returns:
 
         Raises:
             IllegalTransition: no return waits for a ruling.
-            Forbidden: whoever returned it rules.
+            Forbidden: whoever returned it, or has it, rules.
             Invalid: it can't go to that unit, or the ruling is older than the return.
         """
-        rules, pending = self._rules[case.site_id], _awaited(case)
-        if command.by == pending.returned_by:
+        rules, pending = rules_for(self._rules, case), _awaited(case)
+        if command.by in {pending.returned_by, case.holder_ref}:
             raise Forbidden("nobody rules on their own return", reason="own_return")
         if context.at < pending.at:
             raise Invalid([Violation("meta.occurred_at", "before_the_return")])
@@ -87,7 +88,7 @@ class Returns:
 
     def ran_out(self, case: Case, command: RulingRanOut, context: Context) -> Decision:
         """Nobody ruled: it goes up to the superior by itself."""
-        above = self._rules[case.site_id].answering(_awaited(case).superior_unit_id)
+        above = rules_for(self._rules, case).answering(_awaited(case).superior_unit_id)
         fired = {"clock": command.clock, "epoch": command.epoch, "fired_at": timestamp(context.now)}
         return decided(shared.escalation(case, above, ev.MOVE_REASON_RETURNED, **fired))
 
@@ -96,11 +97,14 @@ class Returns:
 
         Raises:
             IllegalTransition: a return waits for a ruling, or the case moved on since then.
-            Invalid: there is no such unit, nobody works there, or it has the case already.
+            Forbidden: it is their own.
+        Invalid: there is no such unit, nobody works there, or it has the case already.
         """
         shared.refuse_if_moved_on(case, context)
         refuse_while_returned(case)
-        placement = _standing(self._rules[case.site_id], case, command.unit_id, "unit_id")
+        if command.by == case.holder_ref:
+            raise Forbidden("nobody transfers their own case", reason="own_case")
+        placement = standing(rules_for(self._rules, case), case, command.unit_id, "unit_id")
         event = shared.reassigned(
             case,
             placement,
@@ -118,7 +122,7 @@ class Returns:
             if command.unit_id:
                 raise Invalid([Violation("unit_id", "only_where_it_goes")])
             return rules.answering(pending.superior_unit_id) if command.ruling == ev.RULING_TAKEN else None
-        placement = _standing(rules, case, command.unit_id, "unit_id")
+        placement = standing(rules, case, command.unit_id, "unit_id")
         if pending.superior_unit_id not in {unit.id for unit in rules.chain(command.unit_id)}:
             raise Invalid([Violation("unit_id", "not_below_the_superior")])
         return placement
@@ -157,11 +161,12 @@ def _awaited(case: Case) -> Return:
     return case.returned
 
 
-def _standing(rules: Rules, case: Case, unit_id: str, field: str) -> Placement:
+def standing(rules: Rules, case: Case, unit_id: str, field: str) -> Placement:
     """A unit that could have the case.
 
     Raises:
-        Invalid: it has it, it does not stand, or nobody works there.
+        Invalid: it has it, it does not stand, nobody works there, who does is recused, or a list keeps the
+            kind higher.
     """
     if unit_id == case.unit_id:
         raise Invalid([Violation(field, "same_unit")])
@@ -169,7 +174,11 @@ def _standing(rules: Rules, case: Case, unit_id: str, field: str) -> Placement:
         raise Invalid([Violation(field, "unknown_unit")])
     placement = rules.answering(unit_id)
     if placement.unit.id != unit_id or not placement.post.holder_ref:
-        raise Invalid([Violation(field, "not_staffed")])
+        why = rules.places.post(unit_id).empty
+        raise Invalid([Violation(field, "recused" if why == RECUSED else "not_staffed")])
+    if listed := rules.kept_up(case.kind, case.submitted_at, placement.unit.tier):
+        # A department's listed work is not pushed down, whoever would have it so.
+        raise Invalid([Violation(field, "below_the_department_list")], rule=f"list:{listed.department}")
     return placement
 
 

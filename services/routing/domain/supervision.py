@@ -17,6 +17,7 @@ from services.routing.domain.commands import (
     OrderSupervision,
     SupervisionRanOut,
 )
+from services.routing.domain.placing import rules_for
 from services.routing.rules import ANSWER, JUDGEMENT, REPORT, Rules
 
 
@@ -54,7 +55,7 @@ class Orders:
                 state=case.status,
                 allowed="AnswerSupervision,JudgeAnswer",
             )
-        above = [unit.id for unit in self._rules[case.site_id].chain(case.unit_id)][1:]
+        above = [unit.id for unit in rules_for(self._rules, case).chain(case.unit_id)][1:]
         event = shared.supervision(
             case,
             ev.MOVE_REASON_SUPERIOR,
@@ -93,13 +94,13 @@ class Orders:
 
         Raises:
             IllegalTransition: no order stands, or there is no answer to judge.
-            Forbidden: whoever answered judges.
+            Forbidden: whoever answered, or has the case, judges.
             Invalid: it is another order, or not given yet then.
         """
         order = _standing(case, command.order, context)
         if order.status != ANSWERED:
             raise _out_of_turn(case, "not_answered", "AnswerSupervision")
-        if command.by == order.answered_by:
+        if command.by in {order.answered_by, case.holder_ref}:
             raise Forbidden("nobody judges their own answer", reason="own_answer")
         about: dict[str, Any] = {
             "case": shared.reference(case),
@@ -119,7 +120,7 @@ class Orders:
         order = case.order
         if order is None:
             raise _out_of_turn(case, "no_order", "OrderSupervision")
-        rules, orderer = self._rules[case.site_id], order.orderer_unit_id
+        rules, orderer = rules_for(self._rules, case), order.orderer_unit_id
         above = rules.above(orderer) if orderer else None
         answered = order.status == ANSWERED
         event = ev.SupervisionRepeated(
@@ -137,7 +138,7 @@ class Orders:
         return decided(event)
 
     def _clock(self, case: Case, rule: str, context: Context) -> ClockMessage:
-        rules = self._rules[case.site_id]
+        rules = rules_for(self._rules, case)
         began = context.start_after(context.at, rules.grace)
         epoch = case.order_clocks + 1
         return terms.to_message(terms.start(ORDER_CLOCK, rules.moves[rule], began, rules, epoch=epoch))

@@ -7,6 +7,8 @@ from google.protobuf.message import Message
 
 from fengqiao.intake.v1.events_pb2 import (
     EscalationRequested,
+    OutcomeRated,
+    ReferralRequested,
     ReopeningRequested,
     RequestSubmitted,
     WithdrawalRequested,
@@ -15,46 +17,106 @@ from fengqiao.mediation.v1.events_pb2 import MediationEnded
 from fengqiao.petition.v1.events_pb2 import PetitionConcluded
 from services.chassis.model import Consumed, Context, Decision, Table, Transition, transition
 from services.chassis.record import Deadline
+from services.routing.clocking import CONTACT_CLOCK
+from services.routing.domain.assist import ASSISTANCE
+from services.routing.domain.assistance import ending
 from services.routing.domain.case import (
     ASSIGNED,
+    END_CLOCK,
     ENDED,
     IN_PROGRESS,
+    JOINED,
     MEDIATION_OUTCOMES,
     OPEN,
     ORDER_CLOCK,
+    PAUSE_CLOCK,
     PETITION_OUTCOMES,
     REFERRED,
     REQUESTS,
     RESOLVED,
     RULING_CLOCK,
+    WARNING,
     WITHDRAWN,
     Case,
 )
 from services.routing.domain.commands import (
     AcceptCase,
+    AnswerAssistance,
     AnswerSupervision,
+    AskForAssistance,
+    AssistanceRanOut,
+    CallBackRanOut,
     ClockRanOut,
+    ContactRanOut,
+    EndAssistance,
+    EndRanOut,
     EscalateCase,
     JudgeAnswer,
     OrderSupervision,
     ReassignCase,
+    RecomputeDeadlines,
+    RecordCallBack,
+    RecordEnd,
+    RecordReview,
+    RecuseHandler,
     ReferCase,
     ReportProgress,
     ResolveCase,
     ReturnCase,
+    ReviewRanOut,
     RuleOnReturn,
     RulingRanOut,
+    SplitOff,
     SupervisionRanOut,
     TransferCase,
+    WarningCame,
 )
 from services.routing.domain.decisions import Ladder, declined
+from services.routing.domain.followup import CALL_BACK_CLOCK, REVIEW_CLOCK
+from services.routing.domain.join_commands import (
+    FollowLead,
+    JoinCase,
+    PartCase,
+)
+from services.routing.domain.pause_commands import (
+    PauseRanOut,
+)
+from services.routing.domain.pauses import ASKS
 from services.routing.domain.referrals import noted
+from services.routing.domain.resuming import resuming
 
-BY_CLOCK: Mapping[str, type[RulingRanOut | SupervisionRanOut]] = {
+RanOut = (
+    RulingRanOut
+    | SupervisionRanOut
+    | AssistanceRanOut
+    | CallBackRanOut
+    | ReviewRanOut
+    | ContactRanOut
+    | PauseRanOut
+    | EndRanOut
+)
+BY_CLOCK: Mapping[str, type[RanOut]] = {
     RULING_CLOCK: RulingRanOut,
     ORDER_CLOCK: SupervisionRanOut,
+    ASSISTANCE: AssistanceRanOut,
+    CALL_BACK_CLOCK: CallBackRanOut,
+    REVIEW_CLOCK: ReviewRanOut,
+    CONTACT_CLOCK: ContactRanOut,
+    PAUSE_CLOCK: PauseRanOut,
+    END_CLOCK: EndRanOut,
 }
-"""What happens when a clock that is no tier's has passed, by its name."""
+"""What happens when a clock that is no tier's has passed, by its name, without its number if it has one."""
+END_A_PAUSE = (
+    ResolveCase,
+    EscalateCase,
+    ReturnCase,
+    TransferCase,
+    ReferCase,
+    JoinCase,
+    EscalationRequested,
+    WithdrawalRequested,
+)
+"""What may come while the clocks are paused, and makes them run again first."""
 
 
 def table(ladder: Ladder) -> Table:
@@ -79,7 +141,19 @@ def table(ladder: Ladder) -> Table:
             (status, WithdrawalRequested): Transition(ladder.withdraw, (WITHDRAWN,)),
             (status, ReopeningRequested): Transition(declined("reopening"), (status,)),
             (status, ReferCase): Transition(ladder.referrals.refer, (REFERRED,)),
+            (status, AskForAssistance): Transition(ladder.assistance.ask, (status,)),
+            (status, AnswerAssistance): Transition(ladder.assistance.answer, (status,)),
+            (status, EndAssistance): Transition(ladder.assistance.end, (status,)),
+            (status, RecuseHandler): Transition(ladder.recusals.recuse, (ASSIGNED,)),
+            (status, SplitOff): Transition(ladder.splitting.split_off, (status,)),
+            (status, AssistanceRanOut): Transition(ladder.assistance.ran_out, (status,)),
+            (status, ContactRanOut): Transition(ladder.watch.contact_ran_out, (status,)),
+            (status, WarningCame): Transition(ladder.watch.warning_came, (status,)),
+            (status, RecomputeDeadlines): Transition(ladder.recomputing.recompute, (status,)),
         }
+        cells[status, JoinCase] = Transition(ladder.joins.join, (JOINED,))
+        cells |= {(status, each): Transition(of(ladder.pauses), (status,)) for each, of in ASKS.items()}
+        cells |= {(status, each): resuming(cells[status, each]) for each in END_A_PAUSE}
     cells[(ASSIGNED, AcceptCase)] = Transition(ladder.accept, (IN_PROGRESS,))
     for status in ENDED:
         cells |= {
@@ -104,8 +178,47 @@ def table(ladder: Ladder) -> Table:
             referrals.petition_concluded, (RESOLVED, WITHDRAWN, REFERRED)
         ),
     }
+    joins, up = ladder.joins, Transition(ladder.resident_asks_up, OPEN)
+    cells |= {
+        (JOINED, PartCase): Transition(joins.part, OPEN),
+        (JOINED, FollowLead): Transition(joins.follow, (RESOLVED, *OPEN)),
+        (JOINED, EscalationRequested): joins.wishing(up),
+        (JOINED, WithdrawalRequested): Transition(ladder.withdraw, (WITHDRAWN,)),
+        (JOINED, ReopeningRequested): Transition(declined("reopening"), (JOINED,)),
+        (JOINED, MediationEnded): Transition(noted, (JOINED,)),
+        (JOINED, PetitionConcluded): Transition(noted, (JOINED,)),
+    }
     cells[(WITHDRAWN, ReopeningRequested)] = Transition(declined("reopening"), (WITHDRAWN,))
-    return cells
+    cells[(RESOLVED, RecordEnd)] = Transition(ladder.endings.record, (ASSIGNED, RESOLVED))
+    cells[(RESOLVED, EndRanOut)] = Transition(ladder.endings.ran_out, (RESOLVED,))
+    noticed = {**ladder.endings.following(cells)}
+    whole = ladder.call_backs.following(_with_what_follows(noticed, ladder))
+    ended = {key: Transition(ending(cell.decide), cell.to) for key, cell in whole.items()}
+    return ladder.watch.over(ended)
+
+
+def _with_what_follows(cells: dict[tuple[str, type[Any]], Transition[Case, Any]], ladder: Ladder) -> Table:
+    """With what a settlement is followed by, and the resident's wish for another track in every status."""
+    after, reviews, wished = ladder.call_backs, ladder.reviews, ladder.tracks.asked
+    for status in {status for status, _message in cells}:
+        to = (REFERRED, status) if status in OPEN else (status,)
+        cells |= {
+            (status, OutcomeRated): Transition(noted, (status,)),
+            (status, ReferralRequested): resuming(Transition(wished, to)),
+        }
+    return cells | {
+        (RESOLVED, RecordCallBack): Transition(after.record, (ASSIGNED, RESOLVED)),
+        (RESOLVED, CallBackRanOut): Transition(after.ran_out, (RESOLVED,)),
+        (RESOLVED, OutcomeRated): Transition(after.rated, (RESOLVED,)),
+        (RESOLVED, EscalationRequested): Transition(after.asks_up, (ASSIGNED, RESOLVED)),
+        (RESOLVED, WithdrawalRequested): Transition(after.withdraws, (RESOLVED, WITHDRAWN)),
+        (RESOLVED, ReferralRequested): Transition(wished, (REFERRED, RESOLVED)),
+        (JOINED, ReferralRequested): ladder.joins.wishing(
+            Transition(ladder.tracks.asked, (REFERRED, JOINED))
+        ),
+        (RESOLVED, RecordReview): Transition(reviews.record, (ASSIGNED, RESOLVED)),
+        (RESOLVED, ReviewRanOut): Transition(reviews.ran_out, (RESOLVED,)),
+    }
 
 
 def consumed(ladder: Ladder, cells: Table) -> dict[tuple[str, str], Consumed]:
@@ -114,7 +227,7 @@ def consumed(ladder: Ladder, cells: Table) -> dict[tuple[str, str], Consumed]:
     def obey(case: Case, event: Message, context: Context) -> Decision:
         return transition(cells, case.status, case, event, context)
 
-    wishes = (EscalationRequested, WithdrawalRequested, ReopeningRequested)
+    wishes = (EscalationRequested, WithdrawalRequested, ReopeningRequested, ReferralRequested, OutcomeRated)
     return {
         (REQUESTS, RequestSubmitted.DESCRIPTOR.full_name): Consumed(ladder.open, opens=True),
         **{(REQUESTS, wish.DESCRIPTOR.full_name): Consumed(obey) for wish in wishes},
@@ -127,7 +240,9 @@ def firing(cells: Table) -> Callable[[Case, Deadline, Context], Decision]:
     """What happens when a deadline passes."""
 
     def fire(case: Case, deadline: Deadline, context: Context) -> Decision:
-        ran_out = BY_CLOCK.get(deadline.name, ClockRanOut)
+        name = deadline.name
+        otherwise = WarningCame if WARNING in name else ClockRanOut
+        ran_out = BY_CLOCK.get(name) or BY_CLOCK.get(name.partition("-")[0]) or otherwise
         return transition(cells, case.status, case, ran_out(deadline.name, deadline.epoch), context)
 
     return fire

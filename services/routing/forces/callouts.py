@@ -20,6 +20,7 @@ from services.routing.domain.forces.calling import call_out, decide
 from services.routing.domain.forces.callout import CallOut
 from services.routing.domain.forces.force import Force
 from services.routing.domain.forces.matching import Suggestion, Wanted
+from services.routing.domain.placing import refuse_recused
 from services.routing.forces.matching import Matching, needs_members
 from services.routing.forces.messages import call_out_of, to_call_out
 from services.routing.forces.places import standing_unit
@@ -168,6 +169,7 @@ class CallOuts:
             case = record.state
             if case is None or not principal.covers(case.unit_id):
                 raise out_of_reach(principal)
+            refuse_recused(principal.subject, case)
             about = About(request.unit_id or case.unit_id, case.unit_id, record.id, case.request_no)
         elif request.unit_id:
             about = About(request.unit_id, request.unit_id)

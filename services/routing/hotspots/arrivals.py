@@ -19,6 +19,7 @@ from services.chassis.errors import Poison
 from services.chassis.foundation import Foundation
 from services.chassis.store import JOURNALED, Raw, database, infrastructure
 from services.routing.domain.hotspots.hotspot import Count
+from services.routing.screenings.risks import Risks, risk_of
 
 SUBMITTED = RequestSubmitted.DESCRIPTOR.full_name
 KEPT = 64
@@ -55,9 +56,10 @@ class Fresh:
 class Arrivals:
     """Counts requests by what routing consumes of intake."""
 
-    def __init__(self, base: Foundation[Any]) -> None:
-        """One per process."""
+    def __init__(self, base: Foundation[Any], risks: Risks | None = None) -> None:
+        """One per process; `risks` keeps what screening campaigns found."""
         self._base = base
+        self._risks = risks or Risks(base)
         self._pages: OrderedDict[str, Page] = OrderedDict()
 
     async def count(self, batch: Sequence[Received]) -> None:
@@ -94,15 +96,18 @@ class Arrivals:
         with infrastructure():
             known = self._base.committer.repository.collection.find({"_id": {"$in": ids}}, {"_id": 1})
             cases = {raw["_id"] for raw in known}
-        added = dict[str, Fresh]()
+        added, risks = dict[str, Fresh](), list[Raw]()
         for id_, (record, envelope) in first.items():
             site = self._base.sites.get(envelope.site)
             if site is None or id_ in cases:
                 continue
             request = RequestSubmitted.FromString(envelope.data)
+            if request.screening_code:
+                risks.append(risk_of(envelope, request))
             day = envelope.time.astimezone(site.zone).date().isoformat()
             fresh = added.setdefault(f"{site.id}/{day}/{record.partition}", Fresh())
             fresh.requests.append((record.offset, (request.unit_id, request.kind)))
+        self._risks.keep(risks)
         for id_, fresh in added.items():
             while not self._add(id_, fresh):
                 self._pages.pop(id_, None)

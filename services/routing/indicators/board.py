@@ -14,7 +14,18 @@ from services.routing.domain import ENDED, UNSETTLED
 from services.routing.domain.indicators.indicator import Course, Indicators, by_unit
 
 LONGEST = timedelta(days=92)
-JUDGED = {f"state.{name}": 1 for name in ("unit_id", "status", "due_at", "resolved_at", "track", "steps")}
+JUDGED = {
+    f"state.{name}": 1
+    for name in (
+        "unit_id",
+        "status",
+        "due_at",
+        "resolved_at",
+        "track",
+        "steps",
+        "followup.answers",
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,11 @@ class Board:
 
 
 def _told(code: str, said: Indicators) -> rpc.UnitIndicators:
-    rates: dict[str, Any] = {"response_rate": said.response_rate, "resolution_rate": said.resolution_rate}
+    rates: dict[str, Any] = {
+        "response_rate": said.response_rate,
+        "resolution_rate": said.resolution_rate,
+        "satisfaction_rate": said.satisfaction_rate,
+    }
     return rpc.UnitIndicators(
         unit_code=code,
         turns=said.turns,
@@ -74,5 +89,8 @@ def _told(code: str, said: Indicators) -> rpc.UnitIndicators:
         resolved=said.resolved,
         withdrawn=said.withdrawn,
         on_another_track=said.on_another_track,
+        answers=said.answers,
+        satisfied=said.satisfied,
+        unanswered=said.unanswered,
         **{name: rate for name, rate in rates.items() if rate is not None},
     )

@@ -150,6 +150,16 @@ class Departments:
         site = self.lookups.base.sites[department.site_id]
         return department.on_duty(at, site.zone, site.calendar)
 
+    async def there(self, site_id: str, code: str) -> list[str] | None:
+        """Who is on duty there now; None: it does not stand."""
+        base = self.lookups.base
+        record = await self.kind.committer.get_one(department_id(site_id, code))
+        now = (await base.clocks.look_at(site_id, base.threads)).now
+        day = now.astimezone(self.lookups.zone(site_id)).date()
+        if record is None or record.state is None or day not in record.state.days:
+            return None
+        return self.answerers(record.state, now)
+
     async def _told(self, record: Record[Department]) -> rpc.Department:
         base = self.lookups.base
         site, moment = base.sites[record.site], await base.clocks.look_at(record.site, base.threads)

@@ -14,6 +14,7 @@ from services.chassis.commands import Creation, id_from, order_of
 from services.chassis.errors import CommandError
 from services.chassis.kinds import Kind
 from services.chassis.model import Context, Decision, Table, transition
+from services.routing.domain.placing import refuse_recused
 from services.routing.domain.rosters import summons as s
 from services.routing.domain.rosters.summons import Summons
 from services.routing.handlers import Cases, out_of_reach
@@ -52,6 +53,7 @@ class Summonses:
         case, site = record.state, self.departments.lookups.base.sites[record.site]
         if case is None or not principal.covers(case.unit_id):
             raise out_of_reach(principal)
+        refuse_recused(principal.subject, case)
         department = department_of(await self.departments.record(record.site, request.department))
 
         def begin(context: Context) -> Decision:

@@ -13,6 +13,8 @@ from services.routing.domain.codes.village_code import VillageCode
 from services.routing.domain.directory import carrying_out, folding
 from services.routing.domain.directory.carrying_out import Restructuring
 from services.routing.domain.directory.unit import EVENTS, Unit
+from services.routing.domain.emergencies import emergency
+from services.routing.domain.emergencies.emergency import Declaration
 from services.routing.domain.forces import attendance, calling, callout, force, person
 from services.routing.domain.forces import folding as forces_folding
 from services.routing.domain.forces.callout import CallOut
@@ -26,11 +28,21 @@ from services.routing.domain.rosters import summons
 from services.routing.domain.rosters.department import EVENTS as ROSTERS
 from services.routing.domain.rosters.department import Department
 from services.routing.domain.rosters.summons import Summons
+from services.routing.domain.screenings import deciding as screening_deciding
+from services.routing.domain.screenings import folding as screening_folding
+from services.routing.domain.screenings import screening
+from services.routing.domain.screenings.screening import Screening
+from services.routing.pending import asked_of
 
 
 def dump(case: Case) -> dict[str, Any]:
     """The public projection as the document keeps it."""
     plain: dict[str, Any] = converter.unstructure(case)
+    # Absent rather than null, for the sparse index.
+    if case.followup is None:
+        del plain["followup"]
+    elif asked := asked_of(case):
+        plain["followup"]["asked_of"] = asked
     return plain
 
 
@@ -196,5 +208,38 @@ def meetings(cells: Table) -> Model[Meeting]:
         load=lambda raw: converter.structure(raw, Meeting),
         deadlines=meeting.deadlines,
         fire=deciding.firing(cells),
+        known_since=lambda each: each.known_since,
+    )
+
+
+def emergencies() -> Model[Declaration]:
+    """The emergencies for the chassis."""
+    return Model(
+        service="routing",
+        topic=emergency.EVENTS,
+        evolve=emergency.evolve,
+        dump=converter.unstructure,
+        load=lambda raw: converter.structure(raw, Declaration),
+        deadlines=emergency.deadlines,
+        fire=emergency.fire,
+        known_since=lambda each: each.known_since,
+    )
+
+
+def screening_id(site_id: str, code: str) -> str:
+    """The id of a screening campaign's document and events."""
+    return id_from("screening", site_id, code)
+
+
+def screenings(cells: Table) -> Model[Screening]:
+    """The screening campaigns for the chassis."""
+    return Model(
+        service="routing",
+        topic=screening.EVENTS,
+        evolve=screening_folding.evolve,
+        dump=converter.unstructure,
+        load=lambda raw: converter.structure(raw, Screening),
+        deadlines=screening.deadlines,
+        fire=screening_deciding.firing(cells),
         known_since=lambda each: each.known_since,
     )

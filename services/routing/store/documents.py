@@ -13,6 +13,7 @@ from mongoengine import (
 
 from services.chassis.queues import OF_A_SITE, OF_A_UNIT
 from services.chassis.store import AggregateDocument
+from services.routing.pending import ASKED_OF
 
 
 class CaseDocument(AggregateDocument):
@@ -24,6 +25,9 @@ class CaseDocument(AggregateDocument):
         "indexes": [
             {"fields": list(OF_A_UNIT)},
             {"fields": list(OF_A_SITE)},
+            {"fields": ["state.joined.lead_case_id"], "sparse": True},
+            # Sparse: of few cases anything is asked after their settlement.
+            {"fields": [ASKED_OF], "sparse": True},
         ],
     }
 
@@ -129,6 +133,26 @@ class MeetingDocument(AggregateDocument):
     }
 
 
+class EmergencyDocument(AggregateDocument):
+    """An emergency, whole."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "emergencies",
+        "indexes": [{"fields": ["site", "state.place"]}],
+    }
+
+
+class ScreeningDocument(AggregateDocument):
+    """A screening campaign, whole, in its round."""
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "screenings",
+        "indexes": [{"fields": ["site", "state.code"]}],
+    }
+
+
 class LookUpDocument(Document):
     """One look-up of cases: who asked, as what, why, when and for whom; insert-only.
 
@@ -181,6 +205,25 @@ class ArrivalsDocument(Document):
     }
 
 
+class RiskDocument(Document):
+    """An early warning as intake told of it, by the campaign that it names; the id is its case's."""
+
+    id = StringField(primary_key=True)
+    site = StringField(required=True)
+    code = StringField(required=True)
+    unit = StringField(required=True)
+    kind = StringField(required=True)
+    urgent = BooleanField(required=True)
+    at = DateTimeField(required=True)
+
+    meta = {  # noqa: RUF012 - as above
+        "db_alias": "routing",
+        "collection": "risks",
+        "auto_create_index": False,
+        "indexes": [{"fields": ["site", "code", "at"]}],
+    }
+
+
 BESIDE_CASES = (
     UnitDocument,
     RestructuringDocument,
@@ -191,6 +234,9 @@ BESIDE_CASES = (
     CallOutDocument,
     VillageCodeDocument,
     MeetingDocument,
+    EmergencyDocument,
     LookUpDocument,
     ArrivalsDocument,
+    ScreeningDocument,
+    RiskDocument,
 )

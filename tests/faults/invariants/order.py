@@ -41,6 +41,8 @@ ROUTING_PATHS: Path = {
     "CaseWithdrawn": (HELD, "withdrawn"),
     "CaseReopened": (frozenset({"resolved"}), "assigned"),
     "WishDeclined": (ANY, ""),
+    "ResidentAnswered": (frozenset({"resolved"}), ""),
+    "CaseClosed": (frozenset({"resolved"}), ""),
     "CaseReferred": (OPEN, "referred"),
     "ReferralRecalled": (frozenset({"referred"}), ""),
     "CaseTakenBack": (frozenset({"referred"}), "assigned"),

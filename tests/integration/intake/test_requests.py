@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
+from fengqiao.intake.v1 import events_pb2 as events
 from fengqiao.intake.v1 import intake_service_pb2 as rpc
 from fengqiao.routing.v1 import events_pb2 as routing
 from services.chassis import indexes
@@ -215,6 +216,26 @@ async def test_a_stale_revision_is_refused(house: House) -> None:
     )
     refusal = await house.refusal("RequestEscalation", wish)
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.ABORTED, "stale_revision")
+
+
+async def test_the_resident_asks_for_a_petition_whatever_the_state_short_of_a_withdrawal(
+    house: House,
+) -> None:
+    answer = await house.submit()
+    asked: dict[str, Any] = {"case_id": answer.case_id, "reason": "resident_asked"}
+
+    def wish() -> rpc.RequestReferralRequest:
+        return rpc.RequestReferralRequest(meta=meta(), track=events.WISHED_TRACK_PETITION, **asked)
+
+    before = (await house.call("RequestReferral", wish())).revision
+    await house.routing_says(answer.case_id, routing.CaseResolved())
+    assert (await house.call("RequestReferral", wish())).revision > before
+    nowhere = rpc.RequestReferralRequest(meta=meta(), **asked)
+    assert (await house.refusal("RequestReferral", nowhere)).code is grpc.StatusCode.INVALID_ARGUMENT
+    await house.routing_says(answer.case_id, routing.CaseWithdrawn(), start=2)
+    refusal = await house.refusal("RequestReferral", wish())
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "illegal_transition")
+    await until_async(lambda: house.broker.types(REQUESTS).count("ReferralRequested") == 2)
 
 
 async def test_each_row_of_an_import_has_its_verdict(house: House) -> None:

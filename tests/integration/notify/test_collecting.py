@@ -1,8 +1,13 @@
 """Events become notices on a real store: each once, whatever is redelivered."""
 
+from datetime import timedelta
+
+from prometheus_client import REGISTRY
+
 from fengqiao.common.v1.common_pb2 import TIER_COMMUNITY
 from fengqiao.routing.v1 import events_pb2 as routing
 from services.chassis.indexes import missing_indexes
+from services.chassis.protobuf import timestamp
 from services.notify.domain import FAILED
 from services.notify.owed import EMAIL, IN_APP
 from services.notify.sending import figures
@@ -40,6 +45,29 @@ async def test_an_event_that_comes_again_changes_nothing_and_tells_nobody_twice(
     assert len(await house.notices()) == 2
     await house.send()
     assert len(house.mail.mails) == 2
+
+
+async def test_an_urgent_case_is_on_the_desk_with_its_notice_and_how_long_that_took_is_measured(
+    house: House,
+) -> None:
+    def measured(part: str) -> float:
+        return REGISTRY.get_sample_value(f"fengqiao_desk_told_seconds_{part}") or 0.0
+
+    count, total = measured("count"), measured("sum")
+    routed = routing.CaseRouted(
+        case=reference(),
+        assignment=ESCALATED.assignment,
+        risk=True,
+        submitted_recorded_at=timestamp(house.clock.now - timedelta(seconds=3)),
+    )
+    await house.hear(event(routed), event(routed))
+    [made] = await house.notices()
+    told = {d.recipient_ref: (d.template, d.status) for d in made.deliveries}
+    assert told["desk:jili"] == ("case_urgent", "delivered")
+    assert (measured("count") - count, measured("sum") - total) == (1, 3)
+    usual = routing.CaseRouted(case=reference(), assignment=ESCALATED.assignment)
+    await house.hear(event(usual, sequence=2))
+    assert measured("count") - count == 1
 
 
 async def test_an_event_that_is_no_news_makes_no_notice(house: House) -> None:

@@ -18,11 +18,13 @@ from fengqiao.routing.v1 import analysis_service_pb2 as analysis_rpc
 from fengqiao.routing.v1 import code_service_pb2 as code_rpc
 from fengqiao.routing.v1 import directory_events_pb2 as ev
 from fengqiao.routing.v1 import directory_service_pb2 as rpc
+from fengqiao.routing.v1 import emergency_service_pb2 as emergency_rpc
 from fengqiao.routing.v1 import force_service_pb2 as force_rpc
 from fengqiao.routing.v1 import meeting_service_pb2 as meeting_rpc
 from fengqiao.routing.v1 import person_service_pb2 as person_rpc
 from fengqiao.routing.v1 import roster_service_pb2 as roster_rpc
 from fengqiao.routing.v1 import routing_service_pb2 as routing_rpc
+from fengqiao.routing.v1 import screening_service_pb2 as screening_rpc
 from fengqiao.routing.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from fengqiao.routing.v1.code_service_pb2_grpc import (
     VillageCodeServiceStub,
@@ -30,6 +32,7 @@ from fengqiao.routing.v1.code_service_pb2_grpc import (
 from fengqiao.routing.v1.directory_service_pb2_grpc import (
     DirectoryServiceStub,
 )
+from fengqiao.routing.v1.emergency_service_pb2_grpc import EmergencyServiceStub
 from fengqiao.routing.v1.force_service_pb2_grpc import ForceServiceStub
 from fengqiao.routing.v1.meeting_service_pb2_grpc import MeetingServiceStub
 from fengqiao.routing.v1.person_service_pb2_grpc import (
@@ -41,7 +44,10 @@ from fengqiao.routing.v1.roster_service_pb2_grpc import (
 from fengqiao.routing.v1.routing_service_pb2_grpc import (
     RoutingServiceStub,
 )
+from fengqiao.routing.v1.screening_service_pb2_grpc import ScreeningServiceStub
 from services.chassis import indexes
+from services.chassis.calendar import Term
+from services.chassis.calendar import Unit as TermUnit
 from services.chassis.client import bearer, channel, details_of, rule_of
 from services.chassis.clock import WallClock
 from services.chassis.commands import Creation, Order
@@ -50,6 +56,8 @@ from services.chassis.model import Context, Decision
 from services.chassis.protobuf import timestamp
 from services.chassis.rpc import serving
 from services.chassis.site import load_sites
+from services.routing.capability import Capability, Version
+from services.routing.capabilityfile import Profile
 from services.routing.directory.claims import Claims
 from services.routing.directory.following import Following
 from services.routing.directory.restructurings import Restructurings
@@ -57,7 +65,9 @@ from services.routing.directory.silence import Silence
 from services.routing.directory.standing import Standing
 from services.routing.domain import Case, Ladder
 from services.routing.domain.directory.ground import Ground
+from services.routing.emergencies.following import Declared
 from services.routing.hotspots.arrivals import Arrivals
+from services.routing.moves.joining import Joining
 from services.routing.rooms import RULES, furnish
 from services.routing.rosters.silence import Vigil
 from services.routing.rules import FixedPlaces, Post, Unit
@@ -76,6 +86,8 @@ calendar: {{data: cn_holidays}}
 NEIGHBOUR_SITE = "lishi"
 """Another one on the same store: nothing is in its directory."""
 DESK = Who("desk", ("jili",), "p-desk")
+FLOOD = Profile("flood", 1, Version("1", {"noise.*": Capability(1, 4, urgent=True)}, None))
+"""An emergency in which noise is for the top."""
 TOP, VILLAGE, SECTION, NEIGHBOURS = "jili", "jili/hexi", "jili/hexi/s1", "jili/hexi/s1/n1"
 OTHER_NEIGHBOURS = "jili/hexi/s1/n2"
 KINDS = {
@@ -108,6 +120,7 @@ class House:
     reshaping: Restructurings
     stubs: Sequence[tuple[Any, Any]]
     arrivals: Arrivals
+    joining: Joining
 
     def rosters(self) -> Any:
         """The rosters' methods."""
@@ -196,7 +209,18 @@ class House:
 
 
 @pytest.fixture
-async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator[House]:
+def call_backs() -> bool:
+    """Whether the site calls residents back."""
+    return False
+
+
+@pytest.fixture
+async def house(
+    store: str,
+    database_name: str,
+    tmp_path: Path,
+    call_backs: bool,  # noqa: FBT001 - pytest passes it by name
+) -> AsyncIterator[House]:
     folder = tmp_path / "sites" / "jili"
     for id_ in ("jili", NEIGHBOUR_SITE):
         (folder.parent / id_).mkdir(parents=True)
@@ -213,7 +237,10 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
     clock, broker = Clock(), Broker()
     file = FixedPlaces({TOP: Unit(TOP, 4, None)}, {TOP: Post("post:jili", "by-the-file")}, TOP)
     ground = Ground(file)
-    site_rules = {"jili": replace(rules(), places=ground)}
+    declared = {"jili": Declared({FLOOD.name: FLOOD}), NEIGHBOUR_SITE: Declared()}
+    term = Term(5, TermUnit.WORKING_DAYS, keeps_time=True)
+    site = replace(rules(), places=ground, default_term=term, call_backs=call_backs)
+    site_rules = {"jili": replace(site, emergencies=declared["jili"])}
     ladder = Ladder(site_rules)
     async with AsyncExitStack() as stack:
         base = lay(
@@ -226,7 +253,7 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             sites=load_sites(folder.parent),
         )
         stack.push_async_callback(base.close)
-        rooms = furnish(base, ladder, site_rules, {"jili": ground})
+        rooms = furnish(base, ladder, site_rules, {"jili": ground}, declared)
         indexes.migrate(base.documents)
         port = await stack.enter_async_context(serving(settings, rooms.servicers, RULES, base.readiness))
         to = await stack.enter_async_context(channel(f"127.0.0.1:{port}"))
@@ -238,6 +265,8 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             (person_rpc, PersonServiceStub(to)),
             (force_rpc, ForceServiceStub(to)),
             (meeting_rpc, MeetingServiceStub(to)),
+            (emergency_rpc, EmergencyServiceStub(to)),
+            (screening_rpc, ScreeningServiceStub(to)),
             (analysis_rpc, AnalysisServiceStub(to)),
             (routing_rpc, RoutingServiceStub(to)),
         ]
@@ -256,4 +285,5 @@ async def house(store: str, database_name: str, tmp_path: Path) -> AsyncIterator
             rooms.restructurings,
             stubs,
             rooms.arrivals,
+            rooms.joining,
         )

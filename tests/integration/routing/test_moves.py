@@ -6,6 +6,8 @@ import grpc
 import pytest
 
 from fengqiao.routing.v1 import events_pb2 as ev
+from fengqiao.routing.v1 import handling_events_pb2 as hv
+from fengqiao.routing.v1 import roster_events_pb2 as roster
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from services.chassis.protobuf import instant
 from services.chassis.record import SHARDS
@@ -182,3 +184,95 @@ async def test_an_unanswered_order_is_repeated_to_the_desk_and_listed_until_the_
     assert not (await house.call("ListOrders", DESK, unit_id="jili", include_below=True)).orders
     others = await house.refusal("ListOrders", CHIEF, unit_id="jili")
     assert others.code == grpc.StatusCode.PERMISSION_DENIED
+
+
+# -- assisting units -----------------------------------------------------------------------------------------
+
+
+async def test_a_unit_is_asked_to_assist_sees_the_case_answers_and_the_owner_leads(
+    house: House, case_id: str
+) -> None:
+    asking = {"case_id": case_id, "unit_id": OTHER_NEIGHBOURS, "task": "lend_pump", "note": "借水泵"}
+    for who in (NEXT_DOOR, STRANGER):
+        denied = await house.refusal("AskForAssistance", who, **asking)
+        assert denied.code == grpc.StatusCode.PERMISSION_DENIED
+    assert (await house.refusal("GetCase", NEXT_DOOR, case_id=case_id)).code == (
+        grpc.StatusCode.PERMISSION_DENIED
+    )
+    case = (await house.call("AskForAssistance", LEADER, **asking)).case
+    assert case.assistances[0].clock.rule == "routing.assistance@1"
+    assert (await house.call("GetCase", NEXT_DOOR, case_id=case_id)).case.assignment.unit_id == NEIGHBOURS
+    [listed] = (await house.call("ListAssistances", NEXT_DOOR, unit_id=OTHER_NEIGHBOURS)).cases
+    assert listed.case_id == case_id
+    answer = {"case_id": case_id, "assistance": 1, "answer": hv.ASSISTANCE_ANSWER_ACCEPTED}
+    denied = await house.refusal("AnswerAssistance", STRANGER, **answer)
+    assert denied.code == grpc.StatusCode.PERMISSION_DENIED
+    await house.call("AnswerAssistance", NEXT_DOOR, text="下午送到", **answer)
+    [assisting] = (await house.call("GetTeam", LEADER, case_id=case_id)).assistances
+    assert (assisting.status, assisting.asked, assisting.answered) == (
+        rpc.ASSISTANCE_STATUS_ACCEPTED,
+        "借水泵",
+        "下午送到",
+    )
+    settled = (await house.call("ResolveCase", LEADER, case_id=case_id, outcome="pumped_out")).case
+    assert settled.assistances[0].status == rpc.ASSISTANCE_STATUS_ENDED
+    assert not (await house.call("ListAssistances", NEXT_DOOR, unit_id=OTHER_NEIGHBOURS)).cases
+    assert (await house.refusal("GetTeam", NEXT_DOOR, case_id=case_id)).code == (
+        grpc.StatusCode.PERMISSION_DENIED
+    )
+
+
+async def test_an_assistance_that_nobody_answers_is_told_to_the_superior(house: House, case_id: str) -> None:
+    asking = {"case_id": case_id, "unit_id": OTHER_NEIGHBOURS, "task": "lend_pump"}
+    await house.call("AskForAssistance", LEADER, **asking)
+    house.clock.move(timedelta(days=8))
+    await house.base.sweeper(Catchup()).fire(range(SHARDS))
+    [assist] = (await house.case(case_id)).assists
+    assert assist.repeats >= 1
+    assert "AssistanceOverdue" in house.broker.types(EVENTS)
+
+
+async def test_a_department_that_stands_assists_through_whoever_is_on_duty(
+    house: House, case_id: str
+) -> None:
+    asking = {"case_id": case_id, "department": "fire-rescue", "task": "inspect"}
+    wrong = await house.refusal("AskForAssistance", LEADER, **asking)
+    assert wrong.fields == ["department: unknown_department"]
+    await house.call(
+        "EstablishDepartment", code="fire-rescue", mode=roster.ROSTER_MODE_ON_CALL, kinds=["fire.*"]
+    )
+    await house.call("PlanDuty", code="fire-rescue", duty_id="d-1", person_ref="p-fire")
+    case = (await house.call("AskForAssistance", LEADER, **asking)).case
+    assert case.assistances[0].department == "fire-rescue"
+    fire = Who("handler", ("jili/hedong",), "p-fire")
+    done = {"case_id": case_id, "assistance": 1, "answer": hv.ASSISTANCE_ANSWER_DONE, "result": "inspected"}
+    after = (await house.call("AnswerAssistance", fire, **done)).case
+    assert after.assistances[0].status == rpc.ASSISTANCE_STATUS_DONE
+
+
+# -- recusal -------------------------------------------------------------------------------------------------
+
+
+async def test_whoever_is_recused_has_the_case_no_more_and_can_do_nothing_with_it(
+    house: House, case_id: str
+) -> None:
+    given = {"case_id": case_id, "note": "是我表哥"}
+    colleague = Who("handler", (NEIGHBOURS,), "p-colleague")
+    for who in (NEXT_DOOR, STRANGER, colleague):
+        assert (await house.refusal("RecuseHandler", who, **given)).code == grpc.StatusCode.PERMISSION_DENIED
+    case = (await house.call("RecuseHandler", LEADER, **given)).case
+    assert (case.assignment.unit_id, case.assignment.holder_ref) == (SECTION, "p-s1")
+    assert list(case.recused_refs) == ["p-n1"]
+    assert await house.standing.sweep() == 0
+    house.standing.everything_at = float("-inf")
+    assert await house.standing.sweep() == 0
+    # The chief's units, and the recused person's token: the person is what counts.
+    substitute = Who("handler", (SECTION,), "p-n1")
+    assert (await house.refusal("AcceptCase", substitute, case_id=case_id)).reason == "recused"
+    resolved = {"case_id": case_id, "outcome": "mended"}
+    assert (await house.refusal("ResolveCase", substitute, **resolved)).reason == "recused"
+    summoned = {"case_id": case_id, "department": "fire-rescue"}
+    assert (await house.refusal("SummonDepartment", substitute, **summoned)).reason == "recused"
+    back = {"case_id": case_id, "unit_id": NEIGHBOURS, "reason": ev.TRANSFER_REASON_WORKLOAD}
+    assert (await house.refusal("TransferCase", DESK, **back)).fields == ["unit_id: recused"]
+    assert "HandlerRecused" in house.broker.types(EVENTS)

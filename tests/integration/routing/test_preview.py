@@ -56,6 +56,20 @@ async def test_what_was_promised_is_shared_by_the_tiers_as_it_would_be(house: Ho
     assert seen.due_at == seen.clocks[-1].due_at == promised(house)
 
 
+async def test_it_says_by_which_version_for_what_day_and_why_in_words(house: House) -> None:
+    await house.settled()
+    seen = await route(house)
+    assert (seen.capability_version, seen.day, seen.emergency) == ("1", "2026-03-02", "")
+    assert [each.code for each in seen.why] == list(seen.assignment.reasons)
+    due = timestamp(house.clock.now + timedelta(days=200))
+    later = await house.call("RouteCase", site_id="jili", kind="noise.street", on="2026-07-01", due_at=due)
+    assert later.day == "2026-07-01"
+    wrong = await house.refusal("RouteCase", site_id="jili", kind="noise.street", on="2026-02-30")
+    assert wrong.fields == ["on: no_such_day"]
+    case = (await house.call("GetCase", case_id=await house.case_at(NEIGHBOURS))).case
+    assert "能办理此事项的最低层级" in {each.zh for each in case.why}
+
+
 async def test_nobody_of_another_site_is_told(house: House) -> None:
     stranger = Who("desk", ("other",), "p-other", "other")
     refused = await house.refusal("RouteCase", stranger, site_id="jili", kind="noise.street")

@@ -1,9 +1,17 @@
 """What the directory lacks is said by name: each test takes away one thing."""
 
-from datetime import timedelta
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from fengqiao.routing.v1 import directory_events_pb2 as ev
-from tests.integration.routing.conftest import NEIGHBOURS, OTHER_NEIGHBOURS, SECTION, TOP, House
+from services.chassis.almanac import Almanac
+from services.chassis.record import SHARDS
+from services.chassis.sweeper import Catchup
+from services.chassis.watch import Watch
+from tests.integration.routing.conftest import NEIGHBOURS, OTHER_NEIGHBOURS, SECTION, TOP, VILLAGE, House
 
 
 async def said(house: House) -> dict[str, str]:
@@ -64,4 +72,65 @@ async def test_open_cases_that_nobody_answers_for_are_named(house: House) -> Non
     case = await house.case_at(TOP)
     assert await said(house) == {}
     await vacate(house, TOP)
-    assert await said(house) == {"unstaffed": f"1: {TOP}", "nobody_answers": f"1: {case}"}
+    assert await said(house) == {
+        "unstaffed": f"1: {TOP}",
+        "no_superior": f"1: {VILLAGE}",
+        "nobody_answers": f"1: {case}",
+    }
+
+
+async def test_units_above_whom_nobody_is_at_work_have_no_superior_for_an_order(house: House) -> None:
+    await house.settled()
+    await vacate(house, TOP)
+    assert (await said(house))["no_superior"] == f"1: {VILLAGE}"
+    await vacate(house, VILLAGE)
+    assert (await said(house))["no_superior"] == f"2: {VILLAGE}, {SECTION}"
+    await house.appoint(TOP, "p-new")
+    assert "no_superior" not in await said(house)
+
+
+async def test_units_whose_sub_district_does_not_stand_have_a_ladder_that_leads_nowhere(
+    house: House,
+) -> None:
+    await house.settled()
+    assert "ladder" not in await said(house)
+    ground = house.following.grounds["jili"]
+    top = ground.territory.units[TOP]
+    ground.put([replace(top, days=replace(top.days, until=ground.day))])
+    assert (await said(house))["ladder"] == f"3: {VILLAGE}, {SECTION}, {NEIGHBOURS}"
+    ground.put([top])
+    assert "ladder" not in await said(house)
+
+
+async def test_cases_that_are_due_while_no_sweeper_fires_are_named(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.chassis.watch.UNFIRED_SAID_S", 0.0)
+    await house.settled()
+    await house.following.fresh()
+    await house.case_at(NEIGHBOURS)
+    watch = Watch(house.base)
+    try:
+        house.clock.move(timedelta(hours=2))
+        monkeypatch.setattr(house.base.wall, "measure", lambda _alias: None)  # the test's own clock
+        await watch.look()
+        await watch.look()
+        assert "unfired" in {reason.code for reason in house.base.readiness.reasons}
+        await house.base.sweeper(Catchup()).fire(range(SHARDS))
+        await watch.look()
+        assert "unfired" not in {reason.code for reason in house.base.readiness.reasons}
+    finally:
+        await asyncio.to_thread(watch.close)
+
+
+async def test_next_years_calendar_is_missed_before_the_year_begins(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(house.base.wall, "measure", lambda _alias: None)
+    almanac = Almanac(house.base)
+    await almanac.look()
+    assert house.base.readiness.reasons == []
+    house.clock.move(datetime(2026, 12, 20, tzinfo=UTC) - house.clock.now)
+    await almanac.look()
+    [reason] = house.base.readiness.reasons
+    assert (reason.code, reason.detail) == ("calendar", "2: jili 2027, lishi 2027")

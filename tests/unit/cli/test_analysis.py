@@ -53,7 +53,17 @@ def test_what_stands_out_is_shown_with_how_often_that_is_chance(terminal: Termin
 def test_indicators_are_shown_with_what_they_are_of() -> None:
     units = [
         rpc.UnitIndicators(
-            unit_code="jili", turns=4, answered=3, response_rate=0.75, due=2, resolved=1, resolution_rate=0.5
+            unit_code="jili",
+            turns=4,
+            answered=3,
+            response_rate=0.75,
+            due=2,
+            resolved=1,
+            resolution_rate=0.5,
+            answers=2,
+            satisfied=1,
+            satisfaction_rate=0.5,
+            unanswered=3,
         ),
         rpc.UnitIndicators(unit_code="jili/hexi", withdrawn=1),
     ]
@@ -65,8 +75,8 @@ def test_indicators_are_shown_with_what_they_are_of() -> None:
         shown = there.type("jili", "2026-03-01", "2026-03-31").stdout
         expected = rpc.GetIndicatorsRequest(unit_code="jili", since="2026-03-01", until="2026-03-31")
         assert there.office.only() == expected
-    assert "3 of 4 = 75.0%  1 of 2 = 50.0%  0          0" in shown
-    assert "jili/hexi  0 of 0          0 of 0          1" in shown
+    assert "3 of 4 = 75.0%  1 of 2 = 50.0%  1 of 2 = 50.0%  3          0          0" in shown
+    assert "jili/hexi  0 of 0          0 of 0          0 of 0          0          1" in shown
 
 
 def test_nothing_and_too_little_are_told_apart(

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from fengqiao.intake.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1.early_warning_events_pb2 import EarlyWarningEnded
+from fengqiao.routing.v1.followup_events_pb2 import CLOSED_BY_ANSWER, CLOSED_BY_UNREACHABLE, CaseClosed
 from services.chassis import model as chassis
 from services.chassis.consumer import Arrived, Received
 from services.chassis.engine import Engine, Moment, Verdict
@@ -46,14 +48,17 @@ COMMANDS: tuple[object, ...] = (
     domain.RateOutcome(5, solved=True, comment="thanks"),
     domain.RateOutcome(1, solved=False),
     domain.ReopenRequest("again"),
+    domain.ReferRequest(ev.WISHED_TRACK_PETITION, "resident_asked"),
 )
 DECISIONS: tuple[Message, ...] = (
     routing.CaseResolved(),
     routing.CaseWithdrawn(),
     routing.CaseReopened(),
     routing.WishDeclined(wish="escalation"),
+    CaseClosed(closed_by=CLOSED_BY_UNREACHABLE),
     routing.CaseJoined(lead_case_id="lead"),
     routing.CaseParted(lead_case_id="lead"),
+    EarlyWarningEnded(),
 )
 
 
@@ -158,6 +163,33 @@ def test_a_resident_who_says_not_solved_waits_settled_until_routing_reopens() ->
     assert walk.state.status == SUBMITTED
 
 
+def test_a_call_back_or_a_lawful_end_closes_a_settled_request() -> None:
+    walk = Walk()
+    walk.routing_says(routing.CaseResolved(), CaseClosed(closed_by=CLOSED_BY_UNREACHABLE))
+    assert walk.types(domain.EVENTS)[1:] == ["RequestSettled", "RequestClosed"]
+    walk.routing_says(CaseClosed(closed_by=CLOSED_BY_ANSWER))
+    assert walk.types(domain.EVENTS)[-1] == "RequestClosed"
+    assert walk.types(domain.EVENTS).count("RequestClosed") == 1
+
+
+def test_routing_hears_the_rating_and_no_word_of_the_comment() -> None:
+    walk = Walk()
+    walk.routing_says(routing.CaseResolved())
+    walk.command(domain.RateOutcome(2, solved=True, comment="rude"))
+    [heard] = [entry for entry in walk.record.outbox if entry.topic == domain.REQUESTS][1:]
+    assert ev.OutcomeRated.FromString(heard.data) == ev.OutcomeRated(rating=2, solved=True)
+
+
+@pytest.mark.parametrize("before", [(), (routing.CaseResolved(),), (routing.CaseResolved(), CaseClosed())])
+def test_mediation_and_petition_are_never_blocked(before: Sequence[Message]) -> None:
+    walk = Walk()
+    walk.routing_says(*before)
+    status = walk.state.status
+    walk.command(domain.ReferRequest(ev.WISHED_TRACK_PETITION, "resident_asked"))
+    assert walk.state.status == status
+    assert walk.types(domain.REQUESTS)[-1] == "ReferralRequested"
+
+
 def test_a_closed_request_can_be_reopened() -> None:
     walk = Walk()
     walk.routing_says(routing.CaseResolved())
@@ -196,7 +228,7 @@ def test_a_withdrawn_request_stays_withdrawn_and_says_what_is_allowed() -> None:
 def test_an_outcome_cannot_be_rated_before_there_is_one() -> None:
     with pytest.raises(IllegalTransition) as refusal:
         Walk().command(domain.RateOutcome(5, solved=True))
-    assert refusal.value.details["allowed"] == "EscalateRequest,WithdrawRequest"
+    assert refusal.value.details["allowed"] == "EscalateRequest,ReferRequest,WithdrawRequest"
 
 
 def reported() -> Walk:
@@ -323,7 +355,14 @@ def test_routing_is_asked_exactly_what_the_events_say(steps: list[object]) -> No
             walk.routing_says(step)
         elif (walk.state.status, type(step)) in TABLE:
             walk.command(step)
-    asked = {"RequestSubmitted", "EscalationRequested", "WithdrawalRequested", "ReopeningRequested"}
+    asked = {
+        "RequestSubmitted",
+        "EscalationRequested",
+        "WithdrawalRequested",
+        "ReopeningRequested",
+        "ReferralRequested",
+        "OutcomeRated",
+    }
     assert walk.types(domain.REQUESTS) == [name for name in walk.types(domain.EVENTS) if name in asked]
     for topic in (domain.EVENTS, domain.REQUESTS):
         sequences = [entry.sequence for entry in walk.record.outbox if entry.topic == topic]

@@ -12,10 +12,16 @@ from fengqiao.common.v1.common_pb2 import TIER_COMMUNITY, TIER_SUB_DISTRICT, Clo
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import clock_events_pb2 as clocks
+from fengqiao.routing.v1 import early_warning_events_pb2 as warnings
+from fengqiao.routing.v1 import emergency_events_pb2 as emergencies
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
+from fengqiao.routing.v1 import handling_events_pb2 as handling
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
+from fengqiao.routing.v1 import screening_events_pb2 as screenings
 from services.chassis.model import Context
 from services.chassis.protobuf import timestamp
 from services.chassis.site import Site
@@ -94,13 +100,22 @@ def examples(person_ref: str = PERSON) -> Mapping[type[Message], Any]:
             feedback=intake.FEEDBACK_DONE,
         ),
         *_of_the_ladder(reference(person_ref)),
+        *_of_what_follows(reference(person_ref)),
+        *_of_time(reference(person_ref)),
         *_of_rosters(),
         *_of_forces(),
         *_of_meetings(),
+        *_of_emergencies(),
+        *_of_screenings(),
+        *_of_early_warnings(reference(person_ref)),
         *_of_mediation(table(person_ref)),
         *_of_petitions(matter(person_ref)),
     )
     return {type(event): event for event in events}
+
+
+def assistance(case: routing.CaseReference) -> dict[str, Any]:
+    return {"case": case, "assistance": 1, "unit_id": "jili/c2", "lead_unit_id": "jili/c1"}
 
 
 def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
@@ -150,6 +165,31 @@ def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
         routing.AnswerAccepted(case=case, order=1, unit_id="jili/c1"),
         routing.AnswerSentBack(case=case, order=1, unit_id="jili/c1", answer_clock=clock()),
         routing.SupervisionRepeated(case=case, assignment=owner(), order=1, repeats=2, answer_clock=clock()),
+        handling.HandlerRecused(
+            case=case, unit_id="jili/c1", recused_ref="leader-1", recused_by="leader-1", to_unit_id="jili"
+        ),
+        handling.PartSplitOff(
+            case=case,
+            part=1,
+            reference="JILI-000001-S1",
+            route=handling.COURT_ROUTE_CIVIL,
+            reason=handling.SPLIT_REASON_ONLY_A_COURT,
+            unit_id="jili/c1",
+        ),
+        handling.AssistanceAsked(task="inspect_wiring", answer_clock=clock(), **assistance(case)),
+        handling.AssistanceAnswered(answer=handling.ASSISTANCE_ANSWER_ACCEPTED, **assistance(case)),
+        handling.AssistanceOverdue(repeats=2, answer_clock=clock(), **assistance(case)),
+        handling.AssistanceEnded(reason=handling.ASSISTANCE_END_NOT_NEEDED, **assistance(case)),
+        clocks.DeadlineNeared(case=case, assignment=owner(), clock="tier-4", epoch=1, stage=2, due_at=due),
+        clocks.FirstContactMissed(case=case, assignment=owner(), clock="first_contact", epoch=1, due_at=due),
+        clocks.DeadlineRecomputed(
+            case=case,
+            assignment=owner(),
+            former_due_at=timestamp(AT),
+            due_at=due,
+            clocks=[clock()],
+            former=[timestamp(AT)],
+        ),
         routing.CaseResolved(case=case, unit_id="jili/c1", tier=TIER_SUB_DISTRICT, outcome="repaired"),
         routing.CaseWithdrawn(case=case, unit_id="jili/c1"),
         routing.CaseReopened(case=case, assignment=owner(), due_at=due),
@@ -170,6 +210,33 @@ def _of_the_ladder(case: routing.CaseReference) -> tuple[Message, ...]:
             reason=routing.PART_REASON_DIFFERENT_MATTER,
             due_at=due,
         ),
+    )
+
+
+def _of_what_follows(case: routing.CaseReference) -> tuple[Message, ...]:
+    of: dict[str, Any] = {"case": case, "unit_id": "jili/c1"}
+    return (
+        followup.CallBackOpened(**of, caller_unit_id="jili", answer_clock=clock()),
+        followup.CallBackOverdue(**of, repeats=2, answer_clock=clock()),
+        followup.CaseClosed(case=case, closed_by=followup.CLOSED_BY_UNREACHABLE),
+        followup.ReviewOpened(**of, number=1, reviewer_unit_id="jili", answer_clock=clock()),
+        followup.ReviewOverdue(**of, number=1, repeats=2, answer_clock=clock()),
+        followup.ReviewRecorded(**of, number=1, finding=followup.REVIEW_FINDING_UPHELD),
+    )
+
+
+def _of_time(case: routing.CaseReference) -> tuple[Message, ...]:
+    due: dict[str, Any] = {"due_at": timestamp(ROLLED), "due_before": timestamp(DUE)}
+    appraisal = clocks.PAUSE_KIND_EXPERT_APPRAISAL
+    asked: dict[str, Any] = {"case": case, "ask": 1, "assignment": owner(), "asked_by": "leader-1"}
+    rule = "routing.pause.expert_appraisal@1"
+    return (
+        clocks.PauseAsked(kind=appraisal, rule=rule, approver_unit_id="jili", **asked),
+        clocks.ExtensionAsked(rule="routing.extension@1", **asked),
+        clocks.ClocksPaused(case=case, assignment=owner(), kind=appraisal, clock=clock(), **due),
+        clocks.ClocksResumed(case=case, assignment=owner(), kind=appraisal, **due),
+        clocks.DueTimeExtended(case=case, assignment=owner(), **due),
+        clocks.TimeRefused(case=case, ask=1, unit_id="jili/c1", refused_by="chief-1"),
     )
 
 
@@ -201,6 +268,22 @@ def _of_forces() -> tuple[Message, ...]:
     )
 
 
+def _of_emergencies() -> tuple[Message, ...]:
+    of = emergencies.EmergencyReference(site_id="jili", unit_id="jili/c1", profile="flood", version=2)
+    return (
+        emergencies.EmergencyDeclared(
+            emergency=of,
+            begins_at=timestamp(AT),
+            ends_at=timestamp(DUE),
+            reason="flood_warning",
+            declared_by="p-desk",
+        ),
+        emergencies.EmergencyEnded(
+            emergency=of, end=emergencies.EMERGENCY_END_ORDERED, reason="water_fell", ended_by="p-desk"
+        ),
+    )
+
+
 def _of_meetings() -> tuple[Message, ...]:
     of = meetings.MeetingReference(site_id="jili", unit_id="jili", on="2026-03-05")
     task: dict[str, Any] = {
@@ -217,6 +300,29 @@ def _of_meetings() -> tuple[Message, ...]:
         meetings.MeetingMissed(meeting=of, times=2, again_at=timestamp(DUE)),
         meetings.MeetingTaskAssigned(**task, clock=clock()),
         meetings.MeetingTaskOverdue(**task, times=2, again_at=timestamp(DUE)),
+    )
+
+
+def _of_early_warnings(case: routing.CaseReference) -> tuple[Message, ...]:
+    of: dict[str, Any] = {"case": case, "unit_id": "jili/c1/s1"}
+    return (
+        warnings.EndAwaited(**of, superior_unit_id="jili/c1", answer_clock=clock()),
+        warnings.EndOverdue(**of, repeats=2, answer_clock=clock()),
+        warnings.EarlyWarningEnded(**of, superior_unit_id="jili/c1", end=warnings.LAWFUL_END_NO_RISK),
+    )
+
+
+def _of_screenings() -> tuple[Message, ...]:
+    of = screenings.ScreeningReference(
+        site_id="jili", code="gas-safety", unit_id="jili", round=1, since="2026-03-02", until="2026-03-13"
+    )
+    told = ["jili/c1", "jili/c2"]
+    return (
+        screenings.ScreeningBegan(screening=of, due_on="2026-03-10", told=told),
+        screenings.ScreeningOverdue(
+            screening=of, due_on="2026-03-10", units=["jili/c1"], unreported=1, times=2, told=told
+        ),
+        screenings.ScreeningClosed(screening=of, reported=1, unreported=1, visited=61, findings=2, told=told),
     )
 
 

@@ -10,10 +10,16 @@ from google.protobuf.message import Message
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import clock_events_pb2 as clocks
+from fengqiao.routing.v1 import early_warning_events_pb2 as warnings
+from fengqiao.routing.v1 import emergency_events_pb2 as emergencies
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
+from fengqiao.routing.v1 import handling_events_pb2 as handling
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
 from fengqiao.routing.v1 import roster_events_pb2 as rosters
+from fengqiao.routing.v1 import screening_events_pb2 as screenings
 from services.chassis.topics import declared_types
 from services.notify import domain
 from services.notify.owed import (
@@ -109,6 +115,15 @@ def test_there_is_an_example_of_every_owed_event() -> None:
         ),
         (routing.CaseReturned, {("unit:jili", "return_to_rule_on", IN_APP)}),
         (routing.ReturnRuled, {("unit:jili/c1", "return_ruled", IN_APP)}),
+        (followup.CallBackOpened, {("unit:jili", "call_back_asked", IN_APP)}),
+        (followup.CallBackOverdue, {("desk:jili", "call_back_overdue", IN_APP)}),
+        (followup.CaseClosed, both(PERSON, "case_closed")),
+        (followup.ReviewOpened, {("unit:jili", "review_asked", IN_APP)}),
+        (followup.ReviewOverdue, {("desk:jili", "review_overdue", IN_APP)}),
+        (
+            followup.ReviewRecorded,
+            {*both(PERSON, "review_recorded"), ("unit:jili/c1", "review_of_settlement", IN_APP)},
+        ),
         (rosters.AnswererSummoned, {(ANSWERER, "department_summoned", IN_APP)}),
         (rosters.SummonsAnswered, {("unit:jili/c1", "summons_answered", IN_APP)}),
         (
@@ -134,8 +149,28 @@ def test_there_is_an_example_of_every_owed_event() -> None:
         ),
         (meetings.MeetingMissed, {("desk:jili", "meeting_missed", IN_APP)}),
         (
+            emergencies.EmergencyDeclared,
+            {(who, "emergency_declared", IN_APP) for who in ("unit:jili/c1", "desk:jili")},
+        ),
+        (
+            emergencies.EmergencyEnded,
+            {(who, "emergency_ended", IN_APP) for who in ("unit:jili/c1", "desk:jili")},
+        ),
+        (
             meetings.MeetingTaskOverdue,
             {(f"{who}", "meeting_task_overdue", IN_APP) for who in ("unit:jili/c1", "desk:jili")},
+        ),
+        (warnings.EndAwaited, {("unit:jili/c1", "end_to_record", IN_APP)}),
+        (warnings.EndOverdue, {("desk:jili", "end_overdue", IN_APP)}),
+        (warnings.EarlyWarningEnded, {("unit:jili/c1/s1", "end_recorded", IN_APP)}),
+        (
+            screenings.ScreeningOverdue,
+            {(f"unit:jili/{code}", "screening_overdue", IN_APP) for code in ("c1", "c2")},
+        ),
+        (
+            screenings.ScreeningClosed,
+            {(f"unit:jili/{code}", "screening_left", IN_APP) for code in ("c1", "c2")}
+            | {("desk:jili", "screening_closed", IN_APP)},
         ),
         (
             routing.SupervisionOrdered,
@@ -154,6 +189,34 @@ def test_there_is_an_example_of_every_owed_event() -> None:
             {
                 ("post:jili/c1", "supervision_repeated", IN_APP),
                 ("desk:jili", "supervision_repeated", IN_APP),
+            },
+        ),
+        (
+            handling.HandlerRecused,
+            {(who, "handler_recused", IN_APP) for who in ("unit:jili/c1", "desk:jili")},
+        ),
+        (
+            handling.PartSplitOff,
+            {(PERSON, "part_split_off", EMAIL), (PERSON, "part_split_off", IN_APP)},
+        ),
+        (handling.AssistanceAsked, {("unit:jili/c2", "assistance_asked", IN_APP)}),
+        (handling.AssistanceAnswered, {("unit:jili/c1", "assistance_answered", IN_APP)}),
+        (
+            handling.AssistanceOverdue,
+            {(who, "assistance_overdue", IN_APP) for who in ("unit:jili/c2", "desk:jili", "unit:jili/c1")},
+        ),
+        (handling.AssistanceEnded, {("unit:jili/c2", "assistance_ended", IN_APP)}),
+        (clocks.DeadlineNeared, {("leader-1", "deadline_neared", IN_APP)}),
+        (
+            clocks.FirstContactMissed,
+            {("leader-1", "first_contact_missed", IN_APP), ("desk:jili", "first_contact_missed", IN_APP)},
+        ),
+        (
+            clocks.DeadlineRecomputed,
+            {
+                (PERSON, "deadline_recomputed", EMAIL),
+                (PERSON, "deadline_recomputed", IN_APP),
+                ("leader-1", "deadline_recomputed_here", IN_APP),
             },
         ),
         (routing.CaseResolved, {(PERSON, "case_resolved", EMAIL), (PERSON, "case_resolved", IN_APP)}),
@@ -178,6 +241,12 @@ def test_there_is_an_example_of_every_owed_event() -> None:
         (routing.CaseTakenBack, {*both(PERSON, "case_goes_on"), ("leader-1", "case_goes_on_here", IN_APP)}),
         (routing.CaseJoined, {*both(PERSON, "case_joined"), ("unit:jili/c1", "case_joined_here", IN_APP)}),
         (routing.CaseParted, {*both(PERSON, "case_parted"), ("leader-1", "case_parted_here", IN_APP)}),
+        (clocks.PauseAsked, {("unit:jili", "pause_asked", IN_APP)}),
+        (clocks.ExtensionAsked, {("desk:jili", "extension_asked", IN_APP)}),
+        (clocks.ClocksPaused, {*both(PERSON, "clocks_paused"), ("leader-1", "time_granted", IN_APP)}),
+        (clocks.ClocksResumed, {*both(PERSON, "clocks_resumed"), ("leader-1", "clocks_run_again", IN_APP)}),
+        (clocks.DueTimeExtended, {*both(PERSON, "due_time_extended"), ("leader-1", "time_granted", IN_APP)}),
+        (clocks.TimeRefused, {("unit:jili/c1", "time_refused", IN_APP)}),
         (
             mediation.MediationOpened,
             both(PERSON, "mediation_opened") | both(NEIGHBOUR, "mediation_opened"),
@@ -267,6 +336,13 @@ def test_notices_of_accusations_are_told_apart_by_the_topic_that_names_them() ->
 def test_a_vacant_post_is_told_in_place_of_its_holder() -> None:
     event = routing.CaseRouted(case=reference(), assignment=owner(holder_ref=""))
     assert {who for who, _, _ in told(event)} == {"post:jili/c1"}
+
+
+@pytest.mark.parametrize("why", ["urgent", "risk"])
+def test_the_desk_is_told_at_once_of_an_urgent_case_and_of_a_risk_kind(why: str) -> None:
+    event = routing.CaseRouted(case=reference(), assignment=owner())
+    setattr(event, why, True)
+    assert told(event) == {("leader-1", "case_assigned", IN_APP), ("desk:jili", "case_urgent", IN_APP)}
 
 
 def test_a_resident_who_holds_the_post_is_told_once_by_each_channel_and_as_a_resident() -> None:

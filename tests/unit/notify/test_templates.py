@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import pytest
 from google.protobuf.message import Message
@@ -11,9 +12,13 @@ from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.intake.v1 import events_pb2 as intake
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1 import clock_events_pb2 as clocks
+from fengqiao.routing.v1 import emergency_events_pb2 as emergencies
 from fengqiao.routing.v1 import events_pb2 as routing
+from fengqiao.routing.v1 import followup_events_pb2 as followup
 from fengqiao.routing.v1 import force_events_pb2 as forces
 from fengqiao.routing.v1 import meeting_events_pb2 as meetings
+from fengqiao.routing.v1 import screening_events_pb2 as screenings
 from services.notify.owed import OF_ACCUSATIONS, OWED, TEMPLATES
 from services.notify.rendering import LOCALES, RenderingFailed, Templates, Text
 from services.notify.settings import TEMPLATES as TEMPLATES_FOLDER
@@ -34,6 +39,8 @@ from tests.unit.notify.news import (
 
 HOUSE = Templates(TEMPLATES_FOLDER)
 OF_CALL_OUTS = {forces.VolunteersAsked, forces.CallOutRanShort, forces.CallOutCancelled}
+OF_EMERGENCIES = {kind for kind in OWED if kind.DESCRIPTOR.file is emergencies.DESCRIPTOR}
+OF_SCREENINGS = {kind for kind in OWED if kind.DESCRIPTOR.file is screenings.DESCRIPTOR}
 OF_MEETINGS = {kind for kind in OWED if kind.DESCRIPTOR.file is meetings.DESCRIPTOR}
 EVERY = [(kind, False) for kind in OWED] + [(kind, True) for kind in OF_ACCUSATIONS]
 
@@ -73,6 +80,10 @@ def test_every_text_can_be_rendered_and_names_what_it_is_about_in_subject_and_te
     named, hidden = ("jili/c1/s1", "JILI-") if kind in OF_CALL_OUTS else ("JILI-000001", "{")
     if kind in OF_MEETINGS:
         named = "2026-03-05"
+    if kind in OF_EMERGENCIES:
+        named = "flood"
+    if kind in OF_SCREENINGS:
+        named = "gas-safety"
     for text in told(kind, restricted=restricted):
         assert named in text.subject
         assert "\n" not in text.subject
@@ -108,9 +119,42 @@ def test_every_reason_tier_wish_and_state_has_words_in_every_locale() -> None:
         assert texts(routing.SupervisionOrdered(case=reference(), assignment=owner(), reason=reason))
     for why in routing.ReturnReason.values()[1:]:
         assert texts(routing.CaseReturned(case=reference(), assignment=owner(), reason=why))
-    for wish in ("escalation", "withdrawal", "reopening"):
-        for status in ("assigned", "in_progress", "resolved", "withdrawn"):
+    for kind in clocks.PauseKind.values()[1:]:
+        assert texts(clocks.PauseAsked(case=reference(), assignment=owner(), kind=kind))
+        assert texts(clocks.ClocksPaused(case=reference(), assignment=owner(), kind=kind))
+    for wish in ("escalation", "withdrawal", "reopening", "mediation", "petition"):
+        for status in ("assigned", "in_progress", "resolved", "withdrawn", "joined"):
             assert texts(routing.WishDeclined(case=reference(), wish=wish, status=status))
+
+
+@pytest.mark.parametrize(
+    ("reason", "way_on"),
+    [
+        ("too_late", "petition"),
+        ("too_often", "petition"),
+        ("party_refused", "petition"),
+        ("on_a_track", "escalation"),
+        ("opinion_given", "review"),
+        ("withdrawn", "new_request"),
+    ],
+)
+def test_who_is_refused_a_wish_is_told_why_and_the_way_on(reason: str, way_on: str) -> None:
+    declined: dict[str, Any] = {"case": reference(), "wish": "reopening", "status": "resolved"}
+    plain = texts(routing.WishDeclined(**declined))
+    refused = texts(routing.WishDeclined(**declined, reason=reason, way_on=way_on))
+    event = routing.WishDeclined(case=reference(), wish="reopening", status="resolved")
+    plain = texts(event)
+    event.reason, event.way_on = reason, way_on
+    refused = texts(event)
+    assert all(said.body != other.body for said, other in zip(plain, refused, strict=True))
+
+
+def test_the_resident_is_told_what_a_review_found() -> None:
+    event = examples()[followup.ReviewRecorded]
+    assert "you are right" in render(event, "review_recorded", "en").body
+    event.finding = followup.REVIEW_FINDING_SETTLED_PROPERLY
+    assert "settled properly" in render(event, "review_recorded", "en").body
+    assert "办理妥当" in render(event, "review_recorded", "zh-CN").body
 
 
 def test_every_track_end_form_duty_and_outcome_has_words_in_every_locale() -> None:

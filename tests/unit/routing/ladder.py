@@ -109,6 +109,7 @@ class Walk:
         unit_id: str = NEIGHBOURS,
         due_in: timedelta | None = None,
         urgent: bool = False,
+        person_ref: str = "p-1",
     ) -> "Walk":
         event = RequestSubmitted(
             request_no="JILI-000001",
@@ -116,7 +117,7 @@ class Walk:
             kind=kind,
             unit_id=unit_id,
             channel="counter",
-            person_ref="p-1",
+            person_ref=person_ref,
             urgent=urgent,
         )
         if due_in:

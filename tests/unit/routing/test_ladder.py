@@ -258,15 +258,26 @@ def test_an_illegal_command_names_the_state_and_what_is_allowed() -> None:
         Walk().submit().order(domain.AcceptCase()).order(domain.AcceptCase())
     assert refused.value.details["state"] == "in_progress"
     assert refused.value.details["allowed"].split(",") == [
+        "AnswerAssistance",
         "AnswerSupervision",
+        "AskForAssistance",
+        "AskForExtension",
+        "AskForPause",
+        "EndAssistance",
         "EscalateCase",
+        "GrantTime",
+        "JoinCase",
         "JudgeAnswer",
         "OrderSupervision",
+        "RecuseHandler",
         "ReferCase",
+        "RefuseTime",
         "ReportProgress",
         "ResolveCase",
+        "ResumeCase",
         "ReturnCase",
         "RuleOnReturn",
+        "SplitOff",
         "TransferCase",
     ]
 

@@ -14,7 +14,9 @@ from fengqiao.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from fengqiao.mediation.v1.mediation_service_pb2_grpc import MediationServiceStub
 from fengqiao.notify.v1.notify_service_pb2_grpc import NotifyServiceStub
 from fengqiao.petition.v1.petition_service_pb2_grpc import PetitionServiceStub
+from fengqiao.routing.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from fengqiao.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from fengqiao.routing.v1.meeting_service_pb2_grpc import MeetingServiceStub
 from fengqiao.routing.v1.roster_service_pb2_grpc import RosterServiceStub
 from fengqiao.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
 from services.chassis import client
@@ -54,6 +56,12 @@ STUBS: Mapping[str, Callable[[grpc.aio.Channel], Any]] = {
     "petition": PetitionServiceStub,
     "notify": NotifyServiceStub,
 }
+BESIDE: Sequence[Callable[[grpc.aio.Channel], Any]] = (
+    RosterServiceStub,
+    MeetingServiceStub,
+    AnalysisServiceStub,
+)
+"""What routing serves besides the ladder and the directory."""
 
 Mint = Callable[[str, str, str, Sequence[str]], str]
 """Makes a token of role, subject, site and units."""
@@ -71,7 +79,7 @@ class Town:
         self._channels = {name: client.channel(at, tls=tls) for name, at in addresses.items()}
         self._stubs = {name: make(self._channels[name]) for name, make in STUBS.items()}
         self.directory = DirectoryServiceStub(self._channels["routing"])
-        self.roster = RosterServiceStub(self._channels["routing"])
+        self._beside = [self.directory, *(make(self._channels["routing"]) for make in BESIDE)]
         self.operations = {name: OperationsServiceStub(each) for name, each in self._channels.items()}
         self.case_ids: list[str] = []
 
@@ -84,7 +92,7 @@ class Town:
         """The method that a request is for: `routing.v1.AcceptCaseRequest` is for routing's `AcceptCase`."""
         service, name = request.DESCRIPTOR.full_name.split(".")[1::2]
         name = name.removesuffix("Request")
-        beside = (self.directory, self.roster) if service == "routing" else ()
+        beside = self._beside if service == "routing" else []
         stub = next((each for each in beside if hasattr(each, name)), self._stubs[service])
         found: Callable[..., Any] = getattr(stub, name)
         return found

@@ -20,9 +20,12 @@ from services.cli.sheets.synthetic import LEADERS
 
 
 def replay_site(folder: Path) -> None:
-    """Put a copy of the sub-district into a folder of sites: the same but for its clock, which is moved."""
+    """Put a copy of the sub-district into a folder of sites: the same but for its clock, which is moved.
+
+    Without its clocks by kind: who answers nobody in a replay is not to be reminded.
+    """
     there = folder / SITE
-    shutil.copytree(JILI / "site", there)
+    shutil.copytree(JILI / "site", there, ignore=shutil.ignore_patterns("clocks.yaml"))
     path = there / "site.yaml"
     site = yaml.safe_load(path.read_text(encoding="utf-8"))
     path.write_text(yaml.safe_dump({**site, "clock": "replay"}, allow_unicode=True), encoding="utf-8")

@@ -60,6 +60,8 @@ class Scene:
     listener: Person | None = None
     """Who may list the notices of the case: the desk when nobody is named."""
     notices: int = 0
+    shown: str = ""
+    """What the summary prints whole below the scene's two lines."""
     ended: bool = False
 
     def tell(self, key: str, **facts: str) -> None:

@@ -64,6 +64,8 @@ def summary(console: Console, texts: Texts, played: Played) -> None:
         console.print(Text(f"{number} {text.title}", "bold"))
         for line in (text.happened, text.why):
             console.print(Text(f"  {filled(line, scene)}"))
+        for line in scene.shown.splitlines():
+            console.print(Text(f"    {line}", "dim"))
     table = Table(title=words["act"])
     for heading in ("scene", "path", "state"):
         table.add_column(words[heading])

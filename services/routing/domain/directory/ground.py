@@ -3,11 +3,11 @@
 A site is the directory's as soon as a sub-district stands in it that somebody was ever appointed to.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from services.routing.domain.directory.territory import Territory
-from services.routing.domain.directory.unit import LEADER, SUB_DISTRICT, Unit, parent_of
+from services.routing.domain.directory.unit import DEPUTY, LEADER, SUB_DISTRICT, Unit, parent_of
 from services.routing.rules import Places, Post
 from services.routing.rules import Unit as Place
 
@@ -86,6 +86,21 @@ class Ground:
             return self._fixed.post(unit_id)
         unit = self.territory.units.get(unit_id)
         return Post(f"{LEADER}:{unit_id}", (unit.acting_on(self.day) if unit else "") or None)
+
+    def below(self, unit_id: str) -> Iterator[Place]:
+        """The units that stand today."""
+        if not self._top:
+            return self._fixed.below(unit_id)
+        return (self._place(unit) for unit in self.territory.below(unit_id) if self.day in unit.days)
+
+    def others(self, unit_id: str) -> Sequence[Post]:
+        """Its deputies at work today, by their posts' names."""
+        unit = self.territory.units.get(unit_id) if self._top else None
+        if unit is None:
+            return self._fixed.others(unit_id) if not self._top else ()
+        deputies = sorted(post.id for post in unit.posts if post.id.startswith(DEPUTY))
+        acting = ((id_, post.acting_on(self.day)) for id_ in deputies if (post := unit.post(id_)))
+        return [Post(f"{id_}:{unit_id}", person) for id_, person in acting if person]
 
     def reason(self, unit_id: str, holder_ref: str) -> str:
         """Why somebody no longer answers for a unit: `unit_closed`, `leave` (theirs, or the holder is back)

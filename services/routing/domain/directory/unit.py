@@ -20,6 +20,9 @@ TIERS = {NEIGHBOURHOOD: 1, TEMPORARY: 1, SECTION: 2, COMMUNITY: 3, VILLAGE: 3, S
 LEADER = "leader"
 """The post of a unit that answers for its cases: 邻长, 片长 …"""
 
+DEPUTY = "deputy"
+"""Posts of a unit that are called so, or begin so, have the cases that its leader is recused from."""
+
 STANDING, CLOSED = "standing", "closed"
 VACANT, HELD, ON_LEAVE = "vacant", "held", "on_leave"
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Self
 
 from fengqiao.routing.v1 import events_pb2 as ev
-from services.routing.domain.case import RESOLVED, WITHDRAWN, Case
+from services.routing.domain.case import JOINED, RESOLVED, WITHDRAWN, Case
 from services.routing.domain.directory.unit import parent_of
+from services.routing.domain.followup import satisfied
 
 ANSWERED: Mapping[int, bool] = {
     ev.MOVE_REASON_TIMEOUT: False,
@@ -15,6 +16,7 @@ ANSWERED: Mapping[int, bool] = {
     ev.MOVE_REASON_RETURNED: True,
     ev.MOVE_REASON_REOPENED: True,
     ev.MOVE_REASON_REFERRAL_ENDED: True,
+    ev.MOVE_REASON_REVIEW: True,
 }
 """Whether a unit acted in its turn, by why the case left it. Any other move was not the unit's to make or to
 hinder, and its turn does not count."""
@@ -29,6 +31,23 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What the resident answered to the settlement of a unit."""
+
+    unit_id: str
+    solved: bool
+    rating: int
+    settlement: int
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What of a case's follow-up is judged."""
+
+    answers: tuple[Answered, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Course:
     """What of a case is judged."""
 
@@ -38,12 +57,25 @@ class Course:
     resolved_at: datetime | None
     track: int
     steps: tuple[Left, ...]
+    followup: Followed | None = None
 
     @classmethod
     def of(cls, case: Case) -> Self:
         """That of a case."""
         left = tuple(Left(step.from_unit_id, step.reason) for step in case.steps)
-        return cls(case.unit_id, case.status, case.due_at, case.resolved_at, case.track, left)
+        answers = tuple(
+            Answered(each.unit_id, each.solved, each.rating, each.settlement)
+            for each in (case.followup.answers if case.followup else ())
+        )
+        return cls(
+            case.unit_id,
+            case.status,
+            case.due_at,
+            case.resolved_at,
+            case.track,
+            left,
+            Followed(answers) if answers else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +88,9 @@ class Indicators:
     resolved: int = 0
     withdrawn: int = 0
     on_another_track: int = 0
+    answers: int = 0
+    satisfied: int = 0
+    unanswered: int = 0
 
     def __add__(self, other: "Indicators") -> "Indicators":
         """Of both."""
@@ -72,12 +107,28 @@ class Indicators:
         """解决率: resolved ÷ due; None of nothing."""
         return self.resolved / self.due if self.due else None
 
+    @property
+    def satisfaction_rate(self) -> float | None:
+        """满意率: satisfied ÷ answers; None of nothing."""
+        return self.satisfied / self.answers if self.answers else None
+
 
 def judged(course: Course) -> Iterator[tuple[str, Indicators]]:
-    """What a case whose due time is over says of the units that had it, each turn by itself."""
+    """What a case whose due time is over says of the units that had it, each turn by itself.
+
+    A joined one says nothing yet: its clocks stand still, and it ends with what leads the matter.
+    """
+    if course.status == JOINED:
+        return
     for left in course.steps:
         if left.reason in ANSWERED:
             yield left.from_unit_id, Indicators(turns=1, answered=int(ANSWERED[left.reason]))
+    answers = course.followup.answers if course.followup else ()
+    for each in answers:
+        content = int(satisfied(each.rating, solved=each.solved))
+        yield each.unit_id, Indicators(answers=1, satisfied=content)
+    if course.status == RESOLVED and not any(each.settlement == len(course.steps) for each in answers):
+        yield course.unit_id, Indicators(unanswered=1)
     if course.status == WITHDRAWN:
         yield course.unit_id, Indicators(withdrawn=1)
     elif course.track:

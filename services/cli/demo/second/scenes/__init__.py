@@ -6,14 +6,19 @@ from services.cli.demo.second.scene import Scene
 from services.cli.demo.second.scenes import (
     accusation,
     drain,
+    hotspot,
     leaving,
+    meeting,
     night_market,
     on_leave,
     one_tier_up,
     petition,
     quarrel,
+    ruling,
     street_light,
     summons,
+    supervision,
+    transfer,
     vacancy,
 )
 
@@ -29,4 +34,9 @@ SCENES: Mapping[str, Callable[[Scene], Awaitable[None]]] = {
     "vacancy": vacancy.play,
     "summons": summons.play,
     "night_market": night_market.play,
+    "ruling": ruling.play,
+    "transfer": transfer.play,
+    "supervision": supervision.play,
+    "hotspot": hotspot.play,
+    "meeting": meeting.play,
 }

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66\x65ngqiao/common/v1/common.proto\x12\x12\x66\x65ngqiao.common.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x01\n\x0b\x43ommandMeta\x12\x43\n\x0fidempotency_key\x18\x01 \x01(\tB*\xbaH\'r%\x10\x08\x18\x80\x01\x32\x1e^[A-Za-z0-9][A-Za-z0-9._:/-]*$\x12\'\n\x11\x65xpected_revision\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01H\x00\x88\x01\x01\x12/\n\x0boccurred_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x14\n\x12_expected_revision\";\n\x0f\x45xplanationStep\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\n\n\x02\x61t\x18\x02 \x01(\t\x12\x0e\n\x06\x61mount\x18\x03 \x01(\x03\"\xaa\x02\n\x05\x43lock\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x05\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rrolled_due_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04rule\x18\x06 \x01(\t\x12\x18\n\x10\x63\x61lendar_version\x18\x07 \x01(\t\x12\x13\n\x0bprovisional\x18\x08 \x01(\x08\x12\x38\n\x0b\x65xplanation\x18\t \x03(\x0b\x32#.fengqiao.common.v1.ExplanationStep*q\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\x16\n\x12TIER_NEIGHBOURHOOD\x10\x01\x12\x10\n\x0cTIER_SECTION\x10\x02\x12\x12\n\x0eTIER_COMMUNITY\x10\x03\x12\x15\n\x11TIER_SUB_DISTRICT\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66\x65ngqiao/common/v1/common.proto\x12\x12\x66\x65ngqiao.common.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x01\n\x0b\x43ommandMeta\x12\x43\n\x0fidempotency_key\x18\x01 \x01(\tB*\xbaH\'r%\x10\x08\x18\x80\x01\x32\x1e^[A-Za-z0-9][A-Za-z0-9._:/-]*$\x12\'\n\x11\x65xpected_revision\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01H\x00\x88\x01\x01\x12/\n\x0boccurred_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x14\n\x12_expected_revision\"f\n\x0f\x45xplanationStep\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\n\n\x02\x61t\x18\x02 \x01(\t\x12\x0e\n\x06\x61mount\x18\x03 \x01(\x03\x12)\n\x05until\x18- \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xde\x02\n\x05\x43lock\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x05\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rrolled_due_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04rule\x18\x06 \x01(\t\x12\x18\n\x10\x63\x61lendar_version\x18\x07 \x01(\t\x12\x13\n\x0bprovisional\x18\x08 \x01(\x08\x12\x38\n\x0b\x65xplanation\x18\t \x03(\x0b\x32#.fengqiao.common.v1.ExplanationStep\x12\x32\n\x08warnings\x18- \x03(\x0b\x32 .fengqiao.common.v1.ClockWarning\"E\n\x0c\x43lockWarning\x12\r\n\x05stage\x18\x01 \x01(\x05\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*q\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\x16\n\x12TIER_NEIGHBOURHOOD\x10\x01\x12\x10\n\x0cTIER_SECTION\x10\x02\x12\x12\n\x0eTIER_COMMUNITY\x10\x03\x12\x15\n\x11TIER_SUB_DISTRICT\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,12 +37,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMMANDMETA'].fields_by_name['idempotency_key']._serialized_options = b'\272H\'r%\020\010\030\200\0012\036^[A-Za-z0-9][A-Za-z0-9._:/-]*$'
   _globals['_COMMANDMETA'].fields_by_name['expected_revision']._loaded_options = None
   _globals['_COMMANDMETA'].fields_by_name['expected_revision']._serialized_options = b'\272H\004\"\002(\001'
-  _globals['_TIER']._serialized_start=676
-  _globals['_TIER']._serialized_end=789
+  _globals['_TIER']._serialized_start=842
+  _globals['_TIER']._serialized_end=955
   _globals['_COMMANDMETA']._serialized_start=118
   _globals['_COMMANDMETA']._serialized_end=312
   _globals['_EXPLANATIONSTEP']._serialized_start=314
-  _globals['_EXPLANATIONSTEP']._serialized_end=373
-  _globals['_CLOCK']._serialized_start=376
-  _globals['_CLOCK']._serialized_end=674
+  _globals['_EXPLANATIONSTEP']._serialized_end=416
+  _globals['_CLOCK']._serialized_start=419
+  _globals['_CLOCK']._serialized_end=769
+  _globals['_CLOCKWARNING']._serialized_start=771
+  _globals['_CLOCKWARNING']._serialized_end=840
 # @@protoc_insertion_point(module_scope)

@@ -95,22 +95,28 @@ class ExplanationStep(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """For example `start`, `working_day`, `holiday`, `weekend`, `make_up_workday`, `share_of_term`, `rolled`."""
     at: _builtins.str
     """Local date (ISO 8601) or instant the step stands for."""
     amount: _builtins.int
     """Units counted so far, or the amount that the step adds, as the code says."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """The moment that the steps up to this one add up to; given by ExplainDeadline alone."""
+
     def __init__(
         self,
         *,
         code: _builtins.str = ...,
         at: _builtins.str = ...,
         amount: _builtins.int = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "at", b"at", "code", b"code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "at", b"at", "code", b"code", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -131,6 +137,7 @@ class Clock(_message.Message):
     CALENDAR_VERSION_FIELD_NUMBER: _builtins.int
     PROVISIONAL_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the clock within its case, for example `tier-2`."""
     epoch: _builtins.int
@@ -150,6 +157,10 @@ class Clock(_message.Message):
 
     @_builtins.property
     def explanation(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplanationStep]: ...
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClockWarning]:
+        """When its holder is warned that it ends, while it runs; always in working hours."""
+
     def __init__(
         self,
         *,
@@ -162,11 +173,38 @@ class Clock(_message.Message):
         calendar_version: _builtins.str = ...,
         provisional: _builtins.bool = ...,
         explanation: _abc.Iterable[Global___ExplanationStep] | None = ...,
+        warnings: _abc.Iterable[Global___ClockWarning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "rolled_due_at", b"rolled_due_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar_version", b"calendar_version", "due_at", b"due_at", "epoch", b"epoch", "explanation", b"explanation", "name", b"name", "provisional", b"provisional", "rolled_due_at", b"rolled_due_at", "rule", b"rule", "started_at", b"started_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar_version", b"calendar_version", "due_at", b"due_at", "epoch", b"epoch", "explanation", b"explanation", "name", b"name", "provisional", b"provisional", "rolled_due_at", b"rolled_due_at", "rule", b"rule", "started_at", b"started_at", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Clock: _TypeAlias = Clock  # noqa: Y015
+
+@_typing.final
+class ClockWarning(_message.Message):
+    """A warning before a clock ends; a stage of one clock is told once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    stage: _builtins.int
+    """Which of its rule's warnings it is."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        stage: _builtins.int = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "stage", b"stage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClockWarning: _TypeAlias = ClockWarning  # noqa: Y015

@@ -20,6 +20,24 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _WishedTrack:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WishedTrackEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WishedTrack.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WISHED_TRACK_UNSPECIFIED: _WishedTrack.ValueType  # 0
+    WISHED_TRACK_MEDIATION: _WishedTrack.ValueType  # 1
+    WISHED_TRACK_PETITION: _WishedTrack.ValueType  # 2
+
+class WishedTrack(_WishedTrack, metaclass=_WishedTrackEnumTypeWrapper):
+    """Where a matter can go instead of the ladder."""
+
+WISHED_TRACK_UNSPECIFIED: WishedTrack.ValueType  # 0
+WISHED_TRACK_MEDIATION: WishedTrack.ValueType  # 1
+WISHED_TRACK_PETITION: WishedTrack.ValueType  # 2
+Global___WishedTrack: _TypeAlias = WishedTrack  # noqa: Y015
+
 class _Feedback:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -65,6 +83,7 @@ class RequestSubmitted(_message.Message):
     URGENT_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
     REPORTER_REF_FIELD_NUMBER: _builtins.int
+    SCREENING_CODE_FIELD_NUMBER: _builtins.int
     request_no: _builtins.str
     site_id: _builtins.str
     kind: _builtins.str
@@ -80,6 +99,8 @@ class RequestSubmitted(_message.Message):
     urgent: _builtins.bool
     reporter_ref: _builtins.str
     """Opaque reference of a light reporter (快递小哥、外卖骑手) who saw it; no party to the matter, who is told how it ended and nothing else."""
+    screening_code: _builtins.str
+    """Code of the screening campaign that found it: an early warning, with nobody who asks. Empty: somebody asks."""
     @_builtins.property
     def due_at(self) -> _timestamp_pb2.Timestamp:
         """Promised due time, where the source sets one."""
@@ -97,10 +118,11 @@ class RequestSubmitted(_message.Message):
         urgent: _builtins.bool = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
         reporter_ref: _builtins.str = ...,
+        screening_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "due_at", b"due_at", "kind", b"kind", "person_ref", b"person_ref", "reporter_ref", b"reporter_ref", "request_no", b"request_no", "site_id", b"site_id", "source", b"source", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "due_at", b"due_at", "kind", b"kind", "person_ref", b"person_ref", "reporter_ref", b"reporter_ref", "request_no", b"request_no", "screening_code", b"screening_code", "site_id", b"site_id", "source", b"source", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -208,6 +230,30 @@ class ReopeningRequested(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReopeningRequested: _TypeAlias = ReopeningRequested  # noqa: Y015
+
+@_typing.final
+class ReferralRequested(_message.Message):
+    """The resident asks for mediation or petition handling; routing decides."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    track: Global___WishedTrack.ValueType
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        track: Global___WishedTrack.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReferralRequested: _TypeAlias = ReferralRequested  # noqa: Y015
 
 @_typing.final
 class OutcomeRated(_message.Message):

@@ -109,6 +109,7 @@ class RequestBody(_message.Message):
     URGENT_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
     ACCUSED_UNIT_ID_FIELD_NUMBER: _builtins.int
+    SCREENING_CODE_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     kind: _builtins.str
     unit_id: _builtins.str
@@ -122,6 +123,8 @@ class RequestBody(_message.Message):
     urgent: _builtins.bool
     accused_unit_id: _builtins.str
     """For an accusation (kind `accusation.…`): the unit that it is about; that unit never learns of it."""
+    screening_code: _builtins.str
+    """For an early warning (channel `screening`): the screening campaign that found it. It has no person, and staff alone may give one."""
     @_builtins.property
     def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -142,10 +145,11 @@ class RequestBody(_message.Message):
         urgent: _builtins.bool = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
         accused_unit_id: _builtins.str = ...,
+        screening_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused_unit_id", b"accused_unit_id", "attributes", b"attributes", "channel", b"channel", "description", b"description", "due_at", b"due_at", "kind", b"kind", "person_ref", b"person_ref", "site_id", b"site_id", "title", b"title", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused_unit_id", b"accused_unit_id", "attributes", b"attributes", "channel", b"channel", "description", b"description", "due_at", b"due_at", "kind", b"kind", "person_ref", b"person_ref", "screening_code", b"screening_code", "site_id", b"site_id", "title", b"title", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -610,6 +614,54 @@ class RequestEscalationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RequestEscalationResponse: _TypeAlias = RequestEscalationResponse  # noqa: Y015
+
+@_typing.final
+class RequestReferralRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    TRACK_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    track: _events_pb2.WishedTrack.ValueType
+    reason: _builtins.str
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        track: _events_pb2.WishedTrack.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "reason", b"reason", "track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestReferralRequest: _TypeAlias = RequestReferralRequest  # noqa: Y015
+
+@_typing.final
+class RequestReferralResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestReferralResponse: _TypeAlias = RequestReferralResponse  # noqa: Y015
 
 @_typing.final
 class RateOutcomeRequest(_message.Message):

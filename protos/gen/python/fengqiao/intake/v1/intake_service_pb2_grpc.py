@@ -70,6 +70,11 @@ class IntakeServiceStub:
                 request_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestEscalationRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestEscalationResponse.FromString,
                 _registered_method=True)
+        self.RequestReferral = channel.unary_unary(
+                '/fengqiao.intake.v1.IntakeService/RequestReferral',
+                request_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestReferralRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestReferralResponse.FromString,
+                _registered_method=True)
         self.RateOutcome = channel.unary_unary(
                 '/fengqiao.intake.v1.IntakeService/RateOutcome',
                 request_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RateOutcomeRequest.SerializeToString,
@@ -169,6 +174,13 @@ class IntakeServiceServicer:
 
     def RequestEscalation(self, request, context):
         """Asks routing to lift the case one tier; always allowed short of a final end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequestReferral(self, request, context):
+        """Asks routing to hand the case to mediation or petition handling; always allowed short of a final end.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -280,6 +292,11 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.RequestEscalation,
                     request_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestEscalationRequest.FromString,
                     response_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestEscalationResponse.SerializeToString,
+            ),
+            'RequestReferral': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestReferral,
+                    request_deserializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestReferralRequest.FromString,
+                    response_serializer=fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestReferralResponse.SerializeToString,
             ),
             'RateOutcome': grpc.unary_unary_rpc_method_handler(
                     servicer.RateOutcome,
@@ -522,6 +539,33 @@ class IntakeService:
             '/fengqiao.intake.v1.IntakeService/RequestEscalation',
             fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestEscalationRequest.SerializeToString,
             fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestEscalationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestReferral(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.intake.v1.IntakeService/RequestReferral',
+            fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestReferralRequest.SerializeToString,
+            fengqiao_dot_intake_dot_v1_dot_intake__service__pb2.RequestReferralResponse.FromString,
             options,
             channel_credentials,
             insecure,

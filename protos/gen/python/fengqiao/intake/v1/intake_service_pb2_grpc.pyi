@@ -46,6 +46,8 @@ class IntakeServiceStub:
     """Asks routing to end the case; always allowed short of a final end."""
     RequestEscalation: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.RequestEscalationRequest, _intake_service_pb2.RequestEscalationResponse]
     """Asks routing to lift the case one tier; always allowed short of a final end."""
+    RequestReferral: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.RequestReferralRequest, _intake_service_pb2.RequestReferralResponse]
+    """Asks routing to hand the case to mediation or petition handling; always allowed short of a final end."""
     RateOutcome: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.RateOutcomeRequest, _intake_service_pb2.RateOutcomeResponse]
     """The resident's answer: closes a settled request when solved, else asks to reopen it."""
     ReopenRequest: _grpc.UnaryUnaryMultiCallable[_intake_service_pb2.ReopenRequestRequest, _intake_service_pb2.ReopenRequestResponse]
@@ -84,6 +86,8 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     """Asks routing to end the case; always allowed short of a final end."""
     RequestEscalation: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.RequestEscalationRequest, _intake_service_pb2.RequestEscalationResponse]  # type: ignore[assignment]
     """Asks routing to lift the case one tier; always allowed short of a final end."""
+    RequestReferral: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.RequestReferralRequest, _intake_service_pb2.RequestReferralResponse]  # type: ignore[assignment]
+    """Asks routing to hand the case to mediation or petition handling; always allowed short of a final end."""
     RateOutcome: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.RateOutcomeRequest, _intake_service_pb2.RateOutcomeResponse]  # type: ignore[assignment]
     """The resident's answer: closes a settled request when solved, else asks to reopen it."""
     ReopenRequest: _aio.UnaryUnaryMultiCallable[_intake_service_pb2.ReopenRequestRequest, _intake_service_pb2.ReopenRequestResponse]  # type: ignore[assignment]
@@ -161,6 +165,14 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_intake_service_pb2.RequestEscalationResponse, _abc.Awaitable[_intake_service_pb2.RequestEscalationResponse]]:
         """Asks routing to lift the case one tier; always allowed short of a final end."""
+
+    @_abc_1.abstractmethod
+    def RequestReferral(
+        self,
+        request: _intake_service_pb2.RequestReferralRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_service_pb2.RequestReferralResponse, _abc.Awaitable[_intake_service_pb2.RequestReferralResponse]]:
+        """Asks routing to hand the case to mediation or petition handling; always allowed short of a final end."""
 
     @_abc_1.abstractmethod
     def RateOutcome(

@@ -190,6 +190,10 @@ class UnitIndicators(_message.Message):
     RESOLUTION_RATE_FIELD_NUMBER: _builtins.int
     WITHDRAWN_FIELD_NUMBER: _builtins.int
     ON_ANOTHER_TRACK_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    SATISFIED_FIELD_NUMBER: _builtins.int
+    SATISFACTION_RATE_FIELD_NUMBER: _builtins.int
+    UNANSWERED_FIELD_NUMBER: _builtins.int
     unit_code: _builtins.str
     turns: _builtins.int
     """Turns: times that a unit had one of the cases and it was for the unit to act; answered: it did before its clock ran out."""
@@ -204,6 +208,13 @@ class UnitIndicators(_message.Message):
     withdrawn: _builtins.int
     """Shown apart."""
     on_another_track: _builtins.int
+    answers: _builtins.int
+    """What residents answered to the settlements of these units; satisfied: it is solved, and rated 3 or better."""
+    satisfied: _builtins.int
+    satisfaction_rate: _builtins.float
+    """Satisfied ÷ answers (满意率)."""
+    unanswered: _builtins.int
+    """Settled, and nobody answered."""
     def __init__(
         self,
         *,
@@ -216,18 +227,26 @@ class UnitIndicators(_message.Message):
         resolution_rate: _builtins.float | None = ...,
         withdrawn: _builtins.int = ...,
         on_another_track: _builtins.int = ...,
+        answers: _builtins.int = ...,
+        satisfied: _builtins.int = ...,
+        satisfaction_rate: _builtins.float | None = ...,
+        unanswered: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_resolution_rate", b"_resolution_rate", "_response_rate", b"_response_rate", "resolution_rate", b"resolution_rate", "response_rate", b"response_rate"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_resolution_rate", b"_resolution_rate", "_response_rate", b"_response_rate", "_satisfaction_rate", b"_satisfaction_rate", "resolution_rate", b"resolution_rate", "response_rate", b"response_rate", "satisfaction_rate", b"satisfaction_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_resolution_rate", b"_resolution_rate", "_response_rate", b"_response_rate", "answered", b"answered", "due", b"due", "on_another_track", b"on_another_track", "resolution_rate", b"resolution_rate", "resolved", b"resolved", "response_rate", b"response_rate", "turns", b"turns", "unit_code", b"unit_code", "withdrawn", b"withdrawn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_resolution_rate", b"_resolution_rate", "_response_rate", b"_response_rate", "_satisfaction_rate", b"_satisfaction_rate", "answered", b"answered", "answers", b"answers", "due", b"due", "on_another_track", b"on_another_track", "resolution_rate", b"resolution_rate", "resolved", b"resolved", "response_rate", b"response_rate", "satisfaction_rate", b"satisfaction_rate", "satisfied", b"satisfied", "turns", b"turns", "unanswered", b"unanswered", "unit_code", b"unit_code", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__resolution_rate: _TypeAlias = _typing.Literal["resolution_rate"]  # noqa: Y015
     _WhichOneofArgType__resolution_rate: _TypeAlias = _typing.Literal["_resolution_rate", b"_resolution_rate"]  # noqa: Y015
     _WhichOneofReturnType__response_rate: _TypeAlias = _typing.Literal["response_rate"]  # noqa: Y015
     _WhichOneofArgType__response_rate: _TypeAlias = _typing.Literal["_response_rate", b"_response_rate"]  # noqa: Y015
+    _WhichOneofReturnType__satisfaction_rate: _TypeAlias = _typing.Literal["satisfaction_rate"]  # noqa: Y015
+    _WhichOneofArgType__satisfaction_rate: _TypeAlias = _typing.Literal["_satisfaction_rate", b"_satisfaction_rate"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__resolution_rate) -> _WhichOneofReturnType__resolution_rate | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__response_rate) -> _WhichOneofReturnType__response_rate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__satisfaction_rate) -> _WhichOneofReturnType__satisfaction_rate | None: ...
 
 Global___UnitIndicators: _TypeAlias = UnitIndicators  # noqa: Y015

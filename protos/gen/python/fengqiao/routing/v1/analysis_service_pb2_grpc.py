@@ -59,7 +59,7 @@ class AnalysisServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetIndicators(self, request, context):
-        """How units did in a period (响应率、解决率), by the formula that routing's README publishes: a unit and those next below it, each with all below.
+        """How units did in a period (响应率、解决率、满意率), by the formula that routing's README publishes: a unit and those next below it, each with all below.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

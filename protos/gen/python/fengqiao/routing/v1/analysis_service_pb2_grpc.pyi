@@ -36,7 +36,7 @@ class AnalysisServiceStub:
     ListHotspots: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.ListHotspotsRequest, _analysis_service_pb2.ListHotspotsResponse]
     """Where more of a kind has come in lately than before (同类问题研判): each place at every level, for each kind and for all kinds together."""
     GetIndicators: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.GetIndicatorsRequest, _analysis_service_pb2.GetIndicatorsResponse]
-    """How units did in a period (响应率、解决率), by the formula that routing's README publishes: a unit and those next below it, each with all below."""
+    """How units did in a period (响应率、解决率、满意率), by the formula that routing's README publishes: a unit and those next below it, each with all below."""
 
 @_typing.type_check_only
 class AnalysisServiceAsyncStub(AnalysisServiceStub):
@@ -46,7 +46,7 @@ class AnalysisServiceAsyncStub(AnalysisServiceStub):
     ListHotspots: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.ListHotspotsRequest, _analysis_service_pb2.ListHotspotsResponse]  # type: ignore[assignment]
     """Where more of a kind has come in lately than before (同类问题研判): each place at every level, for each kind and for all kinds together."""
     GetIndicators: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.GetIndicatorsRequest, _analysis_service_pb2.GetIndicatorsResponse]  # type: ignore[assignment]
-    """How units did in a period (响应率、解决率), by the formula that routing's README publishes: a unit and those next below it, each with all below."""
+    """How units did in a period (响应率、解决率、满意率), by the formula that routing's README publishes: a unit and those next below it, each with all below."""
 
 class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
     """Analysis (分析研判) about places and kinds of matters, never about persons."""
@@ -65,6 +65,6 @@ class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _analysis_service_pb2.GetIndicatorsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_analysis_service_pb2.GetIndicatorsResponse, _abc.Awaitable[_analysis_service_pb2.GetIndicatorsResponse]]:
-        """How units did in a period (响应率、解决率), by the formula that routing's README publishes: a unit and those next below it, each with all below."""
+        """How units did in a period (响应率、解决率、满意率), by the formula that routing's README publishes: a unit and those next below it, each with all below."""
 
 def add_AnalysisServiceServicer_to_server(servicer: AnalysisServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

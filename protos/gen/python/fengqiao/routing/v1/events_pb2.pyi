@@ -52,6 +52,10 @@ class _MoveReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MoveReason
     """The desk or the common superior transferred it to another unit."""
     MOVE_REASON_SUPERIOR: _MoveReason.ValueType  # 12
     """A superior or the desk ordered it (督办)."""
+    MOVE_REASON_RECUSAL: _MoveReason.ValueType  # 65
+    """Whoever had it has a direct interest in it (回避)."""
+    MOVE_REASON_REVIEW: _MoveReason.ValueType  # 70
+    """A review found that the resident was right to call its settlement poor."""
 
 class MoveReason(_MoveReason, metaclass=_MoveReasonEnumTypeWrapper):
     """Events of `fengqiao.routing.events`; those that end or restart a request are repeated on `fengqiao.routing.outcomes`,
@@ -84,6 +88,10 @@ MOVE_REASON_TRANSFER: MoveReason.ValueType  # 11
 """The desk or the common superior transferred it to another unit."""
 MOVE_REASON_SUPERIOR: MoveReason.ValueType  # 12
 """A superior or the desk ordered it (督办)."""
+MOVE_REASON_RECUSAL: MoveReason.ValueType  # 65
+"""Whoever had it has a direct interest in it (回避)."""
+MOVE_REASON_REVIEW: MoveReason.ValueType  # 70
+"""A review found that the resident was right to call its settlement poor."""
 Global___MoveReason: _TypeAlias = MoveReason  # noqa: Y015
 
 class _OrderReason:
@@ -291,6 +299,7 @@ class Assignment(_message.Message):
     POST_ID_FIELD_NUMBER: _builtins.int
     HOLDER_REF_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
+    FIRST_CONTACT_FIELD_NUMBER: _builtins.int
     tier: _common_pb2.Tier.ValueType
     unit_id: _builtins.str
     post_id: _builtins.str
@@ -298,7 +307,13 @@ class Assignment(_message.Message):
     """Opaque reference of the post's holder."""
     @_builtins.property
     def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Why here, in codes: `lowest_capable_tier`, `urgent_skip`, `vacant:<unit>`, `place_unknown` …"""
+        """Why here, in codes: `capability:<version>`, `lowest_capable_tier`, `urgent_skip`, `vacant:<unit>`, `department_list:<code>`,
+        `emergency:<profile>@<version>` …; `WhyHere` has them in words.
+        """
+
+    @_builtins.property
+    def first_contact(self) -> _common_pb2.Clock:
+        """Until when the new owner is to be in contact with the resident, where the assignment starts that clock."""
 
     def __init__(
         self,
@@ -308,10 +323,11 @@ class Assignment(_message.Message):
         post_id: _builtins.str = ...,
         holder_ref: _builtins.str = ...,
         reasons: _abc.Iterable[_builtins.str] | None = ...,
+        first_contact: _common_pb2.Clock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_contact", b"first_contact"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder_ref", b"holder_ref", "post_id", b"post_id", "reasons", b"reasons", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_contact", b"first_contact", "holder_ref", b"holder_ref", "post_id", b"post_id", "reasons", b"reasons", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -359,10 +375,16 @@ class CaseRouted(_message.Message):
     PLAN_FIELD_NUMBER: _builtins.int
     URGENT_FIELD_NUMBER: _builtins.int
     SUBMITTED_RECORDED_AT_FIELD_NUMBER: _builtins.int
+    RISK_FIELD_NUMBER: _builtins.int
+    SCREENING_CODE_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     due_promised: _builtins.bool
     """True: the source set the due time; false: the site's default profile."""
     urgent: _builtins.bool
+    risk: _builtins.bool
+    """Its kind is a risk kind by the rules that placed it: always urgent, whatever was said."""
+    screening_code: _builtins.str
+    """Code of the screening campaign that found it; empty: somebody asks."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     @_builtins.property
@@ -395,10 +417,12 @@ class CaseRouted(_message.Message):
         plan: _abc.Iterable[_common_pb2.Clock] | None = ...,
         urgent: _builtins.bool = ...,
         submitted_recorded_at: _timestamp_pb2.Timestamp | None = ...,
+        risk: _builtins.bool = ...,
+        screening_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "plan", b"plan", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "plan", b"plan", "risk", b"risk", "screening_code", b"screening_code", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -469,6 +493,7 @@ class CaseEscalated(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     FIRED_AT_FIELD_NUMBER: _builtins.int
     NEXT_STARTED_AT_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     from_tier: _common_pb2.Tier.ValueType
     from_unit_id: _builtins.str
     reason: Global___MoveReason.ValueType
@@ -487,6 +512,10 @@ class CaseEscalated(_message.Message):
     def next_started_at(self) -> _timestamp_pb2.Timestamp:
         """When the next tier's clock began: the due time, or the firing time after an outage longer than the rule's grace."""
 
+    @_builtins.property
+    def plan(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Clock]:
+        """The clocks from now on, where they moved along after an outage and their warnings with them."""
+
     def __init__(
         self,
         *,
@@ -499,10 +528,11 @@ class CaseEscalated(_message.Message):
         epoch: _builtins.int = ...,
         fired_at: _timestamp_pb2.Timestamp | None = ...,
         next_started_at: _timestamp_pb2.Timestamp | None = ...,
+        plan: _abc.Iterable[_common_pb2.Clock] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "fired_at", b"fired_at", "next_started_at", b"next_started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "clock", b"clock", "epoch", b"epoch", "fired_at", b"fired_at", "from_tier", b"from_tier", "from_unit_id", b"from_unit_id", "next_started_at", b"next_started_at", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "clock", b"clock", "epoch", b"epoch", "fired_at", b"fired_at", "from_tier", b"from_tier", "from_unit_id", b"from_unit_id", "next_started_at", b"next_started_at", "plan", b"plan", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -621,6 +651,7 @@ class ReturnRuled(_message.Message):
     RULING_FIELD_NUMBER: _builtins.int
     TO_UNIT_ID_FIELD_NUMBER: _builtins.int
     RULED_BY_FIELD_NUMBER: _builtins.int
+    FIRST_CONTACT_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     unit_id: _builtins.str
     """The unit that returned it."""
@@ -632,6 +663,10 @@ class ReturnRuled(_message.Message):
     """Opaque reference of who ruled."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
+    @_builtins.property
+    def first_contact(self) -> _common_pb2.Clock:
+        """Where it stays: until when its unit is to be in contact with the resident, if that clock starts again."""
+
     def __init__(
         self,
         *,
@@ -642,10 +677,11 @@ class ReturnRuled(_message.Message):
         ruling: Global___Ruling.ValueType = ...,
         to_unit_id: _builtins.str = ...,
         ruled_by: _builtins.str = ...,
+        first_contact: _common_pb2.Clock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "first_contact", b"first_contact"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "number", b"number", "ruled_by", b"ruled_by", "ruling", b"ruling", "superior_unit_id", b"superior_unit_id", "to_unit_id", b"to_unit_id", "unit_id", b"unit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "first_contact", b"first_contact", "number", b"number", "ruled_by", b"ruled_by", "ruling", b"ruling", "superior_unit_id", b"superior_unit_id", "to_unit_id", b"to_unit_id", "unit_id", b"unit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -900,6 +936,9 @@ class CaseResolved(_message.Message):
     OVERDUE_FIELD_NUMBER: _builtins.int
     LATE_ENTRY_FIELD_NUMBER: _builtins.int
     CLAUSES_FIELD_NUMBER: _builtins.int
+    RESOLVED_BY_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    JOINED_DUE_AT_FIELD_NUMBER: _builtins.int
     unit_id: _builtins.str
     tier: _common_pb2.Tier.ValueType
     outcome: _builtins.str
@@ -907,11 +946,21 @@ class CaseResolved(_message.Message):
     overdue: _builtins.bool
     late_entry: _builtins.bool
     """True when it was entered after a later event of the case."""
+    resolved_by: _builtins.str
+    """Opaque reference of who settled it."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     @_builtins.property
     def clauses(self) -> _containers.RepeatedCompositeFieldContainer[Global___CitedClause]:
         """Clauses of the village code that it goes by, in force on the day of the settlement."""
+
+    @_builtins.property
+    def plan(self) -> Global___ResolutionPlan:
+        """The plan in three parts that it goes by; unset where there is none."""
+
+    @_builtins.property
+    def joined_due_at(self) -> _timestamp_pb2.Timestamp:
+        """For a case that was settled with the one that it was joined with: its due time, the time that it was joined counted as a pause."""
 
     def __init__(
         self,
@@ -923,14 +972,44 @@ class CaseResolved(_message.Message):
         overdue: _builtins.bool = ...,
         late_entry: _builtins.bool = ...,
         clauses: _abc.Iterable[Global___CitedClause] | None = ...,
+        resolved_by: _builtins.str = ...,
+        plan: Global___ResolutionPlan | None = ...,
+        joined_due_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "joined_due_at", b"joined_due_at", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clauses", b"clauses", "joined_due_at", b"joined_due_at", "late_entry", b"late_entry", "outcome", b"outcome", "overdue", b"overdue", "plan", b"plan", "resolved_by", b"resolved_by", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CaseResolved: _TypeAlias = CaseResolved  # noqa: Y015
+
+@_typing.final
+class ResolutionPlan(_message.Message):
+    """The plan that a settlement goes by, in three parts (情理法): digests of the texts, which stay in routing's store."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEELING_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LAW_FIELD_NUMBER: _builtins.int
+    feeling: _builtins.str
+    reason: _builtins.str
+    law: _builtins.str
+    def __init__(
+        self,
+        *,
+        feeling: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        law: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feeling", b"feeling", "law", b"law", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolutionPlan: _TypeAlias = ResolutionPlan  # noqa: Y015
 
 @_typing.final
 class CitedClause(_message.Message):
@@ -996,6 +1075,9 @@ class CaseReopened(_message.Message):
     ASSIGNMENT_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: Global___MoveReason.ValueType
+    """Why, where it was not that the resident said so: a review."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     @_builtins.property
@@ -1011,10 +1093,11 @@ class CaseReopened(_message.Message):
         assignment: Global___Assignment | None = ...,
         plan: _abc.Iterable[_common_pb2.Clock] | None = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: Global___MoveReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "plan", b"plan"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case", b"case", "due_at", b"due_at", "plan", b"plan", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1029,9 +1112,15 @@ class WishDeclined(_message.Message):
     CASE_FIELD_NUMBER: _builtins.int
     WISH_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    WAY_ON_FIELD_NUMBER: _builtins.int
     wish: _builtins.str
     status: _builtins.str
     """State of the case that left nothing to do."""
+    reason: _builtins.str
+    """Why, in a code: `too_late`, `too_often`, `party_refused`, `on_another_track`, `opinion_given`; empty: by the state alone."""
+    way_on: _builtins.str
+    """What is open to the resident instead, in a code: `petition`, `escalation`, `review`, `new_request`."""
     @_builtins.property
     def case(self) -> Global___CaseReference: ...
     def __init__(
@@ -1040,10 +1129,12 @@ class WishDeclined(_message.Message):
         case: Global___CaseReference | None = ...,
         wish: _builtins.str = ...,
         status: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        way_on: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "status", b"status", "wish", b"wish"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "reason", b"reason", "status", b"status", "way_on", b"way_on", "wish", b"wish"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,7 +5,11 @@ isort:skip_file
 
 from collections import abc as _abc
 from fengqiao.common.v1 import common_pb2 as _common_pb2
+from fengqiao.routing.v1 import clock_events_pb2 as _clock_events_pb2
+from fengqiao.routing.v1 import early_warning_events_pb2 as _early_warning_events_pb2
 from fengqiao.routing.v1 import events_pb2 as _events_pb2
+from fengqiao.routing.v1 import followup_events_pb2 as _followup_events_pb2
+from fengqiao.routing.v1 import handling_events_pb2 as _handling_events_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -35,6 +39,8 @@ class _CaseStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CaseStatus
     CASE_STATUS_WITHDRAWN: _CaseStatus.ValueType  # 4
     CASE_STATUS_REFERRED: _CaseStatus.ValueType  # 5
     """In mediation or petition handling."""
+    CASE_STATUS_JOINED: _CaseStatus.ValueType  # 40
+    """Handled with the case that leads the matter; no clock runs."""
 
 class CaseStatus(_CaseStatus, metaclass=_CaseStatusEnumTypeWrapper): ...
 
@@ -45,6 +51,8 @@ CASE_STATUS_RESOLVED: CaseStatus.ValueType  # 3
 CASE_STATUS_WITHDRAWN: CaseStatus.ValueType  # 4
 CASE_STATUS_REFERRED: CaseStatus.ValueType  # 5
 """In mediation or petition handling."""
+CASE_STATUS_JOINED: CaseStatus.ValueType  # 40
+"""Handled with the case that leads the matter; no clock runs."""
 Global___CaseStatus: _TypeAlias = CaseStatus  # noqa: Y015
 
 class _Judgement:
@@ -89,6 +97,73 @@ ORDER_STATUS_ACCEPTED: OrderStatus.ValueType  # 3
 """The answer was accepted; another report is due."""
 Global___OrderStatus: _TypeAlias = OrderStatus  # noqa: Y015
 
+class _AttentionKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AttentionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AttentionKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ATTENTION_KIND_UNSPECIFIED: _AttentionKind.ValueType  # 0
+    ATTENTION_KIND_OVERDUE: _AttentionKind.ValueType  # 1
+    """On the ladder, and its due time is past."""
+    ATTENTION_KIND_DUE_SOON: _AttentionKind.ValueType  # 2
+    """On the ladder, and due within the rule attention.soon."""
+    ATTENTION_KIND_UNASSIGNED: _AttentionKind.ValueType  # 3
+    """Nobody holds its owner's post, nobody has accepted it within the rule attention.acceptance, or it could not be routed at all."""
+    ATTENTION_KIND_RETURNED_TWICE: _AttentionKind.ValueType  # 4
+    """"Not mine" was said of it twice or more."""
+    ATTENTION_KIND_REOPENED: _AttentionKind.ValueType  # 5
+    """It was settled before."""
+    ATTENTION_KIND_PROVISIONAL: _AttentionKind.ValueType  # 6
+    """Its due time touches a year whose calendar is not known."""
+
+class AttentionKind(_AttentionKind, metaclass=_AttentionKindEnumTypeWrapper):
+    """Why an open case wants attention."""
+
+ATTENTION_KIND_UNSPECIFIED: AttentionKind.ValueType  # 0
+ATTENTION_KIND_OVERDUE: AttentionKind.ValueType  # 1
+"""On the ladder, and its due time is past."""
+ATTENTION_KIND_DUE_SOON: AttentionKind.ValueType  # 2
+"""On the ladder, and due within the rule attention.soon."""
+ATTENTION_KIND_UNASSIGNED: AttentionKind.ValueType  # 3
+"""Nobody holds its owner's post, nobody has accepted it within the rule attention.acceptance, or it could not be routed at all."""
+ATTENTION_KIND_RETURNED_TWICE: AttentionKind.ValueType  # 4
+""""Not mine" was said of it twice or more."""
+ATTENTION_KIND_REOPENED: AttentionKind.ValueType  # 5
+"""It was settled before."""
+ATTENTION_KIND_PROVISIONAL: AttentionKind.ValueType  # 6
+"""Its due time touches a year whose calendar is not known."""
+Global___AttentionKind: _TypeAlias = AttentionKind  # noqa: Y015
+
+class _AssistanceStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AssistanceStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AssistanceStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ASSISTANCE_STATUS_UNSPECIFIED: _AssistanceStatus.ValueType  # 0
+    ASSISTANCE_STATUS_ASKED: _AssistanceStatus.ValueType  # 1
+    """An answer is due."""
+    ASSISTANCE_STATUS_ACCEPTED: _AssistanceStatus.ValueType  # 2
+    """The work is due."""
+    ASSISTANCE_STATUS_DECLINED: _AssistanceStatus.ValueType  # 3
+    ASSISTANCE_STATUS_DONE: _AssistanceStatus.ValueType  # 4
+    ASSISTANCE_STATUS_ENDED: _AssistanceStatus.ValueType  # 5
+    """Not needed any more."""
+
+class AssistanceStatus(_AssistanceStatus, metaclass=_AssistanceStatusEnumTypeWrapper): ...
+
+ASSISTANCE_STATUS_UNSPECIFIED: AssistanceStatus.ValueType  # 0
+ASSISTANCE_STATUS_ASKED: AssistanceStatus.ValueType  # 1
+"""An answer is due."""
+ASSISTANCE_STATUS_ACCEPTED: AssistanceStatus.ValueType  # 2
+"""The work is due."""
+ASSISTANCE_STATUS_DECLINED: AssistanceStatus.ValueType  # 3
+ASSISTANCE_STATUS_DONE: AssistanceStatus.ValueType  # 4
+ASSISTANCE_STATUS_ENDED: AssistanceStatus.ValueType  # 5
+"""Not needed any more."""
+Global___AssistanceStatus: _TypeAlias = AssistanceStatus  # noqa: Y015
+
 @_typing.final
 class Case(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -117,6 +192,24 @@ class Case(_message.Message):
     CLAUSES_FIELD_NUMBER: _builtins.int
     RETURNED_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    ASSISTANCES_FIELD_NUMBER: _builtins.int
+    RECUSED_REFS_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    CLOSED_BY_FIELD_NUMBER: _builtins.int
+    CALL_BACK_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
+    FIRST_CONTACT_BY_FIELD_NUMBER: _builtins.int
+    PAUSE_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
+    EARLY_WARNING_FIELD_NUMBER: _builtins.int
+    SCREENING_CODE_FIELD_NUMBER: _builtins.int
+    END_AWAITED_FIELD_NUMBER: _builtins.int
+    LAWFUL_END_FIELD_NUMBER: _builtins.int
+    JOINED_FIELD_NUMBER: _builtins.int
+    JOINED_CASE_IDS_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     request_no: _builtins.str
     site_id: _builtins.str
@@ -131,6 +224,12 @@ class Case(_message.Message):
     track: _events_pb2.Track.ValueType
     """The way it is on, or was settled on, when that is not the ladder."""
     referrals: _builtins.int
+    closed_by: _followup_events_pb2.ClosedBy.ValueType
+    """What closed it for good; unset while that is open."""
+    early_warning: _builtins.bool
+    """Found by a screening campaign, whose code that is: nobody complained, so nobody rates it."""
+    screening_code: _builtins.str
+    lawful_end: _early_warning_events_pb2.LawfulEnd.ValueType
     @_builtins.property
     def assignment(self) -> _events_pb2.Assignment: ...
     @_builtins.property
@@ -165,6 +264,62 @@ class Case(_message.Message):
     def order(self) -> Global___SupervisionOrder:
         """The supervision order that stands, if one does."""
 
+    @_builtins.property
+    def why(self) -> _containers.RepeatedCompositeFieldContainer[Global___WhyHere]:
+        """Why it is with its owner, in words; only for one case at a time (GetCase)."""
+
+    @_builtins.property
+    def assistances(self) -> _containers.RepeatedCompositeFieldContainer[Global___Assistance]:
+        """Units and departments that were asked to assist, in the order of their being asked; the owner leads."""
+
+    @_builtins.property
+    def recused_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Opaque references of those who may have it no more, for a direct interest."""
+
+    @_builtins.property
+    def plan(self) -> _events_pb2.ResolutionPlan:
+        """Digests of the plan that its settlement goes by; unset where there is none."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CourtPart]:
+        """Parts that were split off, for the courts."""
+
+    @_builtins.property
+    def call_back(self) -> Global___CallBack:
+        """The call-back that is to be made, if one is."""
+
+    @_builtins.property
+    def answer(self) -> Global___Answer:
+        """What the resident answered to this settlement, if they did."""
+
+    @_builtins.property
+    def review(self) -> Global___Review:
+        """The review that is to be made, if one is."""
+
+    @_builtins.property
+    def first_contact_by(self) -> _timestamp_pb2.Timestamp:
+        """Until when the owner is to be in contact with the resident; unset when that clock does not run."""
+
+    @_builtins.property
+    def pause(self) -> Global___Pause:
+        """The pause of the tiers' clocks, while it lasts."""
+
+    @_builtins.property
+    def asked(self) -> Global___TimeAsked:
+        """The pause or extension that was asked for and not decided on yet."""
+
+    @_builtins.property
+    def end_awaited(self) -> Global___AwaitedEnd:
+        """Of an early warning that is settled: who is to put its end on record, and what it came to."""
+
+    @_builtins.property
+    def joined(self) -> Global___Joined:
+        """What leads the matter, while the case is joined."""
+
+    @_builtins.property
+    def joined_case_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The cases that this one leads; told by GetCase alone, and not to residents."""
+
     def __init__(
         self,
         *,
@@ -192,10 +347,28 @@ class Case(_message.Message):
         clauses: _abc.Iterable[_events_pb2.CitedClause] | None = ...,
         returned: Global___Return | None = ...,
         order: Global___SupervisionOrder | None = ...,
+        why: _abc.Iterable[Global___WhyHere] | None = ...,
+        assistances: _abc.Iterable[Global___Assistance] | None = ...,
+        recused_refs: _abc.Iterable[_builtins.str] | None = ...,
+        plan: _events_pb2.ResolutionPlan | None = ...,
+        parts: _abc.Iterable[Global___CourtPart] | None = ...,
+        closed_by: _followup_events_pb2.ClosedBy.ValueType = ...,
+        call_back: Global___CallBack | None = ...,
+        answer: Global___Answer | None = ...,
+        review: Global___Review | None = ...,
+        first_contact_by: _timestamp_pb2.Timestamp | None = ...,
+        pause: Global___Pause | None = ...,
+        asked: Global___TimeAsked | None = ...,
+        early_warning: _builtins.bool = ...,
+        screening_code: _builtins.str = ...,
+        end_awaited: Global___AwaitedEnd | None = ...,
+        lawful_end: _early_warning_events_pb2.LawfulEnd.ValueType = ...,
+        joined: Global___Joined | None = ...,
+        joined_case_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "order", b"order", "resolved_at", b"resolved_at", "returned", b"returned", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "asked", b"asked", "assignment", b"assignment", "call_back", b"call_back", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "end_awaited", b"end_awaited", "first_contact_by", b"first_contact_by", "joined", b"joined", "order", b"order", "pause", b"pause", "plan", b"plan", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "routed_recorded_at", b"routed_recorded_at", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "due_at", b"due_at", "due_promised", b"due_promised", "kind", b"kind", "order", b"order", "overdue", b"overdue", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "asked", b"asked", "assignment", b"assignment", "assistances", b"assistances", "call_back", b"call_back", "case_id", b"case_id", "clauses", b"clauses", "clock_due_at", b"clock_due_at", "closed_by", b"closed_by", "due_at", b"due_at", "due_promised", b"due_promised", "early_warning", b"early_warning", "end_awaited", b"end_awaited", "first_contact_by", b"first_contact_by", "joined", b"joined", "joined_case_ids", b"joined_case_ids", "kind", b"kind", "lawful_end", b"lawful_end", "order", b"order", "overdue", b"overdue", "parts", b"parts", "pause", b"pause", "plan", b"plan", "recused_refs", b"recused_refs", "referrals", b"referrals", "request_no", b"request_no", "resolved_at", b"resolved_at", "returned", b"returned", "review", b"review", "revision", b"revision", "routed_recorded_at", b"routed_recorded_at", "screening_code", b"screening_code", "site_id", b"site_id", "start_tier", b"start_tier", "status", b"status", "steps", b"steps", "submitted_at", b"submitted_at", "submitted_recorded_at", b"submitted_recorded_at", "supervised_at", b"supervised_at", "track", b"track", "urgent", b"urgent", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -571,6 +744,7 @@ class ResolveCaseRequest(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     CLAUSES_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     outcome: _builtins.str
     note: _builtins.str
@@ -580,6 +754,12 @@ class ResolveCaseRequest(_message.Message):
     def clauses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Numbers of clauses, as 12 or 3.2, of the code of the case's village or community; each in force on the day of the settlement."""
 
+    @_builtins.property
+    def plan(self) -> Global___PlanTexts:
+        """In three parts (情理法), each of them where the kind needs a plan or one is begun; the texts stay in routing's store, for those who may read
+        them in GetTeam.
+        """
+
     def __init__(
         self,
         *,
@@ -588,14 +768,42 @@ class ResolveCaseRequest(_message.Message):
         outcome: _builtins.str = ...,
         note: _builtins.str = ...,
         clauses: _abc.Iterable[_builtins.str] | None = ...,
+        plan: Global___PlanTexts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "clauses", b"clauses", "meta", b"meta", "note", b"note", "outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "clauses", b"clauses", "meta", b"meta", "note", b"note", "outcome", b"outcome", "plan", b"plan"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResolveCaseRequest: _TypeAlias = ResolveCaseRequest  # noqa: Y015
+
+@_typing.final
+class PlanTexts(_message.Message):
+    """What the parties feel, what is reasonable between them, what the law says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEELING_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LAW_FIELD_NUMBER: _builtins.int
+    feeling: _builtins.str
+    reason: _builtins.str
+    law: _builtins.str
+    def __init__(
+        self,
+        *,
+        feeling: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        law: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feeling", b"feeling", "law", b"law", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanTexts: _TypeAlias = PlanTexts  # noqa: Y015
 
 @_typing.final
 class ResolveCaseResponse(_message.Message):
@@ -1116,11 +1324,14 @@ class RouteCaseRequest(_message.Message):
     UNIT_ID_FIELD_NUMBER: _builtins.int
     URGENT_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
+    ON_FIELD_NUMBER: _builtins.int
     site_id: _builtins.str
     kind: _builtins.str
     unit_id: _builtins.str
     """The place; empty when nobody can name it."""
     urgent: _builtins.bool
+    on: _builtins.str
+    """As if it came in at noon of this day, by the rules that are then in force; empty: now."""
     @_builtins.property
     def due_at(self) -> _timestamp_pb2.Timestamp:
         """What was promised; the site's default term when unset."""
@@ -1133,10 +1344,11 @@ class RouteCaseRequest(_message.Message):
         unit_id: _builtins.str = ...,
         urgent: _builtins.bool = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
+        on: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "kind", b"kind", "site_id", b"site_id", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "kind", b"kind", "on", b"on", "site_id", b"site_id", "unit_id", b"unit_id", "urgent", b"urgent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1151,9 +1363,21 @@ class RouteCaseResponse(_message.Message):
     DUE_PROMISED_FIELD_NUMBER: _builtins.int
     CLOCKS_FIELD_NUMBER: _builtins.int
     TRACK_FIELD_NUMBER: _builtins.int
+    CAPABILITY_VERSION_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    EMERGENCY_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    RISK_FIELD_NUMBER: _builtins.int
     due_promised: _builtins.bool
     track: _events_pb2.Track.ValueType
     """Unset: the ladder; otherwise where it would be handed over to at once."""
+    capability_version: _builtins.str
+    """The version of the capability table that decided, and for which day of the site."""
+    day: _builtins.str
+    emergency: _builtins.str
+    """The emergency that is in force there, as `flood@1`; empty: none."""
+    risk: _builtins.bool
+    """The kind is a risk kind there: always urgent."""
     @_builtins.property
     def assignment(self) -> _events_pb2.Assignment:
         """Who would own it, and why, in codes."""
@@ -1164,6 +1388,10 @@ class RouteCaseResponse(_message.Message):
     def clocks(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Clock]:
         """One for each tier from there to the top, with the steps by which its end was found."""
 
+    @_builtins.property
+    def why(self) -> _containers.RepeatedCompositeFieldContainer[Global___WhyHere]:
+        """The reasons of the assignment in words."""
+
     def __init__(
         self,
         *,
@@ -1172,10 +1400,15 @@ class RouteCaseResponse(_message.Message):
         due_promised: _builtins.bool = ...,
         clocks: _abc.Iterable[_common_pb2.Clock] | None = ...,
         track: _events_pb2.Track.ValueType = ...,
+        capability_version: _builtins.str = ...,
+        day: _builtins.str = ...,
+        emergency: _builtins.str = ...,
+        why: _abc.Iterable[Global___WhyHere] | None = ...,
+        risk: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "clocks", b"clocks", "due_at", b"due_at", "due_promised", b"due_promised", "track", b"track"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "capability_version", b"capability_version", "clocks", b"clocks", "day", b"day", "due_at", b"due_at", "due_promised", b"due_promised", "emergency", b"emergency", "risk", b"risk", "track", b"track", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1208,6 +1441,10 @@ class ExplainDeadlineResponse(_message.Message):
     RUNNING_FIELD_NUMBER: _builtins.int
     RULING_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_FIELD_NUMBER: _builtins.int
+    FIRST_CONTACT_FIELD_NUMBER: _builtins.int
+    PAUSE_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
     running: _builtins.str
     """Name of the clock that runs now; empty when none does."""
     @_builtins.property
@@ -1220,6 +1457,22 @@ class ExplainDeadlineResponse(_message.Message):
     def order(self) -> _common_pb2.Clock:
         """The clock of the supervision order that stands, if one does."""
 
+    @_builtins.property
+    def follow_up(self) -> _common_pb2.Clock:
+        """Until when the resident is to be called back, or its settlement reviewed, while one of these is to be done."""
+
+    @_builtins.property
+    def first_contact(self) -> _common_pb2.Clock:
+        """The clock of the first contact, while it runs."""
+
+    @_builtins.property
+    def pause(self) -> _common_pb2.Clock:
+        """The clock of the pause, while one lasts: no tier's clock runs then."""
+
+    @_builtins.property
+    def end(self) -> _common_pb2.Clock:
+        """The clock of the end of an early warning that is to be put on record, if one is."""
+
     def __init__(
         self,
         *,
@@ -1227,10 +1480,14 @@ class ExplainDeadlineResponse(_message.Message):
         running: _builtins.str = ...,
         ruling: _common_pb2.Clock | None = ...,
         order: _common_pb2.Clock | None = ...,
+        follow_up: _common_pb2.Clock | None = ...,
+        first_contact: _common_pb2.Clock | None = ...,
+        pause: _common_pb2.Clock | None = ...,
+        end: _common_pb2.Clock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "ruling", b"ruling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "first_contact", b"first_contact", "follow_up", b"follow_up", "order", b"order", "pause", b"pause", "ruling", b"ruling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "order", b"order", "ruling", b"ruling", "running", b"running"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "end", b"end", "first_contact", b"first_contact", "follow_up", b"follow_up", "order", b"order", "pause", b"pause", "ruling", b"ruling", "running", b"running"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1319,3 +1576,1478 @@ class BoardCell(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BoardCell: _TypeAlias = BoardCell  # noqa: Y015
+
+@_typing.final
+class WhyHere(_message.Message):
+    """A reason of an assignment, in words."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    ZH_FIELD_NUMBER: _builtins.int
+    EN_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    zh: _builtins.str
+    en: _builtins.str
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        zh: _builtins.str = ...,
+        en: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "en", b"en", "zh", b"zh"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WhyHere: _TypeAlias = WhyHere  # noqa: Y015
+
+@_typing.final
+class WatchAttentionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_BELOW_FIELD_NUMBER: _builtins.int
+    FOLLOW_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    MAX_CASES_FIELD_NUMBER: _builtins.int
+    unit_id: _builtins.str
+    include_below: _builtins.bool
+    follow: _builtins.bool
+    """False: the list as it is, then the end."""
+    resume_token: _builtins.str
+    """Of the last message that was received, to get what has changed since then."""
+    max_cases: _builtins.int
+    """At most so many cases, soonest due first; 0: all of them. Only for a list that is not followed."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___AttentionKind.ValueType]:
+        """Only these; all when empty."""
+
+    def __init__(
+        self,
+        *,
+        unit_id: _builtins.str = ...,
+        include_below: _builtins.bool = ...,
+        follow: _builtins.bool = ...,
+        kinds: _abc.Iterable[Global___AttentionKind.ValueType] | None = ...,
+        resume_token: _builtins.str = ...,
+        max_cases: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["follow", b"follow", "include_below", b"include_below", "kinds", b"kinds", "max_cases", b"max_cases", "resume_token", b"resume_token", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchAttentionRequest: _TypeAlias = WatchAttentionRequest  # noqa: Y015
+
+@_typing.final
+class WatchAttentionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    CASES_FIELD_NUMBER: _builtins.int
+    GONE_CASE_IDS_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    NOW_FIELD_NUMBER: _builtins.int
+    snapshot: _builtins.bool
+    """The list begins anew with this message: what was received before counts no more. Otherwise it tells what has changed."""
+    total: _builtins.int
+    """How many cases there are in all: one may be there for several reasons."""
+    more: _builtins.bool
+    """The next message goes on with the same list."""
+    resume_token: _builtins.str
+    """To resume from here; empty while more follows: who breaks off in between resumes from what was said before."""
+    @_builtins.property
+    def cases(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttentionCase]:
+        """Cases that are new on the list or changed on it."""
+
+    @_builtins.property
+    def gone_case_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Cases that are on it no more. A client that resumes may be told of some that it never had."""
+
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttentionCount]:
+        """How many there are of each kind in all, whatever the message tells of."""
+
+    @_builtins.property
+    def now(self) -> _timestamp_pb2.Timestamp:
+        """The site's clock that the list was made by."""
+
+    def __init__(
+        self,
+        *,
+        snapshot: _builtins.bool = ...,
+        cases: _abc.Iterable[Global___AttentionCase] | None = ...,
+        gone_case_ids: _abc.Iterable[_builtins.str] | None = ...,
+        counts: _abc.Iterable[Global___AttentionCount] | None = ...,
+        total: _builtins.int = ...,
+        more: _builtins.bool = ...,
+        resume_token: _builtins.str = ...,
+        now: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["now", b"now"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cases", b"cases", "counts", b"counts", "gone_case_ids", b"gone_case_ids", "more", b"more", "now", b"now", "resume_token", b"resume_token", "snapshot", b"snapshot", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchAttentionResponse: _TypeAlias = WatchAttentionResponse  # noqa: Y015
+
+@_typing.final
+class AttentionCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    kind: Global___AttentionKind.ValueType
+    count: _builtins.int
+    def __init__(
+        self,
+        *,
+        kind: Global___AttentionKind.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttentionCount: _TypeAlias = AttentionCount  # noqa: Y015
+
+@_typing.final
+class AttentionCase(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    REQUEST_NO_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    ASSIGNED_AT_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    request_no: _builtins.str
+    """Empty, as what follows, for a case that could not be routed."""
+    kind: _builtins.str
+    status: Global___CaseStatus.ValueType
+    tier: _common_pb2.Tier.ValueType
+    unit_id: _builtins.str
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___AttentionKind.ValueType]: ...
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def assigned_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when its unit has it; for a case that could not be routed, since when it waits."""
+
+    def __init__(
+        self,
+        *,
+        case_id: _builtins.str = ...,
+        kinds: _abc.Iterable[Global___AttentionKind.ValueType] | None = ...,
+        request_no: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        status: Global___CaseStatus.ValueType = ...,
+        tier: _common_pb2.Tier.ValueType = ...,
+        unit_id: _builtins.str = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        assigned_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assigned_at", b"assigned_at", "due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assigned_at", b"assigned_at", "case_id", b"case_id", "due_at", b"due_at", "kind", b"kind", "kinds", b"kinds", "request_no", b"request_no", "status", b"status", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttentionCase: _TypeAlias = AttentionCase  # noqa: Y015
+
+@_typing.final
+class Assistance(_message.Message):
+    """A unit or a department that was asked to assist."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    ASKED_AT_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
+    ANSWERED_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    unit_id: _builtins.str
+    """The unit, or empty for a department."""
+    department: _builtins.str
+    task: _builtins.str
+    status: Global___AssistanceStatus.ValueType
+    repeats: _builtins.int
+    """How often a superior was told that it is overdue."""
+    result: _builtins.str
+    """Why it was declined, or what came of it, as a code."""
+    asked: _builtins.str
+    """What was written; only in GetTeam, and for those who lead, those who assist with it, and their superiors."""
+    answered: _builtins.str
+    @_builtins.property
+    def asked_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """Unset when nothing is due."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        unit_id: _builtins.str = ...,
+        department: _builtins.str = ...,
+        task: _builtins.str = ...,
+        status: Global___AssistanceStatus.ValueType = ...,
+        asked_at: _timestamp_pb2.Timestamp | None = ...,
+        clock: _common_pb2.Clock | None = ...,
+        repeats: _builtins.int = ...,
+        result: _builtins.str = ...,
+        asked: _builtins.str = ...,
+        answered: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked_at", b"asked_at", "clock", b"clock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "asked", b"asked", "asked_at", b"asked_at", "clock", b"clock", "department", b"department", "number", b"number", "repeats", b"repeats", "result", b"result", "status", b"status", "task", b"task", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Assistance: _TypeAlias = Assistance  # noqa: Y015
+
+@_typing.final
+class AskForAssistanceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    unit_id: _builtins.str
+    department: _builtins.str
+    """Code of a department of the site."""
+    task: _builtins.str
+    """What they are asked to do, as a code."""
+    note: _builtins.str
+    """Stays in routing's store, for those who may read it in GetTeam."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        unit_id: _builtins.str = ...,
+        department: _builtins.str = ...,
+        task: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["department", b"department", "meta", b"meta", "unit_id", b"unit_id", "who", b"who"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "department", b"department", "meta", b"meta", "note", b"note", "task", b"task", "unit_id", b"unit_id", "who", b"who"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_who: _TypeAlias = _typing.Literal["unit_id", "department"]  # noqa: Y015
+    _WhichOneofArgType_who: _TypeAlias = _typing.Literal["who", b"who"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_who) -> _WhichOneofReturnType_who | None: ...
+
+Global___AskForAssistanceRequest: _TypeAlias = AskForAssistanceRequest  # noqa: Y015
+
+@_typing.final
+class AskForAssistanceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskForAssistanceResponse: _TypeAlias = AskForAssistanceResponse  # noqa: Y015
+
+@_typing.final
+class AnswerAssistanceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ASSISTANCE_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    assistance: _builtins.int
+    answer: _handling_events_pb2.AssistanceAnswer.ValueType
+    result: _builtins.str
+    """Why it is declined, or what came of it, as a code; for these two alone, and then required."""
+    text: _builtins.str
+    """Stays in routing's store, for those who may read it in GetTeam."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        assistance: _builtins.int = ...,
+        answer: _handling_events_pb2.AssistanceAnswer.ValueType = ...,
+        result: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "assistance", b"assistance", "case_id", b"case_id", "meta", b"meta", "result", b"result", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerAssistanceRequest: _TypeAlias = AnswerAssistanceRequest  # noqa: Y015
+
+@_typing.final
+class AnswerAssistanceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerAssistanceResponse: _TypeAlias = AnswerAssistanceResponse  # noqa: Y015
+
+@_typing.final
+class EndAssistanceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ASSISTANCE_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    assistance: _builtins.int
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        assistance: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistance", b"assistance", "case_id", b"case_id", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndAssistanceRequest: _TypeAlias = EndAssistanceRequest  # noqa: Y015
+
+@_typing.final
+class EndAssistanceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndAssistanceResponse: _TypeAlias = EndAssistanceResponse  # noqa: Y015
+
+@_typing.final
+class GetTeamRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        case_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTeamRequest: _TypeAlias = GetTeamRequest  # noqa: Y015
+
+@_typing.final
+class GetTeamResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    ASSISTANCES_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case:
+        """As GetCase shows it to the caller; its owner leads."""
+
+    @_builtins.property
+    def assistances(self) -> _containers.RepeatedCompositeFieldContainer[Global___Assistance]: ...
+    @_builtins.property
+    def plan(self) -> Global___PlanTexts:
+        """The plan that its settlement goes by, for those who lead or led; unset where there is none."""
+
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+        assistances: _abc.Iterable[Global___Assistance] | None = ...,
+        plan: Global___PlanTexts | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistances", b"assistances", "case", b"case", "plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTeamResponse: _TypeAlias = GetTeamResponse  # noqa: Y015
+
+@_typing.final
+class ListAssistancesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    unit_id: _builtins.str
+    page_size: _builtins.int
+    """50 when 0."""
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        unit_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAssistancesRequest: _TypeAlias = ListAssistancesRequest  # noqa: Y015
+
+@_typing.final
+class ListAssistancesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def cases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Case]:
+        """As GetCase shows them to an assisting unit."""
+
+    def __init__(
+        self,
+        *,
+        cases: _abc.Iterable[Global___Case] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cases", b"cases", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAssistancesResponse: _TypeAlias = ListAssistancesResponse  # noqa: Y015
+
+@_typing.final
+class RecuseHandlerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    RESIDENTS_WISH_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    note: _builtins.str
+    """What the interest is; stays in routing's store."""
+    residents_wish: _builtins.bool
+    """The resident wished it; of the desk alone."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+        residents_wish: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "residents_wish", b"residents_wish"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecuseHandlerRequest: _TypeAlias = RecuseHandlerRequest  # noqa: Y015
+
+@_typing.final
+class RecuseHandlerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecuseHandlerResponse: _TypeAlias = RecuseHandlerResponse  # noqa: Y015
+
+@_typing.final
+class CallBack(_message.Message):
+    """A call-back (回访) that is to be made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    caller_unit_id: _builtins.str
+    """Empty: the command desk."""
+    attempts: _builtins.int
+    """How often the resident was not reached; how often it was asked of the next superior."""
+    repeats: _builtins.int
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """Unset in a replay."""
+
+    def __init__(
+        self,
+        *,
+        caller_unit_id: _builtins.str = ...,
+        clock: _common_pb2.Clock | None = ...,
+        attempts: _builtins.int = ...,
+        repeats: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "caller_unit_id", b"caller_unit_id", "clock", b"clock", "repeats", b"repeats"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallBack: _TypeAlias = CallBack  # noqa: Y015
+
+@_typing.final
+class Answer(_message.Message):
+    """The resident's answer to a settlement."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOLVED_FIELD_NUMBER: _builtins.int
+    RATING_FIELD_NUMBER: _builtins.int
+    WAY_FIELD_NUMBER: _builtins.int
+    solved: _builtins.bool
+    rating: _builtins.int
+    """1 (poor) to 5 (good)."""
+    way: _followup_events_pb2.AnswerWay.ValueType
+    def __init__(
+        self,
+        *,
+        solved: _builtins.bool = ...,
+        rating: _builtins.int = ...,
+        way: _followup_events_pb2.AnswerWay.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rating", b"rating", "solved", b"solved", "way", b"way"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Answer: _TypeAlias = Answer  # noqa: Y015
+
+@_typing.final
+class Review(_message.Message):
+    """A review that is to be made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REVIEWER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    reviewer_unit_id: _builtins.str
+    """Empty: the command desk."""
+    repeats: _builtins.int
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """Unset in a replay."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        reviewer_unit_id: _builtins.str = ...,
+        clock: _common_pb2.Clock | None = ...,
+        repeats: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "number", b"number", "repeats", b"repeats", "reviewer_unit_id", b"reviewer_unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Review: _TypeAlias = Review  # noqa: Y015
+
+@_typing.final
+class RecordCallBackRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    REACHED_FIELD_NUMBER: _builtins.int
+    SOLVED_FIELD_NUMBER: _builtins.int
+    RATING_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    reached: _builtins.bool
+    solved: _builtins.bool
+    """What they said; only of somebody who was reached."""
+    rating: _builtins.int
+    """1 (poor) to 5 (good); 0 of somebody who was not reached."""
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        reached: _builtins.bool = ...,
+        solved: _builtins.bool = ...,
+        rating: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "rating", b"rating", "reached", b"reached", "solved", b"solved"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordCallBackRequest: _TypeAlias = RecordCallBackRequest  # noqa: Y015
+
+@_typing.final
+class RecordCallBackResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordCallBackResponse: _TypeAlias = RecordCallBackResponse  # noqa: Y015
+
+@_typing.final
+class RecordReviewRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    number: _builtins.int
+    finding: _followup_events_pb2.ReviewFinding.ValueType
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        finding: _followup_events_pb2.ReviewFinding.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "finding", b"finding", "meta", b"meta", "note", b"note", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordReviewRequest: _TypeAlias = RecordReviewRequest  # noqa: Y015
+
+@_typing.final
+class RecordReviewResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordReviewResponse: _TypeAlias = RecordReviewResponse  # noqa: Y015
+
+@_typing.final
+class CourtPart(_message.Message):
+    """A part that was split off, for the courts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SPLIT_OFF_AT_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    reference: _builtins.str
+    route: _handling_events_pb2.CourtRoute.ValueType
+    reason: _handling_events_pb2.SplitReason.ValueType
+    @_builtins.property
+    def split_off_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        reference: _builtins.str = ...,
+        route: _handling_events_pb2.CourtRoute.ValueType = ...,
+        reason: _handling_events_pb2.SplitReason.ValueType = ...,
+        split_off_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["split_off_at", b"split_off_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "reason", b"reason", "reference", b"reference", "route", b"route", "split_off_at", b"split_off_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CourtPart: _TypeAlias = CourtPart  # noqa: Y015
+
+@_typing.final
+class SplitOffRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    route: _handling_events_pb2.CourtRoute.ValueType
+    reason: _handling_events_pb2.SplitReason.ValueType
+    note: _builtins.str
+    """Which part it is; stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        route: _handling_events_pb2.CourtRoute.ValueType = ...,
+        reason: _handling_events_pb2.SplitReason.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "reason", b"reason", "route", b"route"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitOffRequest: _TypeAlias = SplitOffRequest  # noqa: Y015
+
+@_typing.final
+class SplitOffResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitOffResponse: _TypeAlias = SplitOffResponse  # noqa: Y015
+
+@_typing.final
+class Pause(_message.Message):
+    """A pause that lasts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PAUSED_AT_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    kind: _clock_events_pb2.PauseKind.ValueType
+    @_builtins.property
+    def paused_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """It ends by itself then."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        kind: _clock_events_pb2.PauseKind.ValueType = ...,
+        paused_at: _timestamp_pb2.Timestamp | None = ...,
+        clock: _common_pb2.Clock | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "paused_at", b"paused_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "kind", b"kind", "number", b"number", "paused_at", b"paused_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pause: _TypeAlias = Pause  # noqa: Y015
+
+@_typing.final
+class TimeAsked(_message.Message):
+    """A pause or an extension that waits for its approver."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    APPROVER_UNIT_ID_FIELD_NUMBER: _builtins.int
+    ASKED_BY_FIELD_NUMBER: _builtins.int
+    ASKED_AT_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    kind: _clock_events_pb2.PauseKind.ValueType
+    """Unset: an extension."""
+    length: _builtins.int
+    """In the unit of the rule."""
+    rule: _builtins.str
+    approver_unit_id: _builtins.str
+    """Empty: the desk."""
+    asked_by: _builtins.str
+    note: _builtins.str
+    """Why, in words; not for the resident."""
+    @_builtins.property
+    def asked_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        kind: _clock_events_pb2.PauseKind.ValueType = ...,
+        length: _builtins.int = ...,
+        rule: _builtins.str = ...,
+        approver_unit_id: _builtins.str = ...,
+        asked_by: _builtins.str = ...,
+        asked_at: _timestamp_pb2.Timestamp | None = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked_at", b"asked_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approver_unit_id", b"approver_unit_id", "asked_at", b"asked_at", "asked_by", b"asked_by", "kind", b"kind", "length", b"length", "note", b"note", "number", b"number", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimeAsked: _TypeAlias = TimeAsked  # noqa: Y015
+
+@_typing.final
+class AskForPauseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    kind: _clock_events_pb2.PauseKind.ValueType
+    length: _builtins.int
+    """In the unit of the rule; 0: as long as the rule allows."""
+    note: _builtins.str
+    """Why, in words; stays in routing's store, for those who decide."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        kind: _clock_events_pb2.PauseKind.ValueType = ...,
+        length: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "kind", b"kind", "length", b"length", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskForPauseRequest: _TypeAlias = AskForPauseRequest  # noqa: Y015
+
+@_typing.final
+class AskForPauseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskForPauseResponse: _TypeAlias = AskForPauseResponse  # noqa: Y015
+
+@_typing.final
+class AskForExtensionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    length: _builtins.int
+    """In the unit of the rule."""
+    note: _builtins.str
+    """Why, in words; stays in routing's store, for those who decide."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        length: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "length", b"length", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskForExtensionRequest: _TypeAlias = AskForExtensionRequest  # noqa: Y015
+
+@_typing.final
+class AskForExtensionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskForExtensionResponse: _TypeAlias = AskForExtensionResponse  # noqa: Y015
+
+@_typing.final
+class GrantTimeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ASK_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    ask: _builtins.int
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        ask: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "case_id", b"case_id", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GrantTimeRequest: _TypeAlias = GrantTimeRequest  # noqa: Y015
+
+@_typing.final
+class GrantTimeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GrantTimeResponse: _TypeAlias = GrantTimeResponse  # noqa: Y015
+
+@_typing.final
+class RefuseTimeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    ASK_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    ask: _builtins.int
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        ask: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "case_id", b"case_id", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefuseTimeRequest: _TypeAlias = RefuseTimeRequest  # noqa: Y015
+
+@_typing.final
+class RefuseTimeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefuseTimeResponse: _TypeAlias = RefuseTimeResponse  # noqa: Y015
+
+@_typing.final
+class ResumeCaseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeCaseRequest: _TypeAlias = ResumeCaseRequest  # noqa: Y015
+
+@_typing.final
+class ResumeCaseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeCaseResponse: _TypeAlias = ResumeCaseResponse  # noqa: Y015
+
+@_typing.final
+class AwaitedEnd(_message.Message):
+    """The end of an early warning that a superior is to put on record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUPERIOR_UNIT_ID_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    superior_unit_id: _builtins.str
+    """Empty: the command desk."""
+    repeats: _builtins.int
+    """How often it was asked of the next superior."""
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """Unset in a replay."""
+
+    def __init__(
+        self,
+        *,
+        superior_unit_id: _builtins.str = ...,
+        clock: _common_pb2.Clock | None = ...,
+        repeats: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "repeats", b"repeats", "superior_unit_id", b"superior_unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwaitedEnd: _TypeAlias = AwaitedEnd  # noqa: Y015
+
+@_typing.final
+class RecordEndRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    end: _early_warning_events_pb2.LawfulEnd.ValueType
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        end: _early_warning_events_pb2.LawfulEnd.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "end", b"end", "meta", b"meta", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordEndRequest: _TypeAlias = RecordEndRequest  # noqa: Y015
+
+@_typing.final
+class RecordEndResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordEndResponse: _TypeAlias = RecordEndResponse  # noqa: Y015
+
+@_typing.final
+class Joined(_message.Message):
+    """That a case is joined with another of the same matter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_CASE_ID_FIELD_NUMBER: _builtins.int
+    LEAD_REQUEST_NO_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    JOINED_BY_FIELD_NUMBER: _builtins.int
+    JOINED_AT_FIELD_NUMBER: _builtins.int
+    lead_case_id: _builtins.str
+    lead_request_no: _builtins.str
+    reason: _events_pb2.JoinReason.ValueType
+    joined_by: _builtins.str
+    @_builtins.property
+    def joined_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        lead_case_id: _builtins.str = ...,
+        lead_request_no: _builtins.str = ...,
+        reason: _events_pb2.JoinReason.ValueType = ...,
+        joined_by: _builtins.str = ...,
+        joined_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["joined_at", b"joined_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["joined_at", b"joined_at", "joined_by", b"joined_by", "lead_case_id", b"lead_case_id", "lead_request_no", b"lead_request_no", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Joined: _TypeAlias = Joined  # noqa: Y015
+
+@_typing.final
+class JoinCaseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    LEAD_CASE_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    lead_case_id: _builtins.str
+    """What leads the matter: an open case that is joined with no other."""
+    reason: _events_pb2.JoinReason.ValueType
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        lead_case_id: _builtins.str = ...,
+        reason: _events_pb2.JoinReason.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "lead_case_id", b"lead_case_id", "meta", b"meta", "note", b"note", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JoinCaseRequest: _TypeAlias = JoinCaseRequest  # noqa: Y015
+
+@_typing.final
+class JoinCaseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JoinCaseResponse: _TypeAlias = JoinCaseResponse  # noqa: Y015
+
+@_typing.final
+class PartCaseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    META_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    reason: _events_pb2.PartReason.ValueType
+    """Not PART_REASON_LEAD_ENDED, which happens by itself."""
+    note: _builtins.str
+    """Stays in routing's store."""
+    @_builtins.property
+    def meta(self) -> _common_pb2.CommandMeta: ...
+    def __init__(
+        self,
+        *,
+        meta: _common_pb2.CommandMeta | None = ...,
+        case_id: _builtins.str = ...,
+        reason: _events_pb2.PartReason.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["meta", b"meta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "meta", b"meta", "note", b"note", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartCaseRequest: _TypeAlias = PartCaseRequest  # noqa: Y015
+
+@_typing.final
+class PartCaseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def case(self) -> Global___Case: ...
+    def __init__(
+        self,
+        *,
+        case: Global___Case | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartCaseResponse: _TypeAlias = PartCaseResponse  # noqa: Y015
+
+@_typing.final
+class ListFollowUpsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_BELOW_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    unit_id: _builtins.str
+    """Empty: what is asked of the command desk."""
+    include_below: _builtins.bool
+    page_size: _builtins.int
+    """50 when 0."""
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        unit_id: _builtins.str = ...,
+        include_below: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_below", b"include_below", "page_size", b"page_size", "page_token", b"page_token", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFollowUpsRequest: _TypeAlias = ListFollowUpsRequest  # noqa: Y015
+
+@_typing.final
+class ListFollowUpsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def cases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Case]: ...
+    def __init__(
+        self,
+        *,
+        cases: _abc.Iterable[Global___Case] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cases", b"cases", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFollowUpsResponse: _TypeAlias = ListFollowUpsResponse  # noqa: Y015

@@ -105,10 +105,30 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersResponse.FromString,
                 _registered_method=True)
+        self.RecordEnd = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RecordEnd',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordEndRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordEndResponse.FromString,
+                _registered_method=True)
         self.ReferCase = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/ReferCase',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseResponse.FromString,
+                _registered_method=True)
+        self.RecordCallBack = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RecordCallBack',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackResponse.FromString,
+                _registered_method=True)
+        self.RecordReview = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RecordReview',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewResponse.FromString,
+                _registered_method=True)
+        self.ListFollowUps = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/ListFollowUps',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListFollowUpsRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListFollowUpsResponse.FromString,
                 _registered_method=True)
         self.RouteCase = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/RouteCase',
@@ -124,6 +144,81 @@ class RoutingServiceStub:
                 '/fengqiao.routing.v1.RoutingService/WatchBoard',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardResponse.FromString,
+                _registered_method=True)
+        self.RecuseHandler = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RecuseHandler',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerResponse.FromString,
+                _registered_method=True)
+        self.WatchAttention = channel.unary_stream(
+                '/fengqiao.routing.v1.RoutingService/WatchAttention',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.FromString,
+                _registered_method=True)
+        self.SplitOff = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/SplitOff',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffResponse.FromString,
+                _registered_method=True)
+        self.AskForAssistance = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/AskForAssistance',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForAssistanceRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForAssistanceResponse.FromString,
+                _registered_method=True)
+        self.AnswerAssistance = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/AnswerAssistance',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerAssistanceRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerAssistanceResponse.FromString,
+                _registered_method=True)
+        self.EndAssistance = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/EndAssistance',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndAssistanceRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndAssistanceResponse.FromString,
+                _registered_method=True)
+        self.GetTeam = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/GetTeam',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GetTeamRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GetTeamResponse.FromString,
+                _registered_method=True)
+        self.ListAssistances = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/ListAssistances',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesResponse.FromString,
+                _registered_method=True)
+        self.AskForPause = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/AskForPause',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForPauseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForPauseResponse.FromString,
+                _registered_method=True)
+        self.AskForExtension = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/AskForExtension',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForExtensionRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForExtensionResponse.FromString,
+                _registered_method=True)
+        self.GrantTime = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/GrantTime',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GrantTimeRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GrantTimeResponse.FromString,
+                _registered_method=True)
+        self.RefuseTime = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/RefuseTime',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RefuseTimeRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RefuseTimeResponse.FromString,
+                _registered_method=True)
+        self.ResumeCase = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/ResumeCase',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseResponse.FromString,
+                _registered_method=True)
+        self.JoinCase = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/JoinCase',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseResponse.FromString,
+                _registered_method=True)
+        self.PartCase = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/PartCase',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseResponse.FromString,
                 _registered_method=True)
 
 
@@ -225,8 +320,36 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordEnd(self, request, context):
+        """A superior of who settled an early warning puts its end on record, or sends it back; nobody does so of their own settlement.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReferCase(self, request, context):
         """The top tier hands the case to mediation or petition handling.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordCallBack(self, request, context):
+        """A unit that did not settle the case calls the resident back (回访): not reached, or what they answered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordReview(self, request, context):
+        """Somebody who did not handle the case says whether the resident is right to call its settlement poor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFollowUps(self, request, context):
+        """Settled cases about which a unit is to call back, or which it is to review, soonest due first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -248,6 +371,112 @@ class RoutingServiceServicer:
 
     def WatchBoard(self, request, context):
         """Counts per tier and status, again whenever they change.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecuseHandler(self, request, context):
+        """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+        the resident wishes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchAttention(self, request, context):
+        """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
+        time alone as well. Whoever comes back with a resume token gets what has changed since.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SplitOff(self, request, context):
+        """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AskForAssistance(self, request, context):
+        """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnswerAssistance(self, request, context):
+        """Who was asked accepts, declines with a reason, or has done it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndAssistance(self, request, context):
+        """The owner needs it no longer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTeam(self, request, context):
+        """Who works on a case: the lead and those that assist, with what was written as far as the caller may read it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAssistances(self, request, context):
+        """Open cases that a unit is asked to assist with, soonest due first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AskForPause(self, request, context):
+        """The owner asks that the clocks pause, for a reason that a rule knows and no longer than it allows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AskForExtension(self, request, context):
+        """The owner asks for more time, up to the cap of the rule.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GrantTime(self, request, context):
+        """The rule's approver grants what was asked for; never who asked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefuseTime(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeCase(self, request, context):
+        """The owner or the approver ends a pause early.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def JoinCase(self, request, context):
+        """The desk, or a superior of both, joins a case with another of the same matter (并案), which leads it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PartCase(self, request, context):
+        """The desk, or a superior of both, parts a joined case again (分案): it goes on by itself, and the time that it was joined counts as a pause.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -326,10 +555,30 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListOrdersResponse.SerializeToString,
             ),
+            'RecordEnd': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordEnd,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordEndRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordEndResponse.SerializeToString,
+            ),
             'ReferCase': grpc.unary_unary_rpc_method_handler(
                     servicer.ReferCase,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseResponse.SerializeToString,
+            ),
+            'RecordCallBack': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordCallBack,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackResponse.SerializeToString,
+            ),
+            'RecordReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordReview,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewResponse.SerializeToString,
+            ),
+            'ListFollowUps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFollowUps,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListFollowUpsRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListFollowUpsResponse.SerializeToString,
             ),
             'RouteCase': grpc.unary_unary_rpc_method_handler(
                     servicer.RouteCase,
@@ -345,6 +594,81 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.WatchBoard,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardResponse.SerializeToString,
+            ),
+            'RecuseHandler': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecuseHandler,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerResponse.SerializeToString,
+            ),
+            'WatchAttention': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchAttention,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.SerializeToString,
+            ),
+            'SplitOff': grpc.unary_unary_rpc_method_handler(
+                    servicer.SplitOff,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffResponse.SerializeToString,
+            ),
+            'AskForAssistance': grpc.unary_unary_rpc_method_handler(
+                    servicer.AskForAssistance,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForAssistanceRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForAssistanceResponse.SerializeToString,
+            ),
+            'AnswerAssistance': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerAssistance,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerAssistanceRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerAssistanceResponse.SerializeToString,
+            ),
+            'EndAssistance': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndAssistance,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndAssistanceRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndAssistanceResponse.SerializeToString,
+            ),
+            'GetTeam': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTeam,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GetTeamRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GetTeamResponse.SerializeToString,
+            ),
+            'ListAssistances': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAssistances,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesResponse.SerializeToString,
+            ),
+            'AskForPause': grpc.unary_unary_rpc_method_handler(
+                    servicer.AskForPause,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForPauseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForPauseResponse.SerializeToString,
+            ),
+            'AskForExtension': grpc.unary_unary_rpc_method_handler(
+                    servicer.AskForExtension,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForExtensionRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForExtensionResponse.SerializeToString,
+            ),
+            'GrantTime': grpc.unary_unary_rpc_method_handler(
+                    servicer.GrantTime,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GrantTimeRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GrantTimeResponse.SerializeToString,
+            ),
+            'RefuseTime': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefuseTime,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RefuseTimeRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RefuseTimeResponse.SerializeToString,
+            ),
+            'ResumeCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeCase,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseResponse.SerializeToString,
+            ),
+            'JoinCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.JoinCase,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseResponse.SerializeToString,
+            ),
+            'PartCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.PartCase,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -737,6 +1061,33 @@ class RoutingService:
             _registered_method=True)
 
     @staticmethod
+    def RecordEnd(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RecordEnd',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordEndRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordEndResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ReferCase(request,
             target,
             options=(),
@@ -753,6 +1104,87 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/ReferCase',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ReferCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordCallBack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RecordCallBack',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordCallBackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RecordReview',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecordReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFollowUps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/ListFollowUps',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListFollowUpsRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListFollowUpsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -834,6 +1266,411 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/WatchBoard',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchBoardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecuseHandler(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RecuseHandler',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RecuseHandlerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchAttention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/WatchAttention',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SplitOff(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/SplitOff',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AskForAssistance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/AskForAssistance',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForAssistanceRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForAssistanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnswerAssistance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/AnswerAssistance',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerAssistanceRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AnswerAssistanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndAssistance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/EndAssistance',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndAssistanceRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndAssistanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTeam(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/GetTeam',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GetTeamRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GetTeamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAssistances(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/ListAssistances',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ListAssistancesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AskForPause(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/AskForPause',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForPauseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForPauseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AskForExtension(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/AskForExtension',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForExtensionRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.AskForExtensionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GrantTime(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/GrantTime',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GrantTimeRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.GrantTimeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefuseTime(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/RefuseTime',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RefuseTimeRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.RefuseTimeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/ResumeCase',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.ResumeCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def JoinCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/JoinCase',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.JoinCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PartCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/PartCase',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.PartCaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

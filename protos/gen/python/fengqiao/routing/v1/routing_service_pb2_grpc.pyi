@@ -58,14 +58,55 @@ class RoutingServiceStub:
     """Whoever ordered accepts the answer, or sends it back."""
     ListOrders: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ListOrdersRequest, _routing_service_pb2.ListOrdersResponse]
     """Standing orders of a unit and, on request, of the units below it, soonest due case first."""
+    RecordEnd: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecordEndRequest, _routing_service_pb2.RecordEndResponse]
+    """A superior of who settled an early warning puts its end on record, or sends it back; nobody does so of their own settlement."""
     ReferCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]
     """The top tier hands the case to mediation or petition handling."""
+    RecordCallBack: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecordCallBackRequest, _routing_service_pb2.RecordCallBackResponse]
+    """A unit that did not settle the case calls the resident back (回访): not reached, or what they answered."""
+    RecordReview: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecordReviewRequest, _routing_service_pb2.RecordReviewResponse]
+    """Somebody who did not handle the case says whether the resident is right to call its settlement poor."""
+    ListFollowUps: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ListFollowUpsRequest, _routing_service_pb2.ListFollowUpsResponse]
+    """Settled cases about which a unit is to call back, or which it is to review, soonest due first."""
     RouteCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RouteCaseRequest, _routing_service_pb2.RouteCaseResponse]
     """Where a case would start now, and why; nothing is done."""
     ExplainDeadline: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ExplainDeadlineRequest, _routing_service_pb2.ExplainDeadlineResponse]
     """How each due time of the case was found, step by step."""
     WatchBoard: _grpc.UnaryStreamMultiCallable[_routing_service_pb2.WatchBoardRequest, _routing_service_pb2.WatchBoardResponse]
     """Counts per tier and status, again whenever they change."""
+    RecuseHandler: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RecuseHandlerRequest, _routing_service_pb2.RecuseHandlerResponse]
+    """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+    the resident wishes.
+    """
+    WatchAttention: _grpc.UnaryStreamMultiCallable[_routing_service_pb2.WatchAttentionRequest, _routing_service_pb2.WatchAttentionResponse]
+    """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
+    time alone as well. Whoever comes back with a resume token gets what has changed since.
+    """
+    SplitOff: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.SplitOffRequest, _routing_service_pb2.SplitOffResponse]
+    """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on."""
+    AskForAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]
+    """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
+    AnswerAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AnswerAssistanceRequest, _routing_service_pb2.AnswerAssistanceResponse]
+    """Who was asked accepts, declines with a reason, or has done it."""
+    EndAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.EndAssistanceRequest, _routing_service_pb2.EndAssistanceResponse]
+    """The owner needs it no longer."""
+    GetTeam: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.GetTeamRequest, _routing_service_pb2.GetTeamResponse]
+    """Who works on a case: the lead and those that assist, with what was written as far as the caller may read it."""
+    ListAssistances: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ListAssistancesRequest, _routing_service_pb2.ListAssistancesResponse]
+    """Open cases that a unit is asked to assist with, soonest due first."""
+    AskForPause: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AskForPauseRequest, _routing_service_pb2.AskForPauseResponse]
+    """The owner asks that the clocks pause, for a reason that a rule knows and no longer than it allows."""
+    AskForExtension: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AskForExtensionRequest, _routing_service_pb2.AskForExtensionResponse]
+    """The owner asks for more time, up to the cap of the rule."""
+    GrantTime: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.GrantTimeRequest, _routing_service_pb2.GrantTimeResponse]
+    """The rule's approver grants what was asked for; never who asked."""
+    RefuseTime: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.RefuseTimeRequest, _routing_service_pb2.RefuseTimeResponse]
+    ResumeCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.ResumeCaseRequest, _routing_service_pb2.ResumeCaseResponse]
+    """The owner or the approver ends a pause early."""
+    JoinCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.JoinCaseRequest, _routing_service_pb2.JoinCaseResponse]
+    """The desk, or a superior of both, joins a case with another of the same matter (并案), which leads it."""
+    PartCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.PartCaseRequest, _routing_service_pb2.PartCaseResponse]
+    """The desk, or a superior of both, parts a joined case again (分案): it goes on by itself, and the time that it was joined counts as a pause."""
 
 @_typing.type_check_only
 class RoutingServiceAsyncStub(RoutingServiceStub):
@@ -97,14 +138,55 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """Whoever ordered accepts the answer, or sends it back."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ListOrdersRequest, _routing_service_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """Standing orders of a unit and, on request, of the units below it, soonest due case first."""
+    RecordEnd: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecordEndRequest, _routing_service_pb2.RecordEndResponse]  # type: ignore[assignment]
+    """A superior of who settled an early warning puts its end on record, or sends it back; nobody does so of their own settlement."""
     ReferCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ReferCaseRequest, _routing_service_pb2.ReferCaseResponse]  # type: ignore[assignment]
     """The top tier hands the case to mediation or petition handling."""
+    RecordCallBack: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecordCallBackRequest, _routing_service_pb2.RecordCallBackResponse]  # type: ignore[assignment]
+    """A unit that did not settle the case calls the resident back (回访): not reached, or what they answered."""
+    RecordReview: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecordReviewRequest, _routing_service_pb2.RecordReviewResponse]  # type: ignore[assignment]
+    """Somebody who did not handle the case says whether the resident is right to call its settlement poor."""
+    ListFollowUps: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ListFollowUpsRequest, _routing_service_pb2.ListFollowUpsResponse]  # type: ignore[assignment]
+    """Settled cases about which a unit is to call back, or which it is to review, soonest due first."""
     RouteCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RouteCaseRequest, _routing_service_pb2.RouteCaseResponse]  # type: ignore[assignment]
     """Where a case would start now, and why; nothing is done."""
     ExplainDeadline: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ExplainDeadlineRequest, _routing_service_pb2.ExplainDeadlineResponse]  # type: ignore[assignment]
     """How each due time of the case was found, step by step."""
     WatchBoard: _aio.UnaryStreamMultiCallable[_routing_service_pb2.WatchBoardRequest, _routing_service_pb2.WatchBoardResponse]  # type: ignore[assignment]
     """Counts per tier and status, again whenever they change."""
+    RecuseHandler: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RecuseHandlerRequest, _routing_service_pb2.RecuseHandlerResponse]  # type: ignore[assignment]
+    """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+    the resident wishes.
+    """
+    WatchAttention: _aio.UnaryStreamMultiCallable[_routing_service_pb2.WatchAttentionRequest, _routing_service_pb2.WatchAttentionResponse]  # type: ignore[assignment]
+    """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
+    time alone as well. Whoever comes back with a resume token gets what has changed since.
+    """
+    SplitOff: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.SplitOffRequest, _routing_service_pb2.SplitOffResponse]  # type: ignore[assignment]
+    """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on."""
+    AskForAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]  # type: ignore[assignment]
+    """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
+    AnswerAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AnswerAssistanceRequest, _routing_service_pb2.AnswerAssistanceResponse]  # type: ignore[assignment]
+    """Who was asked accepts, declines with a reason, or has done it."""
+    EndAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.EndAssistanceRequest, _routing_service_pb2.EndAssistanceResponse]  # type: ignore[assignment]
+    """The owner needs it no longer."""
+    GetTeam: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.GetTeamRequest, _routing_service_pb2.GetTeamResponse]  # type: ignore[assignment]
+    """Who works on a case: the lead and those that assist, with what was written as far as the caller may read it."""
+    ListAssistances: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ListAssistancesRequest, _routing_service_pb2.ListAssistancesResponse]  # type: ignore[assignment]
+    """Open cases that a unit is asked to assist with, soonest due first."""
+    AskForPause: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AskForPauseRequest, _routing_service_pb2.AskForPauseResponse]  # type: ignore[assignment]
+    """The owner asks that the clocks pause, for a reason that a rule knows and no longer than it allows."""
+    AskForExtension: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AskForExtensionRequest, _routing_service_pb2.AskForExtensionResponse]  # type: ignore[assignment]
+    """The owner asks for more time, up to the cap of the rule."""
+    GrantTime: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.GrantTimeRequest, _routing_service_pb2.GrantTimeResponse]  # type: ignore[assignment]
+    """The rule's approver grants what was asked for; never who asked."""
+    RefuseTime: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.RefuseTimeRequest, _routing_service_pb2.RefuseTimeResponse]  # type: ignore[assignment]
+    ResumeCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.ResumeCaseRequest, _routing_service_pb2.ResumeCaseResponse]  # type: ignore[assignment]
+    """The owner or the approver ends a pause early."""
+    JoinCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.JoinCaseRequest, _routing_service_pb2.JoinCaseResponse]  # type: ignore[assignment]
+    """The desk, or a superior of both, joins a case with another of the same matter (并案), which leads it."""
+    PartCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.PartCaseRequest, _routing_service_pb2.PartCaseResponse]  # type: ignore[assignment]
+    """The desk, or a superior of both, parts a joined case again (分案): it goes on by itself, and the time that it was joined counts as a pause."""
 
 class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
     """The ladder: who owns a case, until when, and where it goes next."""
@@ -219,12 +301,44 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         """Standing orders of a unit and, on request, of the units below it, soonest due case first."""
 
     @_abc_1.abstractmethod
+    def RecordEnd(
+        self,
+        request: _routing_service_pb2.RecordEndRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RecordEndResponse, _abc.Awaitable[_routing_service_pb2.RecordEndResponse]]:
+        """A superior of who settled an early warning puts its end on record, or sends it back; nobody does so of their own settlement."""
+
+    @_abc_1.abstractmethod
     def ReferCase(
         self,
         request: _routing_service_pb2.ReferCaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_routing_service_pb2.ReferCaseResponse, _abc.Awaitable[_routing_service_pb2.ReferCaseResponse]]:
         """The top tier hands the case to mediation or petition handling."""
+
+    @_abc_1.abstractmethod
+    def RecordCallBack(
+        self,
+        request: _routing_service_pb2.RecordCallBackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RecordCallBackResponse, _abc.Awaitable[_routing_service_pb2.RecordCallBackResponse]]:
+        """A unit that did not settle the case calls the resident back (回访): not reached, or what they answered."""
+
+    @_abc_1.abstractmethod
+    def RecordReview(
+        self,
+        request: _routing_service_pb2.RecordReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RecordReviewResponse, _abc.Awaitable[_routing_service_pb2.RecordReviewResponse]]:
+        """Somebody who did not handle the case says whether the resident is right to call its settlement poor."""
+
+    @_abc_1.abstractmethod
+    def ListFollowUps(
+        self,
+        request: _routing_service_pb2.ListFollowUpsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.ListFollowUpsResponse, _abc.Awaitable[_routing_service_pb2.ListFollowUpsResponse]]:
+        """Settled cases about which a unit is to call back, or which it is to review, soonest due first."""
 
     @_abc_1.abstractmethod
     def RouteCase(
@@ -249,5 +363,128 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_routing_service_pb2.WatchBoardResponse], _abc.AsyncIterator[_routing_service_pb2.WatchBoardResponse]]:
         """Counts per tier and status, again whenever they change."""
+
+    @_abc_1.abstractmethod
+    def RecuseHandler(
+        self,
+        request: _routing_service_pb2.RecuseHandlerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RecuseHandlerResponse, _abc.Awaitable[_routing_service_pb2.RecuseHandlerResponse]]:
+        """Whoever has the case has a direct interest (回避): it goes to another, and never back to them. The handler says so, a superior, or the desk as
+        the resident wishes.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchAttention(
+        self,
+        request: _routing_service_pb2.WatchAttentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_routing_service_pb2.WatchAttentionResponse], _abc.AsyncIterator[_routing_service_pb2.WatchAttentionResponse]]:
+        """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
+        time alone as well. Whoever comes back with a resume token gets what has changed since.
+        """
+
+    @_abc_1.abstractmethod
+    def SplitOff(
+        self,
+        request: _routing_service_pb2.SplitOffRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.SplitOffResponse, _abc.Awaitable[_routing_service_pb2.SplitOffResponse]]:
+        """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on."""
+
+    @_abc_1.abstractmethod
+    def AskForAssistance(
+        self,
+        request: _routing_service_pb2.AskForAssistanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.AskForAssistanceResponse, _abc.Awaitable[_routing_service_pb2.AskForAssistanceResponse]]:
+        """The owner asks another unit or a department to help; it stays the one owner, and no clock of the case moves."""
+
+    @_abc_1.abstractmethod
+    def AnswerAssistance(
+        self,
+        request: _routing_service_pb2.AnswerAssistanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.AnswerAssistanceResponse, _abc.Awaitable[_routing_service_pb2.AnswerAssistanceResponse]]:
+        """Who was asked accepts, declines with a reason, or has done it."""
+
+    @_abc_1.abstractmethod
+    def EndAssistance(
+        self,
+        request: _routing_service_pb2.EndAssistanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.EndAssistanceResponse, _abc.Awaitable[_routing_service_pb2.EndAssistanceResponse]]:
+        """The owner needs it no longer."""
+
+    @_abc_1.abstractmethod
+    def GetTeam(
+        self,
+        request: _routing_service_pb2.GetTeamRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.GetTeamResponse, _abc.Awaitable[_routing_service_pb2.GetTeamResponse]]:
+        """Who works on a case: the lead and those that assist, with what was written as far as the caller may read it."""
+
+    @_abc_1.abstractmethod
+    def ListAssistances(
+        self,
+        request: _routing_service_pb2.ListAssistancesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.ListAssistancesResponse, _abc.Awaitable[_routing_service_pb2.ListAssistancesResponse]]:
+        """Open cases that a unit is asked to assist with, soonest due first."""
+
+    @_abc_1.abstractmethod
+    def AskForPause(
+        self,
+        request: _routing_service_pb2.AskForPauseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.AskForPauseResponse, _abc.Awaitable[_routing_service_pb2.AskForPauseResponse]]:
+        """The owner asks that the clocks pause, for a reason that a rule knows and no longer than it allows."""
+
+    @_abc_1.abstractmethod
+    def AskForExtension(
+        self,
+        request: _routing_service_pb2.AskForExtensionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.AskForExtensionResponse, _abc.Awaitable[_routing_service_pb2.AskForExtensionResponse]]:
+        """The owner asks for more time, up to the cap of the rule."""
+
+    @_abc_1.abstractmethod
+    def GrantTime(
+        self,
+        request: _routing_service_pb2.GrantTimeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.GrantTimeResponse, _abc.Awaitable[_routing_service_pb2.GrantTimeResponse]]:
+        """The rule's approver grants what was asked for; never who asked."""
+
+    @_abc_1.abstractmethod
+    def RefuseTime(
+        self,
+        request: _routing_service_pb2.RefuseTimeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.RefuseTimeResponse, _abc.Awaitable[_routing_service_pb2.RefuseTimeResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ResumeCase(
+        self,
+        request: _routing_service_pb2.ResumeCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.ResumeCaseResponse, _abc.Awaitable[_routing_service_pb2.ResumeCaseResponse]]:
+        """The owner or the approver ends a pause early."""
+
+    @_abc_1.abstractmethod
+    def JoinCase(
+        self,
+        request: _routing_service_pb2.JoinCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.JoinCaseResponse, _abc.Awaitable[_routing_service_pb2.JoinCaseResponse]]:
+        """The desk, or a superior of both, joins a case with another of the same matter (并案), which leads it."""
+
+    @_abc_1.abstractmethod
+    def PartCase(
+        self,
+        request: _routing_service_pb2.PartCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.PartCaseResponse, _abc.Awaitable[_routing_service_pb2.PartCaseResponse]]:
+        """The desk, or a superior of both, parts a joined case again (分案): it goes on by itself, and the time that it was joined counts as a pause."""
 
 def add_RoutingServiceServicer_to_server(servicer: RoutingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
