@@ -33,6 +33,8 @@ OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),
+    # Our clients ask every 20 s whether we are there: a stream without news is no reason to hang up on them.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 ]
 
 _principal: contextvars.ContextVar[Principal] = contextvars.ContextVar("principal")

@@ -42,6 +42,7 @@ COMMANDS = {
     "supervision": Entry(f"{CLIENT}.supervision:supervision", "Orders: order, answer, judge, list.", HANDLE),
     "recuse": Entry(f"{CLIENT}.cases:recuse", "Hand a case over for a direct interest.", HANDLE),
     "split-off": Entry(f"{CLIENT}.cases:split_off", "Split off a part that is for the courts.", HANDLE),
+    "delegation": Entry(f"{CLIENT}.delegating:delegation", "A case for its holder: give, end.", HANDLE),
     "assist": Entry(f"{CLIENT}.assisting:assist", "Assisting units: ask, answer, end, team, list.", HANDLE),
     "join": Entry(f"{CLIENT}.cases:join", "Join a case with another of the same matter.", HANDLE),
     "part": Entry(f"{CLIENT}.cases:part", "Part a joined case again.", HANDLE),

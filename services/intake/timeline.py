@@ -68,7 +68,9 @@ PERSONS = frozenset(
     {
         "accused_unit_id",
         "approver_ref",
+        "from_ref",
         "recused_ref",
+        "to_ref",
         "attended_refs",
         "by_ref",
         "called_by",
@@ -226,13 +228,18 @@ def to_entry(raw: Raw, hidden: Names[str] = PERSONS) -> TimelineEntry:
 def without(message: Message, hidden: Names[str]) -> Message:
     """The message with every hidden field cleared, in the messages within it too; changes it in place."""
     for field, value in message.ListFields():
-        if field.name in hidden:
+        if field.name in hidden or says_who(field):
             message.ClearField(field.name)
         elif field.type == FieldDescriptor.TYPE_MESSAGE:
             parts: Iterable[Any] = value if field.is_repeated else (value,)
             for part in parts:
                 without(part, hidden)
     return message
+
+
+def says_who(field: FieldDescriptor) -> bool:
+    """Whether a field says who of the staff did something: by its name, so that no new one is forgotten."""
+    return field.type == FieldDescriptor.TYPE_STRING and field.name.endswith("_by")
 
 
 def _documents(event: Arrived, now: datetime) -> Iterable[Raw]:

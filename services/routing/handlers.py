@@ -260,8 +260,9 @@ class Cases:
         if not principal.covers(queue.unit_id):
             raise Forbidden("not your unit")
         collection = self.base.committer.repository.collection
-        raws = await self.base.threads.run(soonest_due, collection, queue, limit, keep)
         now = (await self.base.threads.run(self.base.clocks.moment, principal.site)).now
+        queue = replace(queue, around=now)
+        raws = await self.base.threads.run(soonest_due, collection, queue, limit, keep)
         return [(told(raw["_id"], raw["revision"], load(raw["state"]), now), raw) for raw in raws]
 
 

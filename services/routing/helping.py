@@ -59,6 +59,11 @@ def leads(principal: Principal, case: Case) -> bool:
     return any(principal.covers(each) for each in (case.unit_id, *(s.from_unit_id for s in case.steps)))
 
 
+def reads(principal: Principal, case: Case) -> bool:
+    """Whether what was written for those who lead is for the caller: nobody reads on who is recused."""
+    return leads(principal, case) and principal.subject not in case.recused
+
+
 def least(principal: Principal, case: Case, message: rpc.Case) -> rpc.Case:
     """The case as the caller may see it: whoever only assists sees what they need for that."""
     if principal.role != Role.RESIDENT and not leads(principal, case) and assists(principal, case):
@@ -88,6 +93,9 @@ def add_to(message: rpc.Case, case: Case) -> None:
     """What clients see of who works on a case, who must not, and what is split off it."""
     message.assistances.extend(map(told, case.assists))
     message.recused_refs.extend(case.recused)
+    if by := case.delegation:
+        clock = clock_message(by.clock)
+        message.delegation.CopyFrom(rpc.Delegation(from_ref=by.from_ref, to_ref=by.to_ref, clock=clock))
     for part in case.parts:
         message.parts.add(
             number=part.number,
@@ -102,7 +110,7 @@ def add_to(message: rpc.Case, case: Case) -> None:
 
 def plan_of(principal: Principal, case: Case, private: Raw) -> rpc.PlanTexts | None:
     """The plan that the case's settlement goes by, in words, for those who lead or led."""
-    if not case.three_parts or not leads(principal, case):
+    if not case.three_parts or not reads(principal, case):
         return None
     return rpc.PlanTexts(**{part: str(private.get(f"plan_{part}", "")) for part in PARTS})
 
@@ -111,7 +119,7 @@ def team(principal: Principal, case: Case, private: Raw) -> Iterable[rpc.Assista
     """All that assist, with what was written for those who lead and, of their own, those who assist."""
     for each in case.assists:
         message = told(each)
-        if leads(principal, case) or helps(principal, each):
+        if reads(principal, case) or (helps(principal, each) and principal.subject not in case.recused):
             message.asked = str(private.get(f"assistance_{each.number}_asked", ""))
             message.answered = str(private.get(f"assistance_{each.number}_answered", ""))
         yield message

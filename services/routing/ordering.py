@@ -71,6 +71,10 @@ COMMANDS: Mapping[type[Message], Callable[[Any, Principal], object]] = {
     rpc.SplitOffRequest: lambda request, who: domain.SplitOff(
         request.route, request.reason, who.subject, request.note
     ),
+    rpc.DelegateCaseRequest: lambda request, who: domain.DelegateCase(
+        request.person_ref, request.until, who.subject, request.note
+    ),
+    rpc.EndDelegationRequest: lambda request, who: domain.EndDelegation(who.subject, request.note),
     rpc.AskForAssistanceRequest: lambda request, who: domain.AskForAssistance(
         request.unit_id, request.department, request.task, who.subject, request.note
     ),
@@ -179,6 +183,18 @@ def recuses(principal: Principal, command: domain.RecuseHandler, case: Case) -> 
     return principal.subject == case.holder_ref or transfers(principal, case, case.unit_id)
 
 
+def delegates(principal: Principal, _command: domain.DelegateCase, case: Case) -> bool:
+    """Whether the caller may give the case to another of the unit: its holder."""
+    return acts_for(principal, case, case.unit_id) and principal.subject == case.holder_ref
+
+
+def takes_back(principal: Principal, _command: domain.EndDelegation, case: Case) -> bool:
+    """Whether the caller may end a delegation: who gave it, who has it, the desk."""
+    by = case.delegation
+    of_it = by is None or principal.role == Role.DESK or principal.subject in {by.from_ref, by.to_ref}
+    return of_it and acts_for(principal, case, case.unit_id)
+
+
 def judges(principal: Principal, case: Case, orderer_unit_id: str) -> bool:
     """Whether the caller may judge an answer: the desk, or who ordered while above the owner."""
     if principal.role in {Role.DESK, Role.REPLAY}:
@@ -212,6 +228,8 @@ PERMITS: Mapping[type, Callable[[Principal, Any, Case], bool]] = {
     domain.ResumeCase: for_owner,
     domain.AnswerAssistance: assists,
     domain.RecuseHandler: recuses,
+    domain.DelegateCase: delegates,
+    domain.EndDelegation: takes_back,
     domain.RecordCallBack: follows,
     domain.RecordReview: follows,
     domain.RecordEnd: ends,

@@ -58,6 +58,8 @@ RULES = {
     f"{SERVICE}/RecuseHandler": Rule(ACTORS),
     f"{SERVICE}/WatchAttention": Rule(frozenset({Role.HANDLER, Role.SUPERVISOR, Role.DESK})),
     f"{SERVICE}/SplitOff": Rule(ACTORS),
+    f"{SERVICE}/DelegateCase": Rule(ACTORS),
+    f"{SERVICE}/EndDelegation": Rule(ACTORS),
     f"{SERVICE}/AskForAssistance": Rule(ACTORS),
     f"{SERVICE}/AnswerAssistance": Rule(ACTORS),
     f"{SERVICE}/EndAssistance": Rule(ACTORS),
@@ -281,6 +283,20 @@ class RoutingServicer(ClockCalls, MatterCalls, RoutingServiceServicer):
         """A part of the matter is for the courts."""
         del context
         return rpc.SplitOffResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def DelegateCase(
+        self, request: rpc.DelegateCaseRequest, context: Context
+    ) -> rpc.DelegateCaseResponse:
+        """The holder gives it to another of the unit until a day."""
+        del context
+        return rpc.DelegateCaseResponse(case=await self._command(request.case_id, request.meta, request))
+
+    async def EndDelegation(
+        self, request: rpc.EndDelegationRequest, context: Context
+    ) -> rpc.EndDelegationResponse:
+        """It goes back before its day."""
+        del context
+        return rpc.EndDelegationResponse(case=await self._command(request.case_id, request.meta, request))
 
     async def AskForAssistance(
         self, request: rpc.AskForAssistanceRequest, context: Context

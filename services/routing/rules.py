@@ -21,6 +21,7 @@ RETURN, RULING = "routing.return", "routing.ruling"
 END = "routing.end"
 ANSWER, JUDGEMENT, REPORT = "supervision.answer", "supervision.judgement", "supervision.report"
 SOON, ACCEPTANCE = "attention.soon", "attention.acceptance"
+DELEGATION = "routing.delegation"
 SPLIT_OFF = "routing.split_off"
 ASSISTANCE_ANSWER, ASSISTANCE_WORK = "routing.assistance", "routing.assistance.work"
 CALL_BACK, ATTEMPTS = "routing.callback", "routing.callback.attempts"
@@ -78,6 +79,14 @@ class Places(Protocol):
         """A unit and those below it that stand."""
         ...
 
+    def sharing(self, unit_id: str) -> Sequence[Post]:
+        """The posts of a unit that share its cases, held by somebody at work; none where it has but one."""
+        ...
+
+    def members(self, unit_id: str) -> Sequence[Post]:
+        """All posts of a unit beside the one that answers that are held by somebody at work now."""
+        ...
+
     def others(self, unit_id: str) -> Sequence[Post]:
         """Posts of a unit, held now, that can have a case which the one that answers may not."""
         ...
@@ -113,6 +122,14 @@ class FixedPlaces:
                 above = self.units[above.parent] if above.parent else None
             if above:
                 yield unit
+
+    def sharing(self, _unit_id: str) -> Sequence[Post]:
+        """None: a unit has one post here."""
+        return ()
+
+    def members(self, _unit_id: str) -> Sequence[Post]:
+        """None: a unit has one post here."""
+        return ()
 
     def others(self, _unit_id: str) -> Sequence[Post]:
         """None: a unit has one post here."""

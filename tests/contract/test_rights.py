@@ -125,6 +125,8 @@ def test_a_resident_never_handles_a_case_and_a_handler_never_speaks_for_a_reside
         "JudgeAnswer",
         "RecuseHandler",
         "SplitOff",
+        "DelegateCase",
+        "EndDelegation",
         "AskForAssistance",
         "AnswerAssistance",
         "EndAssistance",

@@ -233,6 +233,8 @@ EVENT_FILES = (
     screening_events,
     early_warning_events,
     handling_events,
+    handling_events,
+    emergency_events,
     mediation_events,
     petition_events,
     notify_events,

@@ -56,7 +56,8 @@ class Why(StrEnum):
     RELATED_CASE = "related-case"
 
 
-BESIDE = ("pause", "ruling", "order", "first_contact", "follow_up")
+BESIDE = ("pause", "ruling", "order", "first_contact", "follow_up", "end")
+"""Clocks that run beside a tier's."""
 
 
 class Court(StrEnum):

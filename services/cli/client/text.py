@@ -69,6 +69,9 @@ def case(case: routing.Case) -> str:
         "supervised": at(case.supervised_at),
         "order": _order(case.order) if case.HasField("order") else "",
         "assisting": ", ".join(map(_assisting, case.assistances)),
+        "delegated": f"to {case.delegation.to_ref} until {at(case.delegation.clock.due_at)}"
+        if case.HasField("delegation")
+        else "",
         "for the courts": ", ".join(part.reference for part in case.parts),
         "recused": ", ".join(case.recused_refs),
         "joined to": _joined(case.joined) if case.HasField("joined") else "",

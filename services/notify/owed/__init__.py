@@ -451,6 +451,9 @@ NOT_OWED: frozenset[type[Message]] = frozenset(
         intake.DuplicateRejected,
         # Steps within a unit; the timeline shows them.
         routing.CaseAccepted,
+        # `CaseReassigned` follows, and is the news.
+        handling.CaseDelegated,
+        handling.DelegationEnded,
         routing.ProgressReported,
         # The call-back goes on; what comes of it is the news.
         followup.CallBackMissed,

@@ -5,8 +5,8 @@ standing sweep (`standing`).
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from services.chassis.consumer import patiently
 from services.chassis.foundation import Foundation
 from services.chassis.kinds import Kind
 from services.chassis.store import EPOCH, MAJORITY, infrastructure
+from services.routing.domain.case import OPEN
 from services.routing.domain.directory.ground import Ground
 from services.routing.domain.directory.unit import Unit
 from services.routing.store import WHO_ANSWERS, load_unit
@@ -26,6 +27,8 @@ OVERLAP, LONG_OVERLAP = timedelta(seconds=5), timedelta(seconds=90)
 nearly any, and than any that the store does not give up.
 """
 LONG_EVERY_S = 30.0
+LOADS_S = 0.1
+"""So old may be what is known of how much each holder has to do."""
 MANY = 5_000
 """So many units loaded, and the collector of garbage would stop all calls for 10 ms to look at them."""
 FIELDS = {"site": 1, "version": 1, **WHO_ANSWERS}
@@ -46,10 +49,11 @@ class Following:
         self._since, self._long_since, self._long_at = EPOCH, EPOCH, float("-inf")
         self._versions: dict[str, int] = {}
         self._loaded = 0
+        self._weighed_at = float("-inf")
 
     def stale(self) -> None:
         """Something was ordered here: whatever is decided from now on knows of it."""
-        self._stale = True
+        self._stale, self._weighed_at = True, float("-inf")
 
     async def fresh(self) -> None:
         """See to it that what is known is at most a second old, and has all that was ordered in this process.
@@ -57,6 +61,19 @@ class Following:
         Raises:
             Infrastructure: the store is away.
         """
+        await self._units_fresh()
+        if self._shared_and_old():
+            self._weighed_at = monotonic()
+            shared = {site: frozenset(ground.shared) for site, ground in self.grounds.items()}
+            for site_id, loads in (await self._base.threads.run(self._weigh, shared)).items():
+                self.grounds[site_id].loads = loads
+
+    def _shared_and_old(self) -> bool:
+        """Whether there are units whose cases several share, and what is known of their loads is old."""
+        shared = any(ground.shared for ground in self.grounds.values())
+        return shared and monotonic() - self._weighed_at > LOADS_S
+
+    async def _units_fresh(self) -> None:
         if self._is_fresh():
             return
         async with self._lock:
@@ -94,8 +111,21 @@ class Following:
 
     async def known(self) -> None:
         """As `fresh`; waits, and says so, until the store is there."""
-        if not self._is_fresh():
+        if not self._is_fresh() or self._shared_and_old():
             await patiently(self._base.readiness, "consumer", self.fresh)
+
+    def _weigh(self, shared: Mapping[str, Collection[str]]) -> Mapping[str, Mapping[str, Mapping[str, int]]]:
+        """How many open cases each holder has, of units whose cases several share; by site and unit."""
+        collection = self._base.committer.repository.collection
+
+        def weigh(site_id: str, unit: str) -> Mapping[str, int]:
+            # One status at a time, by the index that serves a unit's queue.
+            queries = [{"site": site_id, "state.unit_id": unit, "state.status": each} for each in OPEN]
+            found = (raw for query in queries for raw in collection.find(query, {"state.holder_ref": 1}))
+            return Counter(raw["state"]["holder_ref"] for raw in found)
+
+        with infrastructure():
+            return {site: {unit: weigh(site, unit) for unit in units} for site, units in shared.items()}
 
     def _read(self, since: datetime) -> Mapping[str, Sequence[Unit]]:
         """What was written since a time and is not known in that version, by site."""

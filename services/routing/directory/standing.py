@@ -63,7 +63,10 @@ class Standing:
             if ground.theirs:
                 wanted = None if everything else looked.union(ground.idle)
                 for raw in await self.base.threads.run(self._open, site_id, wanted):
-                    rules = placed(self.rules[site_id], tuple(raw["state"].get("recused") or ()))
+                    by = raw["state"].get("delegation") or {"unit_id": "", "to_ref": ""}
+                    stand_in = (by["unit_id"], by["to_ref"])
+                    held = (raw["state"]["unit_id"], raw["state"]["holder_ref"])
+                    rules = placed(self.rules[site_id], raw["state"].get("recused") or (), stand_in, held)
                     placement = rules.answering(raw["state"]["unit_id"])
                     if not placement.post.holder_ref:
                         nobodys.append(raw["_id"])
@@ -80,6 +83,7 @@ class Standing:
         """Open cases of some units, or of all."""
         query: Raw = {"site": site_id, "state.status": {"$in": list(OPEN)}}
         fields = {"state.unit_id": 1, "state.holder_ref": 1, "state.recused": 1}
+        fields |= {f"state.delegation.{name}": 1 for name in ("unit_id", "to_ref")}
         collection = self.base.committer.repository.collection
         wanted = None if units is None else set(units)
         with infrastructure():

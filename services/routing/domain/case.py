@@ -26,6 +26,7 @@ WARNING = ".warning-"
 """Between a clock's name and a stage, in the name of a warning's deadline."""
 PAUSE_CLOCK = "pause"
 END_CLOCK = "end"
+DELEGATION_CLOCK = "delegation"
 STANDING, ANSWERED, ACCEPTED = "standing", "answered", "accepted"
 """How a supervision order stands: to be answered, to be judged, to be reported on again."""
 UNSETTLED = (*OPEN, REFERRED)
@@ -104,6 +105,17 @@ class Order:
     repeats: int = 0
     result: str = ""
     answered_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """Somebody of the unit has the case for its holder, until `clock` ends."""
+
+    unit_id: str
+    from_ref: str
+    to_ref: str
+    at: datetime
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +250,9 @@ class Case:
     order_clocks: int = 0
     assists: tuple[Assist, ...] = ()
     recused: tuple[str, ...] = ()
+    delegation: Delegation | None = None
+    """Who has it for its holder; it has its say while the unit has the case."""
+    delegations: int = 0
     parts: tuple[Part, ...] = ()
     """What was split off it, for the courts."""
     three_parts: tuple[str, ...] = ()
@@ -308,6 +323,7 @@ def deadlines(case: Case) -> tuple[Deadline, ...]:
         case.returned and case.returned.clock,
         case.order and case.order.clock,
         *(each.clock for each in case.assists),
+        case.delegation.clock if case.delegation and case.status in OPEN else None,
         case.followup and case.followup.clock,
         case.ending and case.ending.clock,
     )

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 
 from fengqiao.routing.v1 import clock_events_pb2 as clock_ev
 from fengqiao.routing.v1 import events_pb2 as ev
+from fengqiao.routing.v1 import handling_events_pb2 as hv
 from services.chassis.model import Context
 from services.chassis.protobuf import instant, instant_or_none
 from services.chassis.terms import Clock, from_message
@@ -23,6 +24,10 @@ ENDS_CONTACT = frozenset(
         ev.CaseReferred,
         ev.CaseJoined,
         clock_ev.ClocksPaused,
+        clock_ev.PauseAsked,
+        clock_ev.ExtensionAsked,
+        hv.AssistanceAsked,
+        hv.PartSplitOff,
     }
 )
 """What the owner did about the matter, or what leaves it nothing to do."""

@@ -307,3 +307,31 @@ class EndRanOut:
 
     clock: str
     epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class DelegateCase:
+    """Its holder gives it to somebody of the unit until a day, as `2026-03-05`."""
+
+    person_ref: str
+    until: str
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndDelegation:
+    """It goes back before its day."""
+
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DelegationRanOut:
+    """The last day of a delegation is over."""
+
+    happens_by_itself: ClassVar[bool] = True
+
+    clock: str
+    epoch: int

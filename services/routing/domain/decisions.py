@@ -28,6 +28,7 @@ from services.routing.domain.commands import (
     ResolveCase,
     ReturnCase,
 )
+from services.routing.domain.delegation import Delegations
 from services.routing.domain.early_warnings import Endings
 from services.routing.domain.joins import Joins
 from services.routing.domain.pauses import Pauses
@@ -65,6 +66,7 @@ class Ladder:
         self.returns = Returns(rules)
         self.assistance = Assistance(rules)
         self.recusals = Recusals(rules)
+        self.delegations = Delegations(rules)
         self.splitting = Splitting(rules)
         self.limits = Limits(rules)
         self.reviews = Reviews(rules, self.orders, self.reopened)

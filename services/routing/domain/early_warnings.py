@@ -14,6 +14,7 @@ from services.chassis.terms import from_message
 from services.routing.domain import shared
 from services.routing.domain.case import END_CLOCK, OUTCOMES, RESOLVED, Case, Ending
 from services.routing.domain.commands import EndRanOut, RecordEnd
+from services.routing.domain.placing import rules_for
 from services.routing.rules import END, Rules
 
 Reopen = Callable[[Case, Context], Decision]
@@ -49,7 +50,7 @@ class Endings:
 
     def _awaited_of(self, case: Case, by: str, context: Context) -> ew.EndAwaited:
         unit_id, _tier = case.owner_at(context.at)
-        above = self._rules[case.site_id].superior(unit_id)
+        above = rules_for(self._rules, case).superior(unit_id)
         return ew.EndAwaited(
             case=shared.reference(case),
             unit_id=unit_id,
@@ -86,7 +87,7 @@ class Endings:
         """Asked of the next superior, above the top of the desk, and again and again."""
         awaited = _awaited(case)
         superior = awaited.superior_unit_id
-        above = self._rules[case.site_id].above(superior) if superior else None
+        above = rules_for(self._rules, case).above(superior) if superior else None
         event = ew.EndOverdue(
             case=shared.reference(case),
             unit_id=awaited.unit_id,

@@ -17,6 +17,7 @@ from services.chassis.terms import from_message
 from services.routing.domain import (
     assist_folding,
     clock_folding,
+    delegation,
     early_warnings,
     followup_folding,
     join_folding,
@@ -32,6 +33,7 @@ from services.routing.domain.case import (
     WITHDRAWN,
     Case,
     Citation,
+    Delegation,
     Return,
     Ruled,
     Step,
@@ -223,6 +225,8 @@ FOLDS: Mapping[type[Message], Callable[[Any, Any, Context], Case]] = {
     ev.ReferralRecalled: _recalled,
     ev.CaseTakenBack: _taken_back,
     hv.PartSplitOff: splitting.folded,
+    hv.CaseDelegated: delegation.begun,
+    hv.DelegationEnded: delegation.ended,
     hv.HandlerRecused: _recused,
     hv.AssistanceAsked: assist_folding.asked,
     hv.AssistanceAnswered: assist_folding.answered,
@@ -270,6 +274,14 @@ def _moved(case: Case, assignment: ev.Assignment, reason: int, at: datetime, **c
         steps=(*case.steps, step),
         returned=None,
         asked=None,
+        delegation=_kept(case, assignment),
         **_owner(assignment),
         **changes,
     )
+
+
+def _kept(case: Case, assignment: ev.Assignment) -> Delegation | None:
+    """The delegation, as long as who has it by it has it."""
+    kept = case.delegation
+    whose = (assignment.unit_id, assignment.holder_ref)
+    return kept if kept and whose == (kept.unit_id, kept.to_ref) else None

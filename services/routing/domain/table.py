@@ -22,6 +22,7 @@ from services.routing.domain.assist import ASSISTANCE
 from services.routing.domain.assistance import ending
 from services.routing.domain.case import (
     ASSIGNED,
+    DELEGATION_CLOCK,
     END_CLOCK,
     ENDED,
     IN_PROGRESS,
@@ -48,7 +49,10 @@ from services.routing.domain.commands import (
     CallBackRanOut,
     ClockRanOut,
     ContactRanOut,
+    DelegateCase,
+    DelegationRanOut,
     EndAssistance,
+    EndDelegation,
     EndRanOut,
     EscalateCase,
     JudgeAnswer,
@@ -94,11 +98,13 @@ RanOut = (
     | ContactRanOut
     | PauseRanOut
     | EndRanOut
+    | DelegationRanOut
 )
 BY_CLOCK: Mapping[str, type[RanOut]] = {
     RULING_CLOCK: RulingRanOut,
     ORDER_CLOCK: SupervisionRanOut,
     ASSISTANCE: AssistanceRanOut,
+    DELEGATION_CLOCK: DelegationRanOut,
     CALL_BACK_CLOCK: CallBackRanOut,
     REVIEW_CLOCK: ReviewRanOut,
     CONTACT_CLOCK: ContactRanOut,
@@ -146,6 +152,9 @@ def table(ladder: Ladder) -> Table:
             (status, EndAssistance): Transition(ladder.assistance.end, (status,)),
             (status, RecuseHandler): Transition(ladder.recusals.recuse, (ASSIGNED,)),
             (status, SplitOff): Transition(ladder.splitting.split_off, (status,)),
+            (status, DelegateCase): Transition(ladder.delegations.delegate, (ASSIGNED,)),
+            (status, EndDelegation): Transition(ladder.delegations.end, (ASSIGNED, status)),
+            (status, DelegationRanOut): Transition(ladder.delegations.ran_out, (ASSIGNED, status)),
             (status, AssistanceRanOut): Transition(ladder.assistance.ran_out, (status,)),
             (status, ContactRanOut): Transition(ladder.watch.contact_ran_out, (status,)),
             (status, WarningCame): Transition(ladder.watch.warning_came, (status,)),

@@ -16,12 +16,13 @@ from services.chassis.clock import monotonic
 from services.chassis.engine import Moment
 from services.chassis.errors import Infrastructure
 from services.chassis.foundation import Foundation
+from services.chassis.queues import by_due_time
 from services.chassis.store import Raw, converter, infrastructure
 from services.routing.domain import UNSETTLED, Case
 from services.routing.domain.attention import Facts, Glimpse, facts_of, lines, unrouted
 from services.routing.rules import Rules
 from services.routing.watching import tally
-from services.routing.watching.parts import by_due_time
+from services.routing.watching.parts import PART
 from services.routing.watching.tally import Share, Tally, share_before, share_of
 from services.routing.watching.view import View
 
@@ -239,7 +240,7 @@ class Overview:
             for status in OPEN_STILL:
                 # One status at a time, as in the chassis's queues.
                 query: Raw = {"site": site, "state.status": status or None}
-                parts = by_due_time(collection, query, moments[site].now) if status else [query]
+                parts = by_due_time(collection, query, moments[site].now, PART) if status else [query]
                 for part in parts:
                     with infrastructure():
                         for raw in collection.find(part, SEEN):

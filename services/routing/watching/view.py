@@ -56,8 +56,10 @@ class View:
         """A case that is not settled, as it is now, in a version of its document."""
         self._forget(case_id)
         # Thousands of cases are of one unit and one kind.
-        unit_id, kind = (self._words.setdefault(word, word) for word in (facts.unit_id, facts.kind))
-        self.facts[case_id] = facts = replace(facts, unit_id=unit_id, kind=kind)
+        unit_id, kind, status = (
+            self._words.setdefault(word, word) for word in (facts.unit_id, facts.kind, facts.status)
+        )
+        self.facts[case_id] = facts = replace(facts, unit_id=unit_id, kind=kind, status=status)
         self._versions[case_id] = version
         self._count(facts, 1)
         if facts.status == UNROUTED:

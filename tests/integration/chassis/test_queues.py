@@ -2,12 +2,14 @@
 
 import itertools
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from pymongo.collection import Collection
 
+from services.chassis import queues
 from services.chassis.queues import OF_A_SITE, OF_A_UNIT, Queue, soonest_due
 from tests.kit.timing import START
 
@@ -43,9 +45,7 @@ def pages(collection: Collection[Raw], queue: Queue, size: int) -> list[list[str
     """All pages of a queue, as a client turns them."""
     found: list[list[str]] = []
     after: tuple[datetime, str] | None = None
-    while raws := soonest_due(
-        collection, Queue(queue.sites, queue.statuses, queue.unit_id, queue.below, after), size
-    ):
+    while raws := soonest_due(collection, replace(queue, after=after), size):
         found.append([raw["_id"] for raw in raws])
         after = raws[-1]["state"]["due_at"], raws[-1]["_id"]
     return found
@@ -78,6 +78,16 @@ def test_every_open_case_of_the_unit_comes_once_soonest_due_first(
     found = pages(collection, Queue(["here"], OPEN, unit, below), size)
     assert list(itertools.chain(*found)) == expected(cases, units)
     assert all(len(page) == size for page in found[:-1])
+
+
+@pytest.mark.parametrize("hours", [-1_000, 0, 3, 1_000])
+def test_a_long_queue_is_the_same_when_it_is_read_bit_by_bit(
+    collection: Collection[Raw], cases: list[Raw], hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "FEW", 5)
+    queue = Queue(["here"], OPEN, "gulou", below=True, around=START + timedelta(hours=hours))
+    found = pages(collection, queue, 7)
+    assert list(itertools.chain(*found)) == expected(cases, set(UNITS))
 
 
 def test_who_is_of_no_site_is_shown_all_of_them_in_one_order(

@@ -23,7 +23,7 @@ HOUR, SHORT = timedelta(hours=1), timedelta(seconds=1)
 
 
 async def cases(house: House, name: str, places: Sequence[str], due_in: timedelta) -> list[str]:
-    """A case of each place, in order, each promised a second later than the one before; their ids."""
+    """A case of each place, whose first clock ends a second before that of the one before; their ids."""
     creations = list[Creation[Case]]()
     for number, place in enumerate(places):
         submitted = RequestSubmitted(
@@ -31,7 +31,7 @@ async def cases(house: House, name: str, places: Sequence[str], due_in: timedelt
             site_id="jili",
             kind="noise.street",
             unit_id=place,
-            due_at=timestamp(house.clock.now + due_in + number * SHORT),
+            due_at=timestamp(house.clock.now + due_in + 4 * (len(places) - number) * SHORT),
         )
         key = f"{name}-{number:04d}"
         creations.append(Creation(key, "jili", Order(key, b""), partial(house.ladder.open, None, submitted)))
@@ -65,7 +65,7 @@ async def test_every_overdue_case_is_found_however_many_newer_ones_there_are(
     old = await cases(house, "old", [NEIGHBOURS] * MANY, 4 * HOUR)
     house.clock.move(HOUR)
     newer = await cases(house, "new", [NEIGHBOURS] * MANY, 40 * HOUR)
-    house.clock.move(MANY * SHORT)
+    house.clock.move((MANY + 1) * SHORT)
     await house.base.sweeper(Catchup()).fire(range(SHARDS))
     assert await climbs(house, old) == {1: MANY}
     assert await climbs(house, newer) == {0: MANY}
@@ -81,7 +81,8 @@ async def test_what_is_overdue_longest_escalates_first(house: House, monkeypatch
     house.clock.move(2 * HOUR)
     await house.base.sweeper(Catchup()).fire(range(SHARDS))
     herds = [set(escalated(house)[n : n + HERD]) for n in range(0, MANY, HERD)]
-    assert herds == [set(order[n : n + HERD]) for n in range(0, MANY, HERD)]
+    soonest = order[::-1]
+    assert herds == [set(soonest[n : n + HERD]) for n in range(0, MANY, HERD)]
 
 
 async def test_a_queue_goes_on_after_its_hundredth_case_soonest_due_first(house: House) -> None:
@@ -96,7 +97,7 @@ async def test_a_queue_goes_on_after_its_hundredth_case_soonest_due_first(house:
         token = page.next_page_token
         if not token:
             break
-    assert [each.case_id for each in found] == order
+    assert [each.case_id for each in found] == order[::-1]
     assert [instant(each.due_at) for each in found] == sorted(instant(each.due_at) for each in found)
 
 
@@ -107,7 +108,7 @@ async def test_two_schedulers_that_read_the_same_overdue_cases_escalate_each_onc
     await house.settled()
     await house.following.fresh()
     ids = await cases(house, "due", [NEIGHBOURS] * 20, 4 * HOUR)
-    house.clock.move(HOUR + 20 * SHORT)
+    house.clock.move(HOUR + 21 * SHORT)
     kind, moments = house.base.first, await house.base.clocks.look(house.base.threads)
     moment = moments["jili"]
     read = [
@@ -128,7 +129,7 @@ async def test_two_schedulers_that_run_at_once_escalate_each_case_once(house: Ho
     await house.settled()
     await house.following.fresh()
     ids = await cases(house, "due", [NEIGHBOURS] * MANY, 4 * HOUR)
-    house.clock.move(HOUR + MANY * SHORT)
+    house.clock.move(HOUR + (MANY + 1) * SHORT)
     pair = [house.base.sweeper(Catchup()) for _ in range(2)]
     await asyncio.gather(*(each.fire(range(SHARDS)) for each in pair * 2))
     assert await climbs(house, ids) == {1: MANY}

@@ -1,10 +1,12 @@
 """Returns, rulings and transfers by gRPC on a real store: who may, what is refused, and what stays."""
 
 from datetime import timedelta
+from typing import Any
 
 import grpc
 import pytest
 
+from fengqiao.routing.v1 import directory_events_pb2 as directory_ev
 from fengqiao.routing.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import handling_events_pb2 as hv
 from fengqiao.routing.v1 import roster_events_pb2 as roster
@@ -30,6 +32,14 @@ async def case_id(house: House) -> str:
     await house.appoint(OTHER_NEIGHBOURS, "p-n2")
     await house.following.fresh()
     return await house.case_at(NEIGHBOURS)
+
+
+async def appoint_to(house: House, code: str, post: str, person: str) -> None:
+    """Somebody holds another post of a unit than the leader's."""
+    named: dict[str, Any] = {"code": code, "post_id": post, "person_ref": person}
+    await house.call("NominateLeader", DESK, nominators=9, **named)
+    await house.call("VetLeader", DESK, approved=True, **named)
+    await house.call("AppointLeader", DESK, **named)
 
 
 async def give_back(house: House, case_id: str, who: Who = LEADER, to: str = OTHER_NEIGHBOURS) -> None:
@@ -276,3 +286,53 @@ async def test_whoever_is_recused_has_the_case_no_more_and_can_do_nothing_with_i
     back = {"case_id": case_id, "unit_id": NEIGHBOURS, "reason": ev.TRANSFER_REASON_WORKLOAD}
     assert (await house.refusal("TransferCase", DESK, **back)).fields == ["unit_id: recused"]
     assert "HandlerRecused" in house.broker.types(EVENTS)
+
+
+# -- delegation ----------------------------------------------------------------------------------------------
+
+
+async def test_a_colleague_has_a_case_for_its_holder_and_the_sweep_leaves_it_until_they_go(
+    house: House, case_id: str
+) -> None:
+    del case_id
+    unit = "jili/hexi/s1/n3"
+    await house.call("EstablishUnit", code=unit, kind=KINDS[NEIGHBOURS], posts=["leader", "deputy"])
+    await house.appoint(unit, "p-n3")
+    await appoint_to(house, unit, "deputy", "p-deputy")
+    await house.following.fresh()
+    theirs = await house.case_at(unit)
+    holder, deputy = Who("handler", (unit,), "p-n3"), Who("handler", (unit,), "p-deputy")
+    until = (house.clock.now + timedelta(days=3)).date().isoformat()
+    given = {"case_id": theirs, "person_ref": "p-deputy", "until": until}
+    refused = await house.refusal("DelegateCase", deputy, **given)
+    assert refused.code == grpc.StatusCode.PERMISSION_DENIED
+    case = (await house.call("DelegateCase", holder, **given)).case
+    assert (case.assignment.holder_ref, case.delegation.from_ref) == ("p-deputy", "p-n3")
+    house.standing.everything_at = float("-inf")
+    assert await house.standing.sweep() == 0
+    await house.call("VacatePost", code=unit, post_id="deputy", reason=directory_ev.VACANCY_REASON_RESIGNED)
+    await house.following.fresh()
+    assert await house.standing.sweep() == 1
+    after = await house.case(theirs)
+    assert (after.holder_ref, after.delegation) == ("p-n3", None)
+
+
+# -- several holders of a unit -------------------------------------------------------------------------------
+
+
+async def test_cases_of_a_unit_with_handlers_go_to_whoever_has_the_least_to_do(
+    house: House, case_id: str
+) -> None:
+    del case_id
+    unit = "jili/hexi/s1/n4"
+    await house.call("EstablishUnit", code=unit, kind=KINDS[NEIGHBOURS], posts=["leader", "handler_a"])
+    await house.appoint(unit, "p-n4")
+    await appoint_to(house, unit, "handler_a", "p-a")
+    owners = list[str]()
+    for _ in range(4):
+        house.following.stale()
+        await house.following.fresh()
+        owners.append((await house.case(await house.case_at(unit))).holder_ref)
+    assert owners == ["p-a", "p-n4", "p-a", "p-n4"]
+    house.standing.everything_at = float("-inf")
+    assert await house.standing.sweep() == 0

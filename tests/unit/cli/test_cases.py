@@ -135,6 +135,11 @@ def answers(request: Message) -> Message:
             ),
         ),
         (
+            ["delegation", "give", CASE, "p-deputy", "2026-03-09"],
+            rpc.DelegateCaseRequest(case_id=CASE, person_ref="p-deputy", until="2026-03-09"),
+        ),
+        (["delegation", "end", CASE], rpc.EndDelegationRequest(case_id=CASE)),
+        (
             ["recuse", CASE, "是我表哥"],
             rpc.RecuseHandlerRequest(case_id=CASE, note="是我表哥"),
         ),

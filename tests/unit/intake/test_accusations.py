@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from fengqiao.intake.v1 import events_pb2 as ev
 from fengqiao.mediation.v1.events_pb2 import MediationReference, MediatorConfirmed, SessionRecorded
 from fengqiao.petition.v1 import events_pb2 as petition
+from fengqiao.routing.v1.early_warning_events_pb2 import EarlyWarningEnded
+from fengqiao.routing.v1.events_pb2 import CaseReference, ReturnRuled
 from services.chassis import model as chassis
 from services.chassis import topics
 from services.chassis.auth import Principal, Role
@@ -336,6 +338,14 @@ def test_every_field_that_refers_to_somebody_is_hidden_in_both_timelines() -> No
     fields = fields_on(timeline.TOPICS) | fields_on(timeline.RESTRICTED_TOPICS)
     assert {name for name in fields if name.endswith(("_ref", "_refs"))} <= PERSONS
     assert fields >= PERSONS
+
+
+def test_by_code_nobody_learns_who_of_the_staff_did_something() -> None:
+    case = CaseReference(request_no="JILI-1")
+    ruled = ReturnRuled(case=case, unit_id="jili/c1", ruled_by="p-chief")
+    assert shown(ruled) == {"case": {"requestNo": "JILI-1"}, "unitId": "jili/c1"}
+    ended = EarlyWarningEnded(case=case, unit_id="jili/c1", recorded_by="p-chief")
+    assert shown(ended) == {"case": {"requestNo": "JILI-1"}, "unitId": "jili/c1"}
 
 
 def test_every_field_that_names_a_unit_on_a_restricted_topic_is_hidden_from_who_only_has_the_code() -> None:

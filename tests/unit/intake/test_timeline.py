@@ -6,13 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fengqiao.intake.v1.intake_service_pb2 import TimelineEntry
-from fengqiao.routing.v1.events_pb2 import (
-    Assignment,
-    CaseEscalated,
-    CaseJoined,
-    CaseReference,
-    CaseResolved,
-)
+from fengqiao.routing.v1.events_pb2 import Assignment, CaseEscalated, CaseJoined, CaseReference, CaseResolved
 from fengqiao.routing.v1.followup_events_pb2 import ResidentAnswered, ReviewRecorded
 from fengqiao.routing.v1.roster_events_pb2 import AnswererSummoned, SummonsReference
 from services.chassis.auth import Role
@@ -65,6 +59,17 @@ def test_a_summons_shows_its_department_and_until_when_and_nobody() -> None:
     }
 
 
+def test_who_settled_who_called_back_and_who_reviewed_is_told_to_nobody() -> None:
+    for event in (
+        CaseResolved(unit_id="jili/c1", resolved_by="p-secret"),
+        ResidentAnswered(unit_id="jili/c1", called_by="p-secret"),
+        ReviewRecorded(unit_id="jili/c1", reviewed_by="p-secret"),
+    ):
+        raw = {"_id": "e", "service": "routing", "occurred_at": NOW, "sequence": 1}
+        raw |= {"type": event.DESCRIPTOR.full_name, "data": event.SerializeToString()}
+        assert json.loads(to_entry(raw).data_json) == {"unitId": "jili/c1"}
+
+
 def joined(**fields: object) -> dict[str, object]:
     event = CaseJoined(
         case=CaseReference(request_no="JILI-000002", site_id="jili", person_ref="p-secret"),
@@ -96,17 +101,6 @@ def test_the_house_sees_with_what_and_nobody_by_whom(role: Role) -> None:
     shown = json.loads(to_entry(joined(of_another=True), hidden_from(role)).data_json)
     assert (shown["case"]["requestNo"], shown["leadRequestNo"]) == ("JILI-000002", "JILI-000001")
     assert "secret" not in json.dumps(shown)
-
-
-def test_who_settled_who_called_back_and_who_reviewed_is_told_to_nobody() -> None:
-    for event in (
-        CaseResolved(unit_id="jili/c1", resolved_by="p-secret"),
-        ResidentAnswered(unit_id="jili/c1", called_by="p-secret"),
-        ReviewRecorded(unit_id="jili/c1", reviewed_by="p-secret"),
-    ):
-        raw = {"_id": "e", "service": "routing", "occurred_at": NOW, "sequence": 1}
-        raw |= {"type": event.DESCRIPTOR.full_name, "data": event.SerializeToString()}
-        assert json.loads(to_entry(raw).data_json) == {"unitId": "jili/c1"}
 
 
 def test_only_the_last_of_a_batch_moves_the_cursor() -> None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from google.protobuf.message import Message
 
 from fengqiao.common.v1.common_pb2 import TIER_NEIGHBOURHOOD
 from fengqiao.intake.v1.events_pb2 import EscalationRequested, ReopeningRequested, WithdrawalRequested
@@ -11,11 +12,13 @@ from fengqiao.routing.v1 import events_pb2 as ev
 from services.chassis.model import Context, decided
 from services.routing import domain
 from services.routing.clocking import Row
+from services.routing.domain.clock_folding import ENDS_CONTACT, contact
 from services.routing.rpc import to_explanation
 from services.routing.telling import to_message
 from tests.unit.routing.clocked import DAY, FOUR_HOURS, HOUR, SHANGHAI, SHORT, at, profile, until, walk
 from tests.unit.routing.ladder import CASE, NEIGHBOURS, NEXT_DOOR, SECTION, STREET, Walk, rules
 
+ACTS: list[type[Message]] = sorted(ENDS_CONTACT, key=str)
 RETURNED = domain.ReturnCase("不是我们的", ev.RETURN_REASON_OTHER_PLACE, NEXT_DOOR, "h-1")
 
 
@@ -83,6 +86,14 @@ def test_what_the_owner_does_ends_it(command: object) -> None:
     one = walk().submit().wait(HOUR).order(command)
     until(one, "02 20:00")
     assert not missed(one)
+
+
+@pytest.mark.parametrize("kind", ACTS)
+def test_whatever_else_the_owner_does_ends_it_as_well(kind: type[Message]) -> None:
+    """Asking for time or for help, splitting a part off: somebody has looked into the matter."""
+    case = walk().submit().case
+    assert case.contact
+    assert contact(case, case, kind()).contact is None
 
 
 def test_a_resident_who_withdraws_ends_it() -> None:

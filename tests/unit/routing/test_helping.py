@@ -49,6 +49,17 @@ def test_what_was_written_is_read_by_the_lead_and_of_their_own_by_those_who_assi
     assert written(handler(OTHER_VILLAGE)) == ["", "借泵"]
 
 
+def test_who_is_recused_reads_nothing_more_of_what_was_written() -> None:
+    walk = asked()
+    recused = walk.case.holder_ref
+    walk.order(domain.RecuseHandler("desk"))
+
+    def written(subject: str) -> list[str]:
+        return [each.asked for each in team(handler(NEIGHBOURS, subject), walk.case, walk.record.private)]
+
+    assert (written("somebody"), written(recused)) == (["请看电线", "借泵"], ["", ""])
+
+
 def test_only_who_was_asked_answers_and_only_the_owner_asks() -> None:
     case = asked().case
     answer = domain.AnswerAssistance(1, hv.ASSISTANCE_ANSWER_ACCEPTED, "", "h")

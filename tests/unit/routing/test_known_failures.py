@@ -135,6 +135,7 @@ def test_without_any_one_setting_a_site_is_refused_or_its_cases_climb(file: str,
         for kind in ("neighbours.noise", "gas.smell", "never.heard_of"):
             walk = Walk(less).submit(kind=kind, unit_id="jili/hexi/s1/n1")
             assert climbs_to_the_top(walk), f"{file} without {path}: {kind} stays at {walk.case.unit_id}"
+            assert walk.case.holder_ref, f"{file} without {path}: {kind} is nobody's"
     assert refused
     assert all(str(tmp_path) in said for _, said in refused), "each refusal names the site's files"
 

@@ -3,11 +3,13 @@
 A site is the directory's as soon as a sub-district stands in it that somebody was ever appointed to.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from services.routing.domain.directory.territory import Territory
-from services.routing.domain.directory.unit import DEPUTY, LEADER, SUB_DISTRICT, Unit, parent_of
+from services.routing.domain.directory.unit import DEPUTY, HANDLER, LEADER, SUB_DISTRICT, Unit, parent_of
+from services.routing.domain.directory.unit import Post as HeldPost
+from services.routing.domain.sharing import least_loaded
 from services.routing.rules import Places, Post
 from services.routing.rules import Unit as Place
 
@@ -27,6 +29,10 @@ class Ground:
         self._tops: set[str] = set()
         self._top = ""
         self._idle: set[str] = set()
+        self.shared: set[str] = set()
+        """Units whose cases several posts share."""
+        self.loads: Mapping[str, Mapping[str, int]] = {}
+        """How many open cases each holder of such a unit has, as it was looked at last."""
 
     @property
     def theirs(self) -> bool:
@@ -62,6 +68,8 @@ class Ground:
         for unit in units:
             if unit.kind == SUB_DISTRICT:
                 self._tops.add(unit.code)
+            handled = any(post.id.startswith(HANDLER) for post in unit.posts)
+            (self.shared.add if handled else self.shared.discard)(unit.code)
             works = self.day in unit.days and unit.acting_on(self.day)
             (self._idle.discard if works else self._idle.add)(unit.code)
         tops = (self.territory.units[code] for code in sorted(self._tops))
@@ -81,9 +89,11 @@ class Ground:
         return self._place(next(self.territory.chain(code, self.day), None))
 
     def post(self, unit_id: str) -> Post:
-        """The leader's post, held by whoever acts today."""
+        """The leader's post, held by whoever acts today; where several share, that with the least to do."""
         if not self._top:
             return self._fixed.post(unit_id)
+        if sharing := self.sharing(unit_id):
+            return least_loaded(sharing, self.loads.get(unit_id, {}))
         unit = self.territory.units.get(unit_id)
         return Post(f"{LEADER}:{unit_id}", (unit.acting_on(self.day) if unit else "") or None)
 
@@ -93,14 +103,29 @@ class Ground:
             return self._fixed.below(unit_id)
         return (self._place(unit) for unit in self.territory.below(unit_id) if self.day in unit.days)
 
+    def sharing(self, unit_id: str) -> Sequence[Post]:
+        """Its leader and handlers that are at work today; none where it has no handlers."""
+        unit = self.territory.units.get(unit_id) if self._top and unit_id in self.shared else None
+        posts = (
+            [each for each in unit.posts if each.id == LEADER or each.id.startswith(HANDLER)] if unit else ()
+        )
+        acting = ((post.id, post.acting_on(self.day)) for post in posts)
+        return [Post(f"{id_}:{unit_id}", person) for id_, person in acting if person]
+
+    def members(self, unit_id: str) -> Sequence[Post]:
+        """Its posts beside the leader's whose holders are at work today, by the posts' names."""
+        if not self._top:
+            return self._fixed.members(unit_id)
+        unit = self.territory.units.get(unit_id)
+        posts = sorted(unit.posts, key=lambda post: post.id) if unit else ()
+        acting = ((post.id, post.acting_on(self.day)) for post in posts if post.id != LEADER)
+        return [Post(f"{id_}:{unit_id}", person) for id_, person in acting if person]
+
     def others(self, unit_id: str) -> Sequence[Post]:
         """Its deputies at work today, by their posts' names."""
-        unit = self.territory.units.get(unit_id) if self._top else None
-        if unit is None:
-            return self._fixed.others(unit_id) if not self._top else ()
-        deputies = sorted(post.id for post in unit.posts if post.id.startswith(DEPUTY))
-        acting = ((id_, post.acting_on(self.day)) for id_ in deputies if (post := unit.post(id_)))
-        return [Post(f"{id_}:{unit_id}", person) for id_, person in acting if person]
+        if not self._top:
+            return self._fixed.others(unit_id)
+        return [post for post in self.members(unit_id) if post.id.startswith(DEPUTY)]
 
     def reason(self, unit_id: str, holder_ref: str) -> str:
         """Why somebody no longer answers for a unit: `unit_closed`, `leave` (theirs, or the holder is back)
@@ -109,6 +134,8 @@ class Ground:
         unit = self.territory.units.get(unit_id)
         if unit is None or self.day not in unit.days:
             return UNIT_CLOSED
+        if any(_on_leave(post, holder_ref, self.day) for post in unit.posts):
+            return LEAVE
         post = unit.post(LEADER)
         tenure = post.tenure_on(self.day) if post else None
         if tenure is None:
@@ -124,3 +151,9 @@ class Ground:
 def _begun(unit: Unit, day: date) -> bool:
     post = unit.post(LEADER)
     return day in unit.days and post is not None and any(t.days.since <= day for t in post.tenures)
+
+
+def _on_leave(post: HeldPost, person_ref: str, day: date) -> bool:
+    """Whether somebody holds a post and is on leave."""
+    tenure = post.tenure_on(day)
+    return tenure is not None and tenure.person_ref == person_ref and tenure.leave_on(day) is not None

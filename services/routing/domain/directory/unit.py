@@ -23,6 +23,9 @@ LEADER = "leader"
 DEPUTY = "deputy"
 """Posts of a unit that are called so, or begin so, have the cases that its leader is recused from."""
 
+HANDLER = "handler"
+"""Posts of a unit that are called so, or begin so, share its cases with its leader."""
+
 STANDING, CLOSED = "standing", "closed"
 VACANT, HELD, ON_LEAVE = "vacant", "held", "on_leave"
 

@@ -1,7 +1,7 @@
 """A case whose ladder asks the directory, and the standing sweep over it, without store or broker."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 
 from services.routing.directory.standing import REASONS
 from services.routing.domain import OPEN, Case, ReassignCase
@@ -48,11 +48,13 @@ class Followed:
         return self.case.unit_id, self.case.holder_ref
 
 
-def submitted(register: Register, unit_id: str, kind: str = "drain.blocked") -> Followed:
+def submitted(
+    register: Register, unit_id: str, kind: str = "drain.blocked", due_in: timedelta | None = None
+) -> Followed:
     """A case of a place, submitted now."""
     ground = Ground(FILE)
     walk = Walk(replace(rules(), places=ground))
     followed = Followed(register, ground, walk).look()
-    walk.submit(unit_id=unit_id, kind=kind)
+    walk.submit(unit_id=unit_id, kind=kind, due_in=due_in)
     assert walk.case.site_id == SITE
     return followed

@@ -54,6 +54,8 @@ class _MoveReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MoveReason
     """A superior or the desk ordered it (督办)."""
     MOVE_REASON_RECUSAL: _MoveReason.ValueType  # 65
     """Whoever had it has a direct interest in it (回避)."""
+    MOVE_REASON_DELEGATION: _MoveReason.ValueType  # 66
+    """Its holder gave it to another of the unit until a day, or that day is over."""
     MOVE_REASON_REVIEW: _MoveReason.ValueType  # 70
     """A review found that the resident was right to call its settlement poor."""
 
@@ -90,6 +92,8 @@ MOVE_REASON_SUPERIOR: MoveReason.ValueType  # 12
 """A superior or the desk ordered it (督办)."""
 MOVE_REASON_RECUSAL: MoveReason.ValueType  # 65
 """Whoever had it has a direct interest in it (回避)."""
+MOVE_REASON_DELEGATION: MoveReason.ValueType  # 66
+"""Its holder gave it to another of the unit until a day, or that day is over."""
 MOVE_REASON_REVIEW: MoveReason.ValueType  # 70
 """A review found that the resident was right to call its settlement poor."""
 Global___MoveReason: _TypeAlias = MoveReason  # noqa: Y015

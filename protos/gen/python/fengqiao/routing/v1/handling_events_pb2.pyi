@@ -430,3 +430,73 @@ class PartSplitOff(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PartSplitOff: _TypeAlias = PartSplitOff  # noqa: Y015
+
+@_typing.final
+class CaseDelegated(_message.Message):
+    """The holder gave a case to a named person of the same unit until a day; `CaseReassigned` follows. No clock of the case moves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    FROM_REF_FIELD_NUMBER: _builtins.int
+    TO_REF_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    unit_id: _builtins.str
+    from_ref: _builtins.str
+    """Opaque references of the holder, and of who has it meanwhile."""
+    to_ref: _builtins.str
+    @_builtins.property
+    def case(self) -> _events_pb2.CaseReference: ...
+    @_builtins.property
+    def clock(self) -> _common_pb2.Clock:
+        """Until when; it goes back by itself then."""
+
+    def __init__(
+        self,
+        *,
+        case: _events_pb2.CaseReference | None = ...,
+        unit_id: _builtins.str = ...,
+        from_ref: _builtins.str = ...,
+        to_ref: _builtins.str = ...,
+        clock: _common_pb2.Clock | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clock", b"clock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "clock", b"clock", "from_ref", b"from_ref", "to_ref", b"to_ref", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaseDelegated: _TypeAlias = CaseDelegated  # noqa: Y015
+
+@_typing.final
+class DelegationEnded(_message.Message):
+    """A delegation is over; `CaseReassigned` follows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    TO_REF_FIELD_NUMBER: _builtins.int
+    ENDED_BY_FIELD_NUMBER: _builtins.int
+    unit_id: _builtins.str
+    to_ref: _builtins.str
+    ended_by: _builtins.str
+    """Opaque reference of who ended it; empty where its day was over."""
+    @_builtins.property
+    def case(self) -> _events_pb2.CaseReference: ...
+    def __init__(
+        self,
+        *,
+        case: _events_pb2.CaseReference | None = ...,
+        unit_id: _builtins.str = ...,
+        to_ref: _builtins.str = ...,
+        ended_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "ended_by", b"ended_by", "to_ref", b"to_ref", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DelegationEnded: _TypeAlias = DelegationEnded  # noqa: Y015

@@ -155,6 +155,16 @@ class RoutingServiceStub:
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.SerializeToString,
                 response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.FromString,
                 _registered_method=True)
+        self.DelegateCase = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/DelegateCase',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.DelegateCaseRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.DelegateCaseResponse.FromString,
+                _registered_method=True)
+        self.EndDelegation = channel.unary_unary(
+                '/fengqiao.routing.v1.RoutingService/EndDelegation',
+                request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndDelegationRequest.SerializeToString,
+                response_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndDelegationResponse.FromString,
+                _registered_method=True)
         self.SplitOff = channel.unary_unary(
                 '/fengqiao.routing.v1.RoutingService/SplitOff',
                 request_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.SplitOffRequest.SerializeToString,
@@ -392,6 +402,20 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DelegateCase(self, request, context):
+        """The holder gives a case to a named person of the same unit until a day, as during a leave; it goes back by itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndDelegation(self, request, context):
+        """It goes back before its day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SplitOff(self, request, context):
         """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on.
         """
@@ -604,6 +628,16 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.WatchAttention,
                     request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.FromString,
                     response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.SerializeToString,
+            ),
+            'DelegateCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.DelegateCase,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.DelegateCaseRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.DelegateCaseResponse.SerializeToString,
+            ),
+            'EndDelegation': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndDelegation,
+                    request_deserializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndDelegationRequest.FromString,
+                    response_serializer=fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndDelegationResponse.SerializeToString,
             ),
             'SplitOff': grpc.unary_unary_rpc_method_handler(
                     servicer.SplitOff,
@@ -1320,6 +1354,60 @@ class RoutingService:
             '/fengqiao.routing.v1.RoutingService/WatchAttention',
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionRequest.SerializeToString,
             fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.WatchAttentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DelegateCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/DelegateCase',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.DelegateCaseRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.DelegateCaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndDelegation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fengqiao.routing.v1.RoutingService/EndDelegation',
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndDelegationRequest.SerializeToString,
+            fengqiao_dot_routing_dot_v1_dot_routing__service__pb2.EndDelegationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -82,6 +82,10 @@ class RoutingServiceStub:
     """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
     time alone as well. Whoever comes back with a resume token gets what has changed since.
     """
+    DelegateCase: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.DelegateCaseRequest, _routing_service_pb2.DelegateCaseResponse]
+    """The holder gives a case to a named person of the same unit until a day, as during a leave; it goes back by itself."""
+    EndDelegation: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.EndDelegationRequest, _routing_service_pb2.EndDelegationResponse]
+    """It goes back before its day."""
     SplitOff: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.SplitOffRequest, _routing_service_pb2.SplitOffResponse]
     """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on."""
     AskForAssistance: _grpc.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]
@@ -162,6 +166,10 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
     time alone as well. Whoever comes back with a resume token gets what has changed since.
     """
+    DelegateCase: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.DelegateCaseRequest, _routing_service_pb2.DelegateCaseResponse]  # type: ignore[assignment]
+    """The holder gives a case to a named person of the same unit until a day, as during a leave; it goes back by itself."""
+    EndDelegation: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.EndDelegationRequest, _routing_service_pb2.EndDelegationResponse]  # type: ignore[assignment]
+    """It goes back before its day."""
     SplitOff: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.SplitOffRequest, _routing_service_pb2.SplitOffResponse]  # type: ignore[assignment]
     """A part of the matter is for the courts (诉访分离): it is split off, the resident is told of the way there and of legal aid, the rest goes on."""
     AskForAssistance: _aio.UnaryUnaryMultiCallable[_routing_service_pb2.AskForAssistanceRequest, _routing_service_pb2.AskForAssistanceResponse]  # type: ignore[assignment]
@@ -383,6 +391,22 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         """The cases of a unit and, on request, of the units below it that want attention, by why; what changes within two seconds, what comes with
         time alone as well. Whoever comes back with a resume token gets what has changed since.
         """
+
+    @_abc_1.abstractmethod
+    def DelegateCase(
+        self,
+        request: _routing_service_pb2.DelegateCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.DelegateCaseResponse, _abc.Awaitable[_routing_service_pb2.DelegateCaseResponse]]:
+        """The holder gives a case to a named person of the same unit until a day, as during a leave; it goes back by itself."""
+
+    @_abc_1.abstractmethod
+    def EndDelegation(
+        self,
+        request: _routing_service_pb2.EndDelegationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_service_pb2.EndDelegationResponse, _abc.Awaitable[_routing_service_pb2.EndDelegationResponse]]:
+        """It goes back before its day."""
 
     @_abc_1.abstractmethod
     def SplitOff(
