@@ -97,6 +97,10 @@ class RoutingServicer(ClockCalls, MatterCalls, RoutingServiceServicer):
             case.asked.note = record.private.get("ask_note", "")
         if principal().role != Role.RESIDENT:
             case.joined_case_ids.extend(await self._joining.led_by(record.id))
+        elif case.HasField("joined"):
+            # That somebody else asked, and by which number, is theirs to tell.
+            for name in ("lead_case_id", "lead_request_no", "joined_by"):
+                case.joined.ClearField(name)
         return rpc.GetCaseResponse(case=case)
 
     async def BatchGetCases(

@@ -131,7 +131,8 @@ def _assisting(each: routing.Assistance) -> str:
 def _joined(joined: routing.Joined) -> str:
     """`5d2b7c1e-… (JILI-000002) since 2026-03-02T01:00:00Z, same_matter`."""
     why = word(events.JoinReason, joined.reason, "JOIN_REASON_")
-    return f"{joined.lead_case_id} ({joined.lead_request_no}) since {at(joined.joined_at)}, {why}"
+    lead = f"{joined.lead_case_id} ({joined.lead_request_no})" if joined.lead_case_id else "another's request"
+    return f"{lead} since {at(joined.joined_at)}, {why}"
 
 
 def _paused(pause: routing.Pause) -> str:

@@ -58,6 +58,13 @@ async def test_joined_cases_are_settled_with_what_leads_them_each_with_a_reply_o
     leading = (await house.call("GetCase", LEADER, case_id=lead)).case
     assert sorted(leading.joined_case_ids) == sorted([one, other])
     assert not (await house.call("GetCase", RESIDENT, case_id=lead)).case.joined_case_ids
+    own = (await house.call("GetCase", RESIDENT, case_id=one)).case.joined
+    assert (own.reason, own.lead_case_id, own.lead_request_no, own.joined_by) == (
+        ev.JOIN_REASON_SAME_MATTER,
+        "",
+        "",
+        "",
+    )
     assert await house.joining.sweep() == 0
     house.clock.move(timedelta(hours=20))
     await house.call("ResolveCase", DESK, case_id=lead, outcome="mended")

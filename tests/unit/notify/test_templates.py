@@ -237,3 +237,13 @@ def test_a_template_that_asks_for_more_than_there_is_fails_instead_of_leaving_a_
     (tmp_path / "en" / "case_resolved.txt").write_text(source, encoding="utf-8")
     with pytest.raises(RenderingFailed):
         Templates(tmp_path).render(notice(examples()[routing.CaseResolved]), "case_resolved", "en", JILI)
+
+
+def test_a_resident_is_not_told_with_whose_request_theirs_was_joined() -> None:
+    event = routing.CaseJoined(case=reference(), lead_case_id="lead", lead_request_no="JILI-000009")
+    made = notice(event)
+    [resident] = [each for each in OWED[routing.CaseJoined].owed if each.template == "case_joined"]
+    for locale in LOCALES:
+        said = HOUSE.render(made, resident.template, locale, JILI)
+        assert "JILI-000001" in said.subject
+        assert "JILI-000009" not in said.subject + said.body
