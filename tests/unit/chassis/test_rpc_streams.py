@@ -224,3 +224,9 @@ async def test_an_authority_without_a_certificate_of_ones_own_never_serves_in_th
     with pytest.raises(ValueError, match="in the clear"):
         async with rpc.serving(half, [], {}, Readiness()):
             raise AssertionError("it serves")
+
+
+def test_a_stream_on_which_nothing_happens_is_not_hung_up_on() -> None:
+    """A server takes it for abuse when clients ask more often than it likes whether it is there."""
+    asks = dict(client.OPTIONS)["grpc.keepalive_time_ms"]
+    assert dict(rpc.OPTIONS)["grpc.http2.min_ping_interval_without_data_ms"] < asks
