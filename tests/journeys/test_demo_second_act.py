@@ -32,6 +32,8 @@ PATHS = {
     "summons": ("tier_3",),
     "ruling": ("tier_2", "tier_2"),
     "transfer": ("tier_1", "tier_1"),
+    "one_matter": ("tier_3",),
+    "pause": ("tier_3",),
     "supervision": ("tier_3",),
     "hotspot": ("tier_1",),
     "meeting": (),
