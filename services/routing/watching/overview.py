@@ -18,7 +18,7 @@ from services.chassis.errors import Infrastructure
 from services.chassis.foundation import Foundation
 from services.chassis.queues import by_due_time
 from services.chassis.store import Raw, converter, infrastructure
-from services.routing.domain import UNSETTLED, Case
+from services.routing.domain import NOT_ENDED, Case
 from services.routing.domain.attention import Facts, Glimpse, facts_of, lines, unrouted
 from services.routing.rules import Rules
 from services.routing.watching import tally
@@ -290,8 +290,8 @@ class Overview:
         return Seen(raw["_id"], raw["site"], raw["version"], facts_of(case), case.routed_recorded_at, tier)
 
 
-OPEN_STILL = ("", *UNSETTLED)
-"""What is not settled, and what could not be routed."""
+OPEN_STILL = ("", *NOT_ENDED)
+"""What has not ended, and what could not be routed."""
 
 
 def _owners(raw: Raw) -> tuple[str, ...]:

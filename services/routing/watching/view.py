@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from services.routing.domain import UNSETTLED
+from services.routing.domain import JOINED, NOT_ENDED
 from services.routing.domain.attention import UNROUTED, Facts, Lines, attention
 
 LOOKS_KEPT = 600
@@ -66,6 +66,8 @@ class View:
             self._unrouted.add(case_id)
         else:
             self._await(case_id, facts)
+        # What is joined is seen to with the case that leads the matter.
+        if facts.status not in {UNROUTED, JOINED}:
             insort(self._queues.setdefault(unit_id, []), (facts.due_at, case_id))
         self._touched.add(case_id)
 
@@ -147,14 +149,14 @@ class View:
         if facts := self.facts.pop(case_id, None):
             self._count(facts, -1)
             self._versions.pop(case_id, None)
-            if facts.status == UNROUTED:
-                self._unrouted.discard(case_id)
+            self._unrouted.discard(case_id)
+            if facts.status in {UNROUTED, JOINED}:
                 return
             queue, place = self._queues[facts.unit_id], (facts.due_at, case_id)
             del queue[bisect_left(queue, place)]
 
     def _count(self, facts: Facts, by: int) -> None:
-        if facts.status in UNSETTLED:
+        if facts.status in NOT_ENDED:
             self.cells[facts.tier, facts.status] += by
             self.climbs += by * facts.climbs
             self.supervised += by * facts.supervised

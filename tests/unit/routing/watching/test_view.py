@@ -107,12 +107,26 @@ def test_a_list_is_of_a_unit_and_on_request_of_those_below_it_soonest_due_first(
     assert view.listed(("jili", True, frozenset({UNASSIGNED})))[0] == []
 
 
+def test_a_joined_case_is_counted_wants_no_attention_and_stands_in_no_queue() -> None:
+    view = View(at(OPENED))
+    view.put("leads", case(due_in=3))
+    view.put("joined", case(due_in=3, status="joined"))
+    view.turn(at(OPENED + timedelta(hours=9)))
+    assert view.cells == {(4, "assigned"): 1, (4, "joined"): 1}
+    assert view.queue("jili", None, 10, below=True) == ["leads"]
+    assert view.listed(EVERYTHING)[0] == ["leads"]
+    view.put("joined", case(due_in=3))
+    assert view.queue("jili", None, 10, below=True) == ["joined", "leads"]
+    view.drop("joined")
+    assert view.cells == {(4, "assigned"): 1, (4, "joined"): 0}
+
+
 CHANGES = st.lists(
     st.tuples(
         st.sampled_from(["a", "b", "c", "d"]),
         st.sampled_from(["put", "drop", "wait", "back"]),
         st.integers(-10, 60),
-        st.sampled_from(["assigned", "in_progress", "referred", ""]),
+        st.sampled_from(["assigned", "in_progress", "referred", "joined", ""]),
         st.booleans(),
     ),
     max_size=40,
