@@ -243,7 +243,7 @@ def read_term(raw: Mapping[str, Any]) -> Term:
 def _rule(raw: Mapping[str, Any]) -> Rule:
     term = read_term(raw) if "length" in raw else None
     if term and term.unit.worked:
-        msg = f"unit: {term.unit} are for the clocks of tiers, which have hours"
+        msg = f"unit: {term.unit} count hours, which this rule has none of"
         raise ValueError(msg)
     limit, approver = int(raw.get("limit", 0)), str(raw.get("approver", ""))
     return Rule(str(raw["id"]), int(raw["version"]), str(raw["source"]), term, limit, approver)

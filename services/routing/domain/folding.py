@@ -97,7 +97,9 @@ def _escalated(case: Case, event: ev.CaseEscalated, context: Context) -> Case:
 def _reassigned(case: Case, event: ev.CaseReassigned, context: Context) -> Case:
     moved = _moved(case, event.assignment, event.reason, context.at)
     if event.assignment.unit_id == case.unit_id:
-        return replace(moved, steps=case.steps, returned=case.returned, asked=case.asked)
+        # Why the unit has it is as it was, whoever acts for it now.
+        reasons = moved.reasons or case.reasons
+        return replace(moved, steps=case.steps, returned=case.returned, asked=case.asked, reasons=reasons)
     if event.reason in {ev.MOVE_REASON_RULING, ev.MOVE_REASON_TRANSFER}:
         return replace(moved, running=clock_of(case.plan, event.assignment.tier, context.at))
     return moved

@@ -38,9 +38,9 @@ SCENES: Mapping[str, Callable[[Scene], Awaitable[None]]] = {
     "night_market": night_market.play,
     "ruling": ruling.play,
     "transfer": transfer.play,
-    "one_matter": one_matter.play,
-    "pause": pause.play,
     "supervision": supervision.play,
     "hotspot": hotspot.play,
     "meeting": meeting.play,
+    "one_matter": one_matter.play,
+    "pause": pause.play,
 }
