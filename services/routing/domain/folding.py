@@ -97,9 +97,7 @@ def _escalated(case: Case, event: ev.CaseEscalated, context: Context) -> Case:
 def _reassigned(case: Case, event: ev.CaseReassigned, context: Context) -> Case:
     moved = _moved(case, event.assignment, event.reason, context.at)
     if event.assignment.unit_id == case.unit_id:
-        # Why the unit has it is as it was, whoever acts for it now.
-        reasons = moved.reasons or case.reasons
-        return replace(moved, steps=case.steps, returned=case.returned, asked=case.asked, reasons=reasons)
+        return replace(moved, steps=case.steps, returned=case.returned, asked=case.asked)
     if event.reason in {ev.MOVE_REASON_RULING, ev.MOVE_REASON_TRANSFER}:
         return replace(moved, running=clock_of(case.plan, event.assignment.tier, context.at))
     return moved
@@ -270,6 +268,10 @@ def _owner(assignment: ev.Assignment) -> dict[str, Any]:
 
 def _moved(case: Case, assignment: ev.Assignment, reason: int, at: datetime, **changes: Any) -> Case:
     step = Step(case.unit_id, assignment.unit_id, case.tier, assignment.tier, at, reason)
+    owner = _owner(assignment)
+    if assignment.unit_id == case.unit_id:
+        # Why the unit has it is as it was, whoever acts for it now.
+        owner["reasons"] = owner["reasons"] or case.reasons
     return replace(
         case,
         status=ASSIGNED,
@@ -277,7 +279,7 @@ def _moved(case: Case, assignment: ev.Assignment, reason: int, at: datetime, **c
         returned=None,
         asked=None,
         delegation=_kept(case, assignment),
-        **_owner(assignment),
+        **owner,
         **changes,
     )
 

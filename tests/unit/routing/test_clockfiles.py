@@ -143,7 +143,7 @@ def test_a_site_without_a_default_profile_does_not_start() -> None:
         ({"length": -1}, r"site\.yaml: rules: routing\.return: length: -1 is not"),
         (
             {"unit": "working_hours"},
-            r"rules: routing\.return: unit: working_hours are for the clocks of tiers",
+            r"rules: routing\.return: unit: working_hours count hours",
         ),
         ({"version": 1}, r"rules: routing\.return: version 1 is stale: the rule is at version 2"),
     ],
