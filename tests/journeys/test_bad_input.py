@@ -191,16 +191,17 @@ REFUSALS: dict[str, tuple[Callable[[Scene], object], str, str, dict[str, str]]] 
         "illegal_transition",
         {
             "state": "in_progress",
-            "allowed": "AnswerAssistance,AnswerSupervision,AskForAssistance,EndAssistance,EscalateCase,"
-            "JudgeAnswer,OrderSupervision,RecuseHandler,ReferCase,"
-            "ReportProgress,ResolveCase,ReturnCase,RuleOnReturn,SplitOff,TransferCase",
+            "allowed": "AnswerAssistance,AnswerSupervision,AskForAssistance,AskForExtension,AskForPause,"
+            "DelegateCase,EndAssistance,EndDelegation,EscalateCase,GrantTime,JoinCase,"
+            "JudgeAnswer,OrderSupervision,RecuseHandler,ReferCase,RefuseTime,ReportProgress,"
+            "ResolveCase,ResumeCase,ReturnCase,RuleOnReturn,SplitOff,TransferCase",
         },
     ),
     "progress on what is settled": (
         lambda s: (s.leader.resolve(s.case_id), s.leader.progress(s.case_id)),
         "FAILED_PRECONDITION",
         "illegal_transition",
-        {"state": "resolved", "allowed": "RecordCallBack,RecordReview"},
+        {"state": "resolved", "allowed": "RecordCallBack,RecordEnd,RecordReview"},
     ),
     "a revision that is stale": (
         lambda s: (s.leader.accept(s.case_id), s.leader.progress(s.case_id, revision=s.revision)),
