@@ -201,6 +201,8 @@ def closed_by(case: Case) -> fu.ClosedBy.ValueType:
         return fu.CLOSED_BY_OPINION
     if case.followup and (case.followup.clock or case.followup.closed_by):
         return fu.ClosedBy.ValueType(case.followup.closed_by)
+    if case.screening_code:
+        return fu.CLOSED_BY_RECORDED_END if case.lawful_end else fu.CLOSED_BY_UNSPECIFIED
     return fu.CLOSED_BY_UNSPECIFIED if case.person_ref else fu.CLOSED_BY_ANONYMOUS
 
 

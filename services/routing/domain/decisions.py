@@ -75,7 +75,7 @@ class Ladder:
         self.watch = Watch(rules)
         self.recomputing = Recomputing(rules)
         self.pauses = Pauses(rules)
-        self.endings = Endings(rules, lambda case, context: self.reopen(case, ReopeningRequested(), context))
+        self.endings = Endings(rules, self.reopened)
         self.joins = Joins(rules, self.orders)
 
     def open(self, _case: Case | None, event: RequestSubmitted, context: Context) -> Decision:

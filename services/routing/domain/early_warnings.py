@@ -17,7 +17,7 @@ from services.routing.domain.commands import EndRanOut, RecordEnd
 from services.routing.domain.placing import rules_for
 from services.routing.rules import END, Rules
 
-Reopen = Callable[[Case, Context], Decision]
+Reopen = Callable[[Case, Context], ev.CaseReopened]
 
 
 class Endings:
@@ -73,7 +73,7 @@ class Endings:
         if case.resolved_at and context.at < case.resolved_at:
             raise Invalid([Violation("meta.occurred_at", "before_the_settlement")])
         if command.end == ew.LAWFUL_END_SENT_BACK:
-            return replace(self._reopen(case, context), private={"note": command.note})
+            return decided(self._reopen(case, context), also=(OUTCOMES,), note=command.note)
         event = ew.EarlyWarningEnded(
             case=shared.reference(case),
             unit_id=awaited.unit_id,

@@ -11,10 +11,12 @@ from fengqiao.intake.v1.events_pb2 import RequestSubmitted
 from fengqiao.mediation.v1 import events_pb2 as mediation
 from fengqiao.routing.v1 import early_warning_events_pb2 as ew
 from fengqiao.routing.v1 import events_pb2 as ev
+from fengqiao.routing.v1 import followup_events_pb2 as fu
 from services.chassis.auth import Principal, Role
 from services.chassis.errors import CommandError, Forbidden, IllegalTransition, Invalid
 from services.routing import domain
 from services.routing.domain import OUTCOMES
+from services.routing.domain.callbacks import closed_by
 from services.routing.ordering import may_order
 from services.routing.store import dump, load
 from services.routing.telling import told
@@ -94,7 +96,10 @@ def test_what_somebody_asked_for_waits_for_nobody_of_the_kind() -> None:
 
 
 def test_a_superior_puts_the_end_on_record_once_and_that_closes_it() -> None:
-    walk = warned().order(SETTLED).wait(DAY).order(REMOVED)
+    walk = warned().order(SETTLED).wait(DAY)
+    assert closed_by(walk.case) == fu.CLOSED_BY_UNSPECIFIED
+    walk.order(REMOVED)
+    assert closed_by(walk.case) == fu.CLOSED_BY_RECORDED_END
     event = last(walk, ew.EarlyWarningEnded)
     assert (event.unit_id, event.superior_unit_id, event.recorded_by) == (NEIGHBOURS, SECTION, "chief-1")
     assert walk.sent(OUTCOMES)[-1] == "EarlyWarningEnded"
@@ -125,6 +130,13 @@ def test_sent_back_it_goes_on_one_tier_up_and_is_awaited_again_when_it_is_settle
     ending = walk.order(domain.ResolveCase("repaired", by="h-2")).case.ending
     assert ending
     assert (ending.superior_unit_id, ending.settled_by) == (VILLAGE, "h-2")
+
+
+def test_no_limit_of_the_residents_reopening_keeps_it_from_being_sent_back() -> None:
+    walk = warned()
+    for _ in range(5):
+        walk.order(domain.ResolveCase("repaired", by="h-2")).wait(40 * DAY).order(SENT_BACK)
+        assert walk.events[-1] == "CaseReopened"
 
 
 def test_what_nobody_puts_on_record_goes_to_the_next_superior_and_at_last_to_the_desk() -> None:

@@ -59,6 +59,8 @@ class _ClosedByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ClosedBy.Val
     """Nobody answered, as often as the rule asks for it."""
     CLOSED_BY_ANONYMOUS: _ClosedBy.ValueType  # 5
     """Nobody is there to answer: the report was anonymous."""
+    CLOSED_BY_RECORDED_END: _ClosedBy.ValueType  # 75
+    """An early warning, which has no complainant: a superior put its end on record."""
 
 class ClosedBy(_ClosedBy, metaclass=_ClosedByEnumTypeWrapper):
     """What closed a case for good: the resident's answer, or a lawful end on record."""
@@ -72,6 +74,8 @@ CLOSED_BY_UNREACHABLE: ClosedBy.ValueType  # 4
 """Nobody answered, as often as the rule asks for it."""
 CLOSED_BY_ANONYMOUS: ClosedBy.ValueType  # 5
 """Nobody is there to answer: the report was anonymous."""
+CLOSED_BY_RECORDED_END: ClosedBy.ValueType  # 75
+"""An early warning, which has no complainant: a superior put its end on record."""
 Global___ClosedBy: _TypeAlias = ClosedBy  # noqa: Y015
 
 class _ReviewFinding:
