@@ -175,7 +175,9 @@ class CallBacks:
         followup = case.followup or FollowUp()
         if rating <= POOR and not context.replay and not followup.reviewed:
             return said if followup.review else (*said, Emit(self._reviews.opened(case, context)))
-        return said if followup.closed_by else (*said, closing(case, fu.CLOSED_BY_ANSWER))
+        # A resident who rates what is solved has closed the request by it: intake need not hear of it.
+        closed = closing(case, fu.CLOSED_BY_ANSWER, told=bool(by) or not solved)
+        return said if followup.closed_by else (*said, closed)
 
     def _clock(self, case: Case, context: Context) -> Any:
         rules = self._rules[case.site_id]
@@ -186,9 +188,9 @@ class CallBacks:
         )
 
 
-def closing(case: Case, by: fu.ClosedBy.ValueType) -> Emit:
-    """It is closed, which intake has to know."""
-    return Emit(fu.CaseClosed(case=shared.reference(case), closed_by=by), also=(OUTCOMES,))
+def closing(case: Case, by: fu.ClosedBy.ValueType, *, told: bool = True) -> Emit:
+    """It is closed; intake is `told` where it does not know it by itself."""
+    return Emit(fu.CaseClosed(case=shared.reference(case), closed_by=by), also=(OUTCOMES,) if told else ())
 
 
 def closed_by(case: Case) -> fu.ClosedBy.ValueType:

@@ -105,9 +105,10 @@ def test_nobody_is_called_where_nobody_is_known_in_a_replay_or_where_the_site_do
 def test_a_content_answer_closes_whichever_way_it_came(rating: int) -> None:
     called = settled().order(reached(rating))
     rated = settled().hear(OutcomeRated(rating=rating, solved=True))
+    # Who rated has closed the request by it; of a call-back intake has to be told.
+    assert [walk.sent(OUTCOMES)[-1] for walk in (called, rated)] == ["CaseClosed", "CaseResolved"]
     for walk, way in ((called, fu.ANSWER_WAY_CALL_BACK), (rated, fu.ANSWER_WAY_RATING)):
         assert walk.events[-2:] == ["ResidentAnswered", "CaseClosed"]
-        assert walk.sent(OUTCOMES)[-1] == "CaseClosed"
         assert walk.case.followup is not None
         assert [(a.unit_id, a.solved, a.rating, a.way) for a in walk.case.followup.answers] == [
             (NEIGHBOURS, True, rating, way)
