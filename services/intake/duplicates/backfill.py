@@ -2,7 +2,7 @@
 
 from pymongo import UpdateOne
 
-from services.chassis.store import Repository, infrastructure
+from services.chassis.store import JOURNALED, Repository, infrastructure
 from services.intake.domain import Request
 from services.intake.duplicates.places import near
 from services.intake.duplicates.scoring import references
@@ -31,6 +31,6 @@ def backfill(repository: Repository[Request]) -> int:
                 there["private.references"] = list(found_under)
             operations.append(UpdateOne({"_id": record.id, "state.near": None}, {"$set": there}))
         with infrastructure():
-            repository.collection.bulk_write(operations, ordered=False)
+            repository.collection.with_options(write_concern=JOURNALED).bulk_write(operations, ordered=False)
         done += len(operations)
     return done
