@@ -164,8 +164,8 @@ class Operations(OperationsServiceServicer):
                 for site, moment in moments.items()
             ],
             behind=standing.count(base.kinds, BEHIND),
-            outbox_waiting=standing.count(base.kinds, WAITING),
-            due_unfired=standing.count_due(base.kinds, moments, wall),
+            outbox_waiting=standing.count(base.kinds, WAITING) if waiting_since else 0,
+            due_unfired=standing.count_due(base.kinds, moments, wall, due),
             aggregates=sum(kind.committer.repository.size() for kind in base.kinds),
             figures=self._service.figures(),
             outbox_age_seconds=(wall - waiting_since).total_seconds() if waiting_since else 0.0,

@@ -1,6 +1,6 @@
 """How a service's aggregates stand, by the store's word: what waits, is behind, is due. Each call blocks."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -53,9 +53,20 @@ def oldest_due(
     return found
 
 
-def count_due(kinds: Sequence[Kind[Any]], moments: Mapping[str, Moment], wall: datetime) -> int:
-    """How many deadlines could fire now."""
-    return sum(repository.count(query) for _, repository, query in _due_queries(kinds, moments, wall))
+def count_due(
+    kinds: Sequence[Kind[Any]],
+    moments: Mapping[str, Moment],
+    wall: datetime,
+    found: Collection[tuple[str, str]],
+) -> int:
+    """How many deadlines could fire now, of the sites and collections that `oldest_due` found any of: there
+    are many kinds, and mostly nothing is due.
+    """
+    return sum(
+        repository.count(query)
+        for site, repository, query in _due_queries(kinds, moments, wall)
+        if (site, repository.collection.name) in found
+    )
 
 
 def count(kinds: Sequence[Kind[Any]], query: Mapping[str, Any]) -> int:
