@@ -146,18 +146,20 @@ def follows(principal: Principal, command: domain.RecordCallBack | domain.Record
         unit_id = after.call_back.caller_unit_id if after and after.call_back else ""
     else:
         unit_id = after.review.reviewer_unit_id if after and after.review else ""
-    if unit_id and principal.role != Role.DESK:
-        return acts_for(principal, case, unit_id)
-    return principal.role in {Role.DESK, Role.REPLAY} and acts_for(principal, case, case.unit_id)
+    return asked_of(principal, case, unit_id)
 
 
 def ends(principal: Principal, _command: domain.RecordEnd, case: Case) -> bool:
     """Whether the caller may put the end of an early warning on record: the superior that is asked, or those
     above; where the desk is asked, the desk.
     """
-    superior = case.ending.superior_unit_id if case.ending else ""
-    if superior and principal.role != Role.DESK:
-        return acts_for(principal, case, superior)
+    return asked_of(principal, case, case.ending.superior_unit_id if case.ending else "")
+
+
+def asked_of(principal: Principal, case: Case, unit_id: str) -> bool:
+    """Whether the caller may do what is asked of a unit, or (empty) of the desk; the desk may either way."""
+    if unit_id and principal.role != Role.DESK:
+        return acts_for(principal, case, unit_id)
     return principal.role in {Role.DESK, Role.REPLAY} and acts_for(principal, case, case.unit_id)
 
 

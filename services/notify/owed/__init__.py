@@ -185,7 +185,7 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
         (*OF_ASSISTANCE, "superior_unit_id", "repeats", "accepted", "answer_by=answer_clock.due_at"),
         (
             Owed(p.assisting, "assistance_overdue", HERE),
-            Owed(p.over_assisting, "assistance_overdue", HERE),
+            Owed(p.overseer, "assistance_overdue", HERE),
             Owed(p.lead, "assistance_overdue", HERE),
         ),
     ),
@@ -266,11 +266,11 @@ OWED: Mapping[type[Message], News] = MappingProxyType({
     ),
     warnings.EndAwaited: News(
         ("case.request_no", "unit_id", "answer_by=answer_clock.due_at"),
-        (Owed(p.ending, "end_to_record", HERE),),
+        (Owed(p.overseer, "end_to_record", HERE),),
     ),
     warnings.EndOverdue: News(
         ("case.request_no", "unit_id", "repeats", "answer_by=answer_clock.due_at"),
-        (Owed(p.ending, "end_overdue", HERE),),
+        (Owed(p.overseer, "end_overdue", HERE),),
     ),
     warnings.EarlyWarningEnded: News(
         ("case.request_no", "unit_id"),

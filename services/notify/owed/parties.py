@@ -71,8 +71,8 @@ def superior(event: Any) -> tuple[Recipient, ...]:
 
 
 def overseer(event: Any) -> tuple[Recipient, ...]:
-    """The unit above the owner that oversees it; the command desk where there is none."""
-    return superior(event) if event.superior_unit_id else desk(event)
+    """The superior who sees to it; the command desk where that is no unit."""
+    return _unit_or_desk(event, event.superior_unit_id)
 
 
 def resident_if_moved(event: Any) -> tuple[Recipient, ...]:
@@ -99,11 +99,6 @@ def assisting(event: Any) -> tuple[Recipient, ...]:
     return (Recipient(event.person_ref),) if event.person_ref else desk(event)
 
 
-def over_assisting(event: Any) -> tuple[Recipient, ...]:
-    """The superior who is told of an assistance that is overdue; the command desk where that is no unit."""
-    return superior(event) if event.superior_unit_id else desk(event)
-
-
 def lead(event: Any) -> tuple[Recipient, ...]:
     """The unit that leads where others assist."""
     return (Recipient(f"unit:{event.lead_unit_id}", event.lead_unit_id),)
@@ -111,14 +106,12 @@ def lead(event: Any) -> tuple[Recipient, ...]:
 
 def caller(event: Any) -> tuple[Recipient, ...]:
     """Whoever is to call the resident back; the command desk where that is no unit."""
-    unit_id = event.caller_unit_id
-    return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
+    return _unit_or_desk(event, event.caller_unit_id)
 
 
 def reviewer(event: Any) -> tuple[Recipient, ...]:
     """Whoever is to review a settlement; the command desk where that is no unit."""
-    unit_id = event.reviewer_unit_id
-    return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
+    return _unit_or_desk(event, event.reviewer_unit_id)
 
 
 def not_reached(event: Any) -> tuple[Recipient, ...]:
@@ -128,13 +121,11 @@ def not_reached(event: Any) -> tuple[Recipient, ...]:
 
 def approver(event: Any) -> tuple[Recipient, ...]:
     """Whoever approves a pause or an extension; the command desk where that is no unit."""
-    unit_id = event.approver_unit_id
+    return _unit_or_desk(event, event.approver_unit_id)
+
+
+def _unit_or_desk(event: Any, unit_id: str) -> tuple[Recipient, ...]:
     return (Recipient(f"unit:{unit_id}", unit_id),) if unit_id else desk(event)
-
-
-def ending(event: Any) -> tuple[Recipient, ...]:
-    """Whoever is to put the end of an early warning on record; the command desk where that is no unit."""
-    return superior(event) if event.superior_unit_id else desk(event)
 
 
 def desk(event: Any) -> tuple[Recipient, ...]:

@@ -10,7 +10,6 @@ from google.protobuf.message import Message
 from fengqiao.common.v1.common_pb2 import Clock as ClockMessage
 from fengqiao.routing.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import handling_events_pb2 as hv
-from services.chassis import terms
 from services.chassis.errors import Forbidden, IllegalTransition, Invalid, Violation
 from services.chassis.model import Context, Decision, Emit, decided
 from services.chassis.protobuf import timestamp
@@ -140,10 +139,7 @@ class Assistance:
         return decided(event)
 
     def _clock(self, case: Case, number: int, epoch: int, rule: str, context: Context) -> ClockMessage:
-        rules = rules_for(self._rules, case)
-        began = context.start_after(context.at, rules.grace)
-        clock = terms.start(clock_name(number), rules.moves[rule], began, rules, epoch=epoch)
-        return terms.to_message(clock)
+        return shared.clock(self._rules[case.site_id], clock_name(number), rule, context, epoch)
 
 
 def ending(

@@ -7,7 +7,6 @@ from typing import Any
 from fengqiao.intake.v1.events_pb2 import EscalationRequested, OutcomeRated, WithdrawalRequested
 from fengqiao.routing.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import followup_events_pb2 as fu
-from services.chassis import terms
 from services.chassis.errors import Forbidden, IllegalTransition, Invalid, Violation
 from services.chassis.model import Context, Decision, Emit, Table, decided
 from services.routing.domain import reopening, shared
@@ -180,12 +179,8 @@ class CallBacks:
         return said if followup.closed_by else (*said, closed)
 
     def _clock(self, case: Case, context: Context) -> Any:
-        rules = self._rules[case.site_id]
-        began = context.start_after(context.at, rules.grace)
         epoch = (case.followup.clocks if case.followup else 0) + 1
-        return terms.to_message(
-            terms.start(CALL_BACK_CLOCK, rules.moves[CALL_BACK], began, rules, epoch=epoch)
-        )
+        return shared.clock(self._rules[case.site_id], CALL_BACK_CLOCK, CALL_BACK, context, epoch)
 
 
 def closing(case: Case, by: fu.ClosedBy.ValueType, *, told: bool = True) -> Emit:

@@ -7,7 +7,6 @@ from typing import Any
 from fengqiao.common.v1.common_pb2 import Clock as ClockMessage
 from fengqiao.routing.v1 import early_warning_events_pb2 as ew
 from fengqiao.routing.v1 import events_pb2 as ev
-from services.chassis import terms
 from services.chassis.errors import Forbidden, IllegalTransition, Invalid, Violation
 from services.chassis.model import Context, Decision, Emit, Table, decided
 from services.chassis.terms import from_message
@@ -100,9 +99,7 @@ class Endings:
         return decided(event)
 
     def _clock(self, case: Case, context: Context) -> ClockMessage:
-        rules = self._rules[case.site_id]
-        began, epoch = context.start_after(context.at, rules.grace), case.end_clocks + 1
-        return terms.to_message(terms.start(END_CLOCK, rules.moves[END], began, rules, epoch=epoch))
+        return shared.clock(self._rules[case.site_id], END_CLOCK, END, context, case.end_clocks + 1)
 
 
 def _awaited(case: Case) -> Ending:

@@ -5,7 +5,6 @@ from typing import Any
 
 from fengqiao.routing.v1 import events_pb2 as ev
 from fengqiao.routing.v1 import followup_events_pb2 as fu
-from services.chassis import terms
 from services.chassis.errors import Forbidden, IllegalTransition, Invalid, Violation
 from services.chassis.model import Context, Decision, Emit, decided
 from services.routing.domain import shared
@@ -99,10 +98,8 @@ class Reviews:
             raise Forbidden("nobody who handled a case reviews its settlement", reason="handled_it")
 
     def _clock(self, case: Case, context: Context) -> Any:
-        rules = self._rules[case.site_id]
-        began = context.start_after(context.at, rules.grace)
         epoch = (case.followup.clocks if case.followup else 0) + 1
-        return terms.to_message(terms.start(REVIEW_CLOCK, rules.moves[REVIEW], began, rules, epoch=epoch))
+        return shared.clock(self._rules[case.site_id], REVIEW_CLOCK, REVIEW, context, epoch)
 
 
 def handlers(case: Case) -> set[str]:

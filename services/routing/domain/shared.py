@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from fengqiao.common.v1.common_pb2 import Clock as ClockMessage
 from fengqiao.common.v1.common_pb2 import Tier
 from fengqiao.routing.v1 import events_pb2 as ev
+from services.chassis import terms
 from services.chassis.errors import IllegalTransition
 from services.chassis.model import Context
 from services.routing.domain.case import Case
-from services.routing.rules import Placement
+from services.routing.rules import Placement, Rules
 
 
 def reference(case: Case) -> ev.CaseReference:
@@ -31,6 +33,12 @@ def owner(case: Case) -> ev.Assignment:
     return ev.Assignment(
         tier=tier(case.tier), unit_id=case.unit_id, post_id=case.post_id, holder_ref=case.holder_ref
     )
+
+
+def clock(rules: Rules, name: str, rule: str, context: Context, epoch: int) -> ClockMessage:
+    """A clock of something awaited, by a rule: from the decision's time, or from now after an outage."""
+    began = context.start_after(context.at, rules.grace)
+    return terms.to_message(terms.start(name, rules.moves[rule], began, rules, epoch=epoch))
 
 
 def escalation(

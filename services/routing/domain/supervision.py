@@ -5,7 +5,6 @@ from typing import Any
 
 from fengqiao.common.v1.common_pb2 import Clock as ClockMessage
 from fengqiao.routing.v1 import events_pb2 as ev
-from services.chassis import terms
 from services.chassis.errors import Forbidden, IllegalTransition, Invalid, Violation
 from services.chassis.model import Context, Decision, decided
 from services.chassis.protobuf import timestamp
@@ -138,10 +137,7 @@ class Orders:
         return decided(event)
 
     def _clock(self, case: Case, rule: str, context: Context) -> ClockMessage:
-        rules = rules_for(self._rules, case)
-        began = context.start_after(context.at, rules.grace)
-        epoch = case.order_clocks + 1
-        return terms.to_message(terms.start(ORDER_CLOCK, rules.moves[rule], began, rules, epoch=epoch))
+        return shared.clock(self._rules[case.site_id], ORDER_CLOCK, rule, context, case.order_clocks + 1)
 
 
 def _standing(case: Case, number: int, context: Context) -> Order:
