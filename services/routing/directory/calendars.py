@@ -5,18 +5,16 @@ And a file of clocks that is older than open cases know it is named: somebody pu
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from uuid import uuid4
 
 import structlog
 
-from services.chassis.commands import Order
-from services.chassis.errors import CommandError
 from services.chassis.foundation import Foundation
-from services.chassis.model import Context, Decision, Table, transition
+from services.chassis.model import Table
 from services.chassis.store import Raw, infrastructure
 from services.routing.clocking import RESOLUTION, Profile
 from services.routing.domain import OPEN, Case, RecomputeDeadlines
 from services.routing.domain.recomputing import reckoned
+from services.routing.moves import by_itself
 from services.routing.rules import Rules
 from services.routing.store import load
 
@@ -93,17 +91,10 @@ class Calendars:
             return True  # the command says why
 
     async def _recompute(self, case_id: str) -> bool:
-        def decide(case: Case, context: Context) -> Decision:
-            return transition(self.cells, case.status, case, RecomputeDeadlines(), context)
-
-        try:
-            order = Order(f"calendar/{uuid4()}", b"")
-            await self.base.commands.execute(case_id, order, decide, authorize=lambda _case, _at: None)
-        except CommandError as error:
-            # Settled meanwhile, or others kept changing it: the next round looks again.
-            log.info("not_recomputed", case_id=case_id, reason=error.reason or type(error).__name__)
-            return False
-        return True
+        refused = await by_itself.done(self.base, self.cells, case_id, RecomputeDeadlines(), "calendar")
+        if refused:
+            log.info("not_recomputed", case_id=case_id, reason=refused.reason or type(refused).__name__)
+        return refused is None
 
 
 def _is_provisional(state: Raw) -> bool:

@@ -4,7 +4,6 @@ back, a unit was closed. It looks at what is, not at what happened, so that no a
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from uuid import uuid4
 
 import structlog
 
@@ -14,15 +13,14 @@ from fengqiao.routing.v1.events_pb2 import (
     MOVE_REASON_VACANCY,
 )
 from services.chassis.clock import monotonic
-from services.chassis.commands import Order
-from services.chassis.errors import CommandError
 from services.chassis.foundation import Foundation
-from services.chassis.model import Context, Decision, Table, transition
+from services.chassis.model import Table
 from services.chassis.store import Raw, infrastructure
 from services.routing.directory.following import Following
 from services.routing.domain import OPEN, Case, ReassignCase
 from services.routing.domain.directory.ground import LEAVE, UNIT_CLOSED, VACANCY
 from services.routing.domain.placing import placed
+from services.routing.moves import by_itself
 from services.routing.rules import Rules
 
 log = structlog.get_logger()
@@ -102,16 +100,7 @@ class Standing:
         ground = self.following.grounds[site_id]
         why = ground.reason(raw["state"]["unit_id"], raw["state"]["holder_ref"])
         command = ReassignCase(REASONS[why])
-
-        def decide(case: Case, context: Context) -> Decision:
-            return transition(self.cells, case.status, case, command, context)
-
-        try:
-            await self.base.commands.execute(
-                raw["_id"], Order(f"standing/{uuid4()}", b""), decide, authorize=lambda _case, _at: None
-            )
-        except CommandError as error:
-            # Settled meanwhile, or others kept changing it: the next round looks again.
-            log.info("not_reassigned", case_id=raw["_id"], reason=type(error).__name__)
-            return False
-        return True
+        refused = await by_itself.done(self.base, self.cells, raw["_id"], command, "standing")
+        if refused:
+            log.info("not_reassigned", case_id=raw["_id"], reason=type(refused).__name__)
+        return refused is None

@@ -10,20 +10,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
-from uuid import uuid4
 
 import structlog
 
 from fengqiao.routing.v1 import routing_service_pb2 as rpc
 from services.chassis.auth import Principal
-from services.chassis.commands import Order
-from services.chassis.errors import CommandError
 from services.chassis.foundation import Foundation
-from services.chassis.model import Context, Decision, Table, transition
+from services.chassis.model import Table
 from services.chassis.store import infrastructure
 from services.routing.directory.claims import Claims
 from services.routing.domain import JOINED, OPEN, REFERRED, Case, FollowLead, Lead
 from services.routing.handlers import Cases, may_see
+from services.routing.moves import by_itself
 
 T = TypeVar("T")
 
@@ -137,19 +135,10 @@ class Joining:
             ]
 
     async def _follow(self, case_id: str, lead: Lead, at: datetime) -> bool:
-        command = FollowLead(lead)
-
-        def decide(case: Case, context: Context) -> Decision:
-            return transition(self.cells, case.status, case, command, context)
-
-        order = Order(f"joining/{uuid4()}", b"", occurred_at=at)
-        try:
-            await self.base.commands.execute(case_id, order, decide, authorize=lambda _case, _at: None)
-        except CommandError as error:
-            # Parted or withdrawn meanwhile, or others kept changing it: the next round looks again.
-            log.info("not_followed", case_id=case_id, reason=type(error).__name__)
-            return False
-        return True
+        refused = await by_itself.done(self.base, self.cells, case_id, FollowLead(lead), "joining", at)
+        if refused:
+            log.info("not_followed", case_id=case_id, reason=type(refused).__name__)
+        return refused is None
 
 
 def _lead_of(case_id: str, case: Case, followers: int = 0) -> Lead:
